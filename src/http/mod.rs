@@ -1,4 +1,20 @@
-//! The vocabulary and grammar of HTTP.
+//! The vocabulary and grammar of HTTP: RFC 9110 (semantics) and RFC 9112 (HTTP/1.1).
+//!
+//! Everything here is pure: bytes in, values out. Nothing knows of files, sockets, clocks or logs.
+
+pub mod chunked;
+pub mod date;
+pub mod etag;
+pub mod fields;
+pub mod framing;
+pub mod media;
+pub mod range;
+pub mod request;
+pub mod response;
+pub mod status;
+pub mod target;
+
+pub use status::Status;
 
 /// How much of a request is accepted before it is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,208 @@
+//! The chunked transfer coding (RFC 9112 §7.1), read to find its end.
+//!
+//! One byte at a time in the frame, whole slices in the data, so that any split of the input gives
+//! the same outcome. Strict: a bare LF, a stray space or a bare CR is an error, because recipients
+//! that forgive them forgive them differently.
+
+use super::framing::{ContentError, Progress};
+use super::fields::is_token_byte;
+
+/// Reads chunks and trailer fields up to the end of the content.
+#[derive(Clone, Debug)]
+pub struct ChunkedDecoder {
+    state: State,
+    /// What may still come: data, chunk extensions and trailer fields together.
+    allowance: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// The first digit of a chunk's size.
+    SizeStart,
+    /// The size so far.
+    Size(u64),
+    /// White space before an extension (RFC 9110 §5.6.3): only an extension may follow.
+    SizeSpace(u64),
+    /// Within chunk extensions, which mean nothing to us.
+    Extension(u64),
+    /// The LF after a size line.
+    SizeEnd(u64),
+    /// This many bytes of data.
+    Data(u64),
+    /// The CR, then the LF, after the data.
+    DataCr,
+    DataLf,
+    /// The first byte of a trailer field line, or the CR that ends the content.
+    TrailerStart,
+    TrailerName,
+    TrailerValue,
+    /// The LF after a trailer field line.
+    TrailerLf,
+    /// The LF that ends the content.
+    LastLf,
+}
+
+impl ChunkedDecoder {
+    /// A decoder that takes up to `content_bytes_max` bytes.
+    pub fn new(content_bytes_max: u64) -> Self {
+        Self { state: State::SizeStart, allowance: content_bytes_max }
+    }
+
+    /// Reads on in `input`.
+    pub fn decode(&mut self, input: &[u8]) -> Result<Progress, ContentError> {
+        let mut at = 0;
+        while let Some(&byte) = input.get(at) {
+            if let State::Data(remaining) = self.state {
+                at += self.skip_data(remaining, input.len() - at);
+                continue;
+            }
+            at += 1;
+            if let (State::LastLf, b'\n') = (self.state, byte) {
+                return Ok(Progress::Done(at));
+            }
+            self.state = self.step(byte)?;
+        }
+        Ok(Progress::More)
+    }
+
+    /// Skips data, as much as there is: how many bytes that was.
+    fn skip_data(&mut self, remaining: u64, available: usize) -> usize {
+        let skipped = usize::try_from(remaining).map_or(available, |want| want.min(available));
+        let left = remaining.saturating_sub(u64::try_from(skipped).unwrap_or(u64::MAX));
+        self.state = if left == 0 { State::DataCr } else { State::Data(left) };
+        skipped
+    }
+
+    fn step(&mut self, byte: u8) -> Result<State, ContentError> {
+        match (self.state, byte) {
+            (State::SizeStart, _) => Ok(State::Size(hex_digit(byte)?)),
+            (State::Size(size) | State::Extension(size), b'\r') => Ok(State::SizeEnd(size)),
+            (State::Size(size) | State::SizeSpace(size), b';') => Ok(State::Extension(size)),
+            (State::Size(size) | State::SizeSpace(size), b' ' | b'\t') => {
+                self.spend(1)?;
+                Ok(State::SizeSpace(size))
+            }
+            (State::Size(size), _) => {
+                let shifted = size.checked_mul(16).ok_or(ContentError::TooLarge);
+                let digit = hex_digit(byte)?;
+                // A size that is zero yet goes on is within the grammar; it must end some time.
+                self.spend(u64::from(size == 0))?;
+                Ok(State::Size(shifted? + digit))
+            }
+            (State::Extension(size), _) if is_field_byte(byte) => {
+                self.spend(1)?;
+                Ok(State::Extension(size))
+            }
+            (State::SizeEnd(0), b'\n') => Ok(State::TrailerStart),
+            (State::SizeEnd(size), b'\n') => {
+                self.spend(size)?;
+                Ok(State::Data(size))
+            }
+            (State::DataCr, b'\r') => Ok(State::DataLf),
+            (State::DataLf, b'\n') => Ok(State::SizeStart),
+            (State::TrailerStart, b'\r') => Ok(State::LastLf),
+            (State::TrailerStart | State::TrailerName, _) if is_token_byte(byte) => {
+                self.spend(1)?;
+                Ok(State::TrailerName)
+            }
+            (State::TrailerName, b':') => Ok(State::TrailerValue),
+            (State::TrailerValue, b'\r') => Ok(State::TrailerLf),
+            (State::TrailerValue, _) if is_field_byte(byte) => {
+                self.spend(1)?;
+                Ok(State::TrailerValue)
+            }
+            (State::TrailerLf, b'\n') => Ok(State::TrailerStart),
+            _ => Err(ContentError::Malformed),
+        }
+    }
+
+    fn spend(&mut self, bytes: u64) -> Result<(), ContentError> {
+        self.allowance = self.allowance.checked_sub(bytes).ok_or(ContentError::TooLarge)?;
+        Ok(())
+    }
+}
+
+fn hex_digit(byte: u8) -> Result<u64, ContentError> {
+    char::from(byte).to_digit(16).map(u64::from).ok_or(ContentError::Malformed)
+}
+
+/// A byte of a field value (RFC 9110 §5.5): no control byte but the tab.
+const fn is_field_byte(byte: u8) -> bool {
+    matches!(byte, b'\t' | 0x20..=0x7e | 0x80..)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Decodes whole, byte by byte, and with bytes trailing; all three must agree.
+    fn decode(input: &[u8], limit: u64) -> Result<Progress, ContentError> {
+        let whole = ChunkedDecoder::new(limit).decode(input);
+        let mut decoder = ChunkedDecoder::new(limit);
+        let mut bytewise = Ok(Progress::More);
+        for (at, byte) in input.iter().enumerate() {
+            bytewise = decoder.decode(&[*byte]);
+            match bytewise {
+                Ok(Progress::More) => {}
+                Ok(Progress::Done(used)) => {
+                    bytewise = Ok(Progress::Done(at + used));
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        assert_eq!(whole, bytewise, "{:?}", String::from_utf8_lossy(input));
+        if let Ok(Progress::Done(_)) = whole {
+            let trailing = [input, b"GET / HTTP/1.1\r\n"].concat();
+            assert_eq!(ChunkedDecoder::new(limit).decode(&trailing), whole);
+        }
+        whole
+    }
+
+    #[test]
+    fn content_ends_after_its_trailer_fields() {
+        for input in [
+            &b"0\r\n\r\n"[..],
+            b"000\r\n\r\n",
+            b"3\r\nabc\r\n0\r\n\r\n",
+            b"3\r\n\r\n\r\r\n0\r\n\r\n",
+            b"A\r\n0123456789\r\n1;x=y\r\n.\r\n0;last\r\n\r\n",
+            b"3 ;x=\"y z\"\r\nabc\r\n0\r\n\r\n",
+            b"0\r\nA: b\r\nC:\r\n\r\n",
+            b"0\r\nA: b c\td \xe9\r\n\r\n",
+        ] {
+            assert_eq!(decode(input, 100), Ok(Progress::Done(input.len())), "{input:?}");
+        }
+    }
+
+    #[test]
+    fn more_is_to_come_until_then() {
+        for input in [&b""[..], b"3", b"3\r\nab", b"3\r\nabc\r\n", b"0\r\n", b"0\r\nA: b\r\n", b"0\r\n\r"] {
+            assert_eq!(decode(input, 100), Ok(Progress::More), "{input:?}");
+        }
+    }
+
+    #[test]
+    fn a_broken_frame_is_an_error() {
+        for input in [
+            &b"\r\n"[..], b"x\r\n", b"-1\r\n", b"0x1\r\n", b" 1\r\n", b"1\n", b"1\r\r", b"1 \r\n",
+            b";x\r\n", b"1;\x00\r\n", b"1;\n", b"3\r\nabcd\r\n", b"3\r\nabc\n", b"3\r\nabc0\r\n",
+            b"0\r\n: b\r\n", b"0\r\n A: b\r\n", b"0\r\nA : b\r\n", b"0\r\nA\r\n", b"0\r\nA: b\n",
+            b"0\r\nA: \x00\r\n", b"0\r\nA: b\r\r\n", b"0\r\n\n", b"0\r\n\r\r",
+        ] {
+            assert_eq!(decode(input, 100), Err(ContentError::Malformed), "{input:?}");
+        }
+    }
+
+    #[test]
+    fn data_extensions_trailers_and_leading_zeros_share_one_limit() {
+        assert_eq!(decode(b"a\r\n0123456789\r\n0\r\n\r\n", 10), Ok(Progress::Done(20)));
+        for input in [
+            &b"b\r\n"[..], b"5\r\n01234\r\n6\r\n", b"ffffffffffffffff\r\n", b"10000000000000000\r\n",
+            b"1;0123456789a\r\n", b"0\r\nA:0123456789a\r\n", b"0\r\nA123456789b:", b"000000000000",
+            b"1           ;",
+        ] {
+            assert_eq!(decode(input, 10), Err(ContentError::TooLarge), "{input:?}");
+        }
+    }
+}

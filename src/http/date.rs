@@ -1,0 +1,78 @@
+//! Dates as HTTP writes them (RFC 9110 §5.6.7), to the second.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+/// A point in time between 1970 and the end of the year 9999, in whole seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HttpDate {
+    unix_seconds: u64,
+}
+
+impl HttpDate {
+    /// The length of a date in its preferred form, in bytes.
+    pub const LEN: usize = "Sun, 06 Nov 1994 08:49:37 GMT".len();
+
+    /// `None` before 1970 and after 9999, which the four-digit year cannot say.
+    pub fn from_unix_seconds(seconds: i64) -> Option<Self> {
+        let unix_seconds = u64::try_from(seconds).ok()?;
+        (unix_seconds <= LAST_SECOND_OF_9999).then_some(Self { unix_seconds })
+    }
+
+    /// The second that `time` lies in, or `None` as for [`HttpDate::from_unix_seconds`].
+    pub fn from_system_time(time: SystemTime) -> Option<Self> {
+        let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        Self::from_unix_seconds(i64::try_from(since_epoch.as_secs()).ok()?)
+    }
+
+    /// Reads any of the three forms that a recipient must accept: the preferred one, RFC 850's
+    /// and that of C's `asctime`.
+    pub fn parse(value: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(value).ok()?;
+        Self::from_system_time(httpdate::parse_http_date(text).ok()?)
+    }
+}
+
+impl fmt::Display for HttpDate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(self.unix_seconds);
+        httpdate::HttpDate::from(time).fmt(f)
+    }
+}
+
+const LAST_SECOND_OF_9999: u64 = 253_402_300_799;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_three_forms_name_the_same_second() {
+        for form in [
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+        ] {
+            let date = HttpDate::parse(form.as_bytes());
+            assert_eq!(date, HttpDate::from_unix_seconds(784_111_777), "{form}");
+        }
+    }
+
+    #[test]
+    fn dates_are_written_in_the_preferred_form() {
+        let date = HttpDate::from_unix_seconds(784_111_777).unwrap();
+        assert_eq!(date.to_string(), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(date.to_string().len(), HttpDate::LEN);
+    }
+
+    #[test]
+    fn what_is_no_date_or_cannot_be_written_is_none() {
+        for text in ["", "0", "yesterday", "Sun, 06 Nov 1994 08:49:37", "\u{ff}"] {
+            assert_eq!(HttpDate::parse(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(HttpDate::from_unix_seconds(-1), None);
+        assert_eq!(HttpDate::from_unix_seconds(253_402_300_800), None);
+        let last = HttpDate::from_unix_seconds(253_402_300_799).unwrap();
+        assert_eq!(last.to_string(), "Fri, 31 Dec 9999 23:59:59 GMT");
+    }
+}

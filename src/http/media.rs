@@ -1,0 +1,68 @@
+//! Media types (RFC 9110 §8.3) by file name.
+
+use std::borrow::Cow;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// The value of `Content-Type` for a file of this name; the name may be any bytes.
+pub fn content_type(file_name: &[u8]) -> Cow<'static, str> {
+    let path = Path::new(OsStr::from_bytes(file_name));
+    let media_type = match mime_guess::from_path(path).first_raw() {
+        None => return Cow::Borrowed("application/octet-stream"),
+        // RFC 9239 §6: the older name is obsolete.
+        Some("application/javascript") => "text/javascript",
+        Some(media_type) => media_type,
+    };
+    if is_text(media_type) {
+        Cow::Owned(format!("{media_type}; charset=utf-8"))
+    } else {
+        Cow::Borrowed(media_type)
+    }
+}
+
+/// Whether a charset is due: without one, browsers guess the encoding of text, JavaScript, JSON,
+/// SVG and XML from the locale of the reader.
+fn is_text(media_type: &str) -> bool {
+    media_type.starts_with("text/")
+        || media_type.ends_with("+xml")
+        || media_type.ends_with("+json")
+        || matches!(
+            media_type,
+            "application/json" | "application/xml" | "application/xml-dtd"
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_follow_the_extension_and_text_says_its_charset() {
+        for (name, expected) in [
+            (&b"index.html"[..], "text/html; charset=utf-8"),
+            (b"INDEX.HTML", "text/html; charset=utf-8"),
+            (b"a/b.css", "text/css; charset=utf-8"),
+            (b"app.js", "text/javascript; charset=utf-8"),
+            (b"app.mjs", "text/javascript; charset=utf-8"),
+            (b"data.json", "application/json; charset=utf-8"),
+            (b"site.webmanifest", "application/manifest+json; charset=utf-8"),
+            (b"pond.svg", "image/svg+xml; charset=utf-8"),
+            (b"feed.xml", "text/xml; charset=utf-8"),
+            (b"page.xhtml", "application/xhtml+xml; charset=utf-8"),
+            (b"pond.png", "image/png"),
+            (b"pond.webp", "image/webp"),
+            (b"pond.avif", "image/avif"),
+            (b"module.wasm", "application/wasm"),
+            (b"font.woff2", "font/woff2"),
+            (b"film.mp4", "video/mp4"),
+            (b"release.tar.gz", "application/gzip"),
+            (b"LICENSE", "application/octet-stream"),
+            (b"odd.nosuchtype", "application/octet-stream"),
+            (b"odd.\xff", "application/octet-stream"),
+            (b"", "application/octet-stream"),
+        ] {
+            assert_eq!(content_type(name), expected, "{}", String::from_utf8_lossy(name));
+        }
+    }
+}

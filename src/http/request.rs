@@ -1,0 +1,381 @@
+//! Request heads (RFC 9112 §2, §3): read with httparse, then held to what it lets pass.
+
+use super::Limits;
+use super::fields::{FieldName, FieldStorage, Fields};
+use super::framing::Framing;
+use super::status::Status;
+use super::target::{RequestTarget, is_host};
+
+/// The head of a request that may be answered: its grammar, host and framing are sound.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestHead<'h> {
+    /// What is asked.
+    pub method: Method,
+    /// The method as it was sent.
+    pub method_name: &'h str,
+    /// The target as it was sent.
+    pub target_bytes: &'h [u8],
+    /// Of what it is asked.
+    pub target: RequestTarget<'h>,
+    /// In which version of HTTP.
+    pub version: Version,
+    /// How the content is delimited.
+    pub framing: Framing,
+    /// What the client expects before it sends content.
+    pub expectation: Expectation,
+    /// Whether the client wants the connection to go on.
+    pub wants_persistence: bool,
+    /// All fields.
+    pub fields: Fields<'h>,
+}
+
+/// The methods that get an answer of their own (RFC 9110 §9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// GET
+    Get,
+    /// HEAD
+    Head,
+    /// OPTIONS
+    Options,
+    /// CONNECT
+    Connect,
+    /// A method that is known, and that no file allows: POST, PUT, DELETE, PATCH, TRACE.
+    NotAllowed,
+    /// Any other token.
+    Unrecognized,
+}
+
+impl Method {
+    /// Method names are case-sensitive (RFC 9110 §9.1).
+    fn recognize(name: &str) -> Self {
+        match name {
+            "GET" => Self::Get,
+            "HEAD" => Self::Head,
+            "OPTIONS" => Self::Options,
+            "CONNECT" => Self::Connect,
+            "POST" | "PUT" | "DELETE" | "PATCH" | "TRACE" => Self::NotAllowed,
+            _ => Self::Unrecognized,
+        }
+    }
+}
+
+/// A version of HTTP (RFC 9110 §2.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1
+    Http11,
+}
+
+/// What `Expect` says (RFC 9110 §10.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expectation {
+    /// Nothing.
+    None,
+    /// The client waits for an interim response before it sends content.
+    Continue,
+    /// Something that no server is known to meet.
+    Unknown,
+}
+
+/// Why a head cannot be answered as a request. After each, the connection closes: where the next
+/// request would start is anybody's guess.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeadError {
+    /// The request line or a field line breaks the grammar, bare LF included.
+    Syntax,
+    /// The target has no form that the method allows.
+    InvalidTarget,
+    /// The target is longer than the limit.
+    TargetTooLong,
+    /// The head is larger than the limit, or has more fields.
+    TooLarge,
+    /// A major version other than 1, or a minor version that nobody has defined.
+    UnsupportedVersion,
+    /// No `Host` in HTTP/1.1, more than one, or an invalid one.
+    InvalidHost,
+    /// A `Content-Length` that is not one number.
+    InvalidContentLength,
+    /// A `Transfer-Encoding` that does not end in `chunked`, once.
+    InvalidTransferEncoding,
+    /// A `Transfer-Encoding` with a coding before `chunked`.
+    UnknownTransferCoding,
+    /// `Transfer-Encoding` together with `Content-Length`, or in HTTP/1.0.
+    ConflictingFraming,
+}
+
+impl HeadError {
+    /// The status that answers it.
+    pub const fn status(self) -> Status {
+        match self {
+            Self::Syntax
+            | Self::InvalidTarget
+            | Self::InvalidHost
+            | Self::InvalidContentLength
+            | Self::InvalidTransferEncoding
+            | Self::ConflictingFraming => Status::BadRequest,
+            Self::TargetTooLong => Status::UriTooLong,
+            Self::TooLarge => Status::RequestHeaderFieldsTooLarge,
+            Self::UnsupportedVersion => Status::HttpVersionNotSupported,
+            Self::UnknownTransferCoding => Status::NotImplemented,
+        }
+    }
+}
+
+impl<'h> RequestHead<'h> {
+    /// Reads a head from the start of `input`: the head and its length in bytes, `None` while it
+    /// is not complete, or an error. Which of the three depends on the bytes alone, not on how
+    /// many of them have come so far beyond those that decide it.
+    pub fn parse<'b: 'h>(
+        input: &'b [u8],
+        storage: &'h mut FieldStorage<'b>,
+        limits: &Limits,
+    ) -> Result<Option<(Self, usize)>, HeadError> {
+        let window = input.get(..limits.head_bytes_max).unwrap_or(input);
+        // httparse passes over any number of empty lines; how many is the connection's to say.
+        if let [b'\r' | b'\n', ..] = window {
+            return Err(HeadError::Syntax);
+        }
+        let is_full = window.len() == limits.head_bytes_max;
+        let mut request = httparse::Request::new(&mut []);
+        match request.parse_with_uninit_headers(window, storage.lines(limits.fields_max)) {
+            Ok(httparse::Status::Complete(length)) => {
+                let head = window.get(..length).unwrap_or_default();
+                Self::from_parsed(request, head, limits).map(|head| Some((head, length)))
+            }
+            Ok(httparse::Status::Partial) if is_full => Err(too_large(window, limits)),
+            Ok(httparse::Status::Partial) => Ok(None),
+            Err(httparse::Error::TooManyHeaders) => Err(too_large(window, limits)),
+            Err(httparse::Error::Version) => match version_error(window) {
+                None if is_full => Err(too_large(window, limits)),
+                None => Ok(None),
+                Some(error) => Err(error),
+            },
+            Err(_) => Err(HeadError::Syntax),
+        }
+    }
+
+    fn from_parsed<'b: 'h>(
+        request: httparse::Request<'h, 'b>,
+        head: &[u8],
+        limits: &Limits,
+    ) -> Result<Self, HeadError> {
+        // httparse takes a bare LF for a line end (RFC 9112 §2.2 lets it); a front proxy may not.
+        if has_bare_line_feed(head) {
+            return Err(HeadError::Syntax);
+        }
+        let (method_name, target) =
+            request.method.zip(request.path).ok_or(HeadError::Syntax)?;
+        if target.len() > limits.request_target_bytes_max {
+            return Err(HeadError::TargetTooLong);
+        }
+        let target_bytes = target.as_bytes();
+        let method = Method::recognize(method_name);
+        let version = if request.version == Some(0) { Version::Http10 } else { Version::Http11 };
+        let fields = Fields::new(request.headers);
+        let target =
+            RequestTarget::parse(target_bytes, method).ok_or(HeadError::InvalidTarget)?;
+        check_host(version, &fields)?;
+        Ok(Self {
+            method,
+            method_name,
+            target_bytes,
+            target,
+            version,
+            framing: Framing::of_request(version, &fields)?,
+            expectation: Expectation::of_request(version, &fields),
+            wants_persistence: wants_persistence(version, &fields),
+            fields,
+        })
+    }
+}
+
+impl Expectation {
+    fn of_request(version: Version, fields: &Fields<'_>) -> Self {
+        let mut expectation = Self::None;
+        // RFC 9110 §10.1.1: in HTTP/1.0 it is ignored.
+        if version == Version::Http11 {
+            for member in fields.members(FieldName::Expect) {
+                if !member.eq_ignore_ascii_case(b"100-continue") {
+                    return Self::Unknown;
+                }
+                expectation = Self::Continue;
+            }
+        }
+        expectation
+    }
+}
+
+/// RFC 9112 §3.2: one `Host` in HTTP/1.1, at most one in HTTP/1.0, and a valid one.
+fn check_host(version: Version, fields: &Fields<'_>) -> Result<(), HeadError> {
+    let mut hosts = fields.values(FieldName::Host);
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) if is_host(host) => Ok(()),
+        (None, _) if version == Version::Http10 => Ok(()),
+        _ => Err(HeadError::InvalidHost),
+    }
+}
+
+/// RFC 9112 §9.3: `close` wins; without a word HTTP/1.1 goes on and HTTP/1.0 does not.
+fn wants_persistence(version: Version, fields: &Fields<'_>) -> bool {
+    let mut persist = version == Version::Http11;
+    for option in fields.members(FieldName::Connection) {
+        if option.eq_ignore_ascii_case(b"close") {
+            return false;
+        }
+        persist |= option.eq_ignore_ascii_case(b"keep-alive");
+    }
+    persist
+}
+
+fn has_bare_line_feed(head: &[u8]) -> bool {
+    memchr::memchr_iter(b'\n', head)
+        .any(|at| at.checked_sub(1).and_then(|before| head.get(before)) != Some(&b'\r'))
+}
+
+/// Which limit a head has broken that does not end within it: the target's, if the request line
+/// alone is too long (RFC 9112 §3), else that of the head.
+fn too_large(window: &[u8], limits: &Limits) -> HeadError {
+    let line = first_line(window).unwrap_or(window);
+    let target = line.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+    let unfinished = line.len() == window.len();
+    if unfinished || target.len() > limits.request_target_bytes_max {
+        HeadError::TargetTooLong
+    } else {
+        HeadError::TooLarge
+    }
+}
+
+/// What is wrong with a version that is neither HTTP/1.0 nor HTTP/1.1; `None` while its line is
+/// not complete.
+fn version_error(window: &[u8]) -> Option<HeadError> {
+    let line = first_line(window)?;
+    let mut words = line.split(|byte| *byte == b' ').skip(2);
+    let version = words.next().filter(|_| words.next().is_none()).unwrap_or_default();
+    Some(match version {
+        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor, b'\r']
+            if major.is_ascii_digit() && minor.is_ascii_digit() =>
+        {
+            HeadError::UnsupportedVersion
+        }
+        _ => HeadError::Syntax,
+    })
+}
+
+/// The bytes before the first LF; `None` if there is none.
+fn first_line(window: &[u8]) -> Option<&[u8]> {
+    window.get(..memchr::memchr(b'\n', window)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Parses whole, byte by byte, and with bytes trailing; all three must agree. What comes back
+    /// is the head in short, or the error, or nothing yet.
+    fn parse(input: &[u8]) -> Result<Option<String>, HeadError> {
+        let limits = Limits {
+            request_target_bytes_max: 40,
+            head_bytes_max: 120,
+            fields_max: 4,
+            content_bytes_max: 10,
+        };
+        let once = |bytes: &[u8]| {
+            let mut storage = FieldStorage::default();
+            let parsed = RequestHead::parse(bytes, &mut storage, &limits)?;
+            Ok(parsed.map(|(head, length)| {
+                assert!(length <= input.len());
+                let persistence = if head.wants_persistence { "persist" } else { "close" };
+                let (method, target) = (head.method_name, String::from_utf8_lossy(head.target_bytes));
+                format!("{method} {target} {:?} {:?} {persistence}", head.version, head.framing)
+            }))
+        };
+        let whole = once(input);
+        let bytewise = (0..=input.len())
+            .map(|end| once(&input[..end]))
+            .find(|outcome| *outcome != Ok(None))
+            .unwrap_or(Ok(None));
+        assert_eq!(whole, bytewise, "{:?}", String::from_utf8_lossy(input));
+        if whole != Ok(None) {
+            assert_eq!(whole, once(&[input, b"GET /next"].concat()), "with bytes trailing");
+        }
+        whole
+    }
+
+    #[test]
+    fn heads_are_read_with_what_they_imply() {
+        for (input, expected) in [
+            ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / Http11 None persist"),
+            ("GET / HTTP/1.0\r\n\r\n", "GET / Http10 None close"),
+            ("get /a?b HTTP/1.1\r\nhost:\r\n\r\n", "get /a?b Http11 None persist"),
+            ("GET / HTTP/1.1\r\nHost: a\r\nConnection: x, CLOSE\r\n\r\n", "GET / Http11 None close"),
+            ("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", "GET / Http10 None persist"),
+            (
+                "GET / HTTP/1.0\r\nConnection: keep-alive\r\nConnection: close\r\n\r\n",
+                "GET / Http10 None close",
+            ),
+            ("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n", "PUT / Http11 Length(3) persist"),
+            ("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", "OPTIONS * Http11 None persist"),
+            ("GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n", "GET http://b/ Http11 None persist"),
+        ] {
+            assert_eq!(parse(input.as_bytes()), Ok(Some(expected.to_owned())), "{input:?}");
+        }
+    }
+
+    #[test]
+    fn a_head_that_breaks_the_grammar_is_refused() {
+        for input in [
+            "GET / HTTP/1.1\nHost: a\n\n", "GET / HTTP/1.1\r\nHost: a\n\r\n", "GET  / HTTP/1.1\r\n\r\n",
+            "GET /a b HTTP/1.1\r\n\r\n", "GET / HTTP/1.1 \r\n\r\n", "GET /\r\n\r\n", " GET / HTTP/1.1\r\n\r\n",
+            "G@T / HTTP/1.1\r\n\r\n", "GET / HTTP/1.10\r\n\r\n", "GET / http/1.1\r\n\r\n", "GET / HTTP/x.1\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost : a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\0\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nA(b: c\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\nx\r\n\r\n", "GET / HTTP/1.1\r\nHost: \x7f\r\n\r\n",
+            "\r\nGET / HTTP/1.0\r\n\r\n",
+            "\x16\x03\x01\x02\0\x01\0\x01",
+        ] {
+            assert_eq!(parse(input.as_bytes()), Err(HeadError::Syntax), "{input:?}");
+        }
+    }
+
+    #[test]
+    fn each_error_has_its_status() {
+        for (input, expected, code) in [
+            ("GET / HTTP/2.0\r\n\r\n", HeadError::UnsupportedVersion, 505),
+            ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", HeadError::UnsupportedVersion, 505),
+            ("GET / HTTP/1.2\r\n\r\n", HeadError::UnsupportedVersion, 505),
+            ("GET / HTTP/1.1\r\n\r\n", HeadError::InvalidHost, 400),
+            ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", HeadError::InvalidHost, 400),
+            ("GET / HTTP/1.0\r\nHost: a b\r\n\r\n", HeadError::InvalidHost, 400),
+            ("GET * HTTP/1.1\r\nHost: a\r\n\r\n", HeadError::InvalidTarget, 400),
+            (
+                "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: x, chunked\r\n\r\n",
+                HeadError::UnknownTransferCoding,
+                501,
+            ),
+        ] {
+            assert_eq!(parse(input.as_bytes()), Err(expected), "{input:?}");
+            assert_eq!(expected.status().code(), code);
+        }
+    }
+
+    #[test]
+    fn each_limit_is_told_apart() {
+        let long = |count| "a".repeat(count);
+        for (input, expected) in [
+            (format!("GET /{} HTTP/1.0\r\n\r\n", long(40)), HeadError::TargetTooLong),
+            (format!("GET /{}", long(200)), HeadError::TargetTooLong),
+            (format!("GET / HTTP/1.0\r\nA: {}\r\n\r\n", long(120)), HeadError::TooLarge),
+            (format!("GET / HTTP/1.0\r\n{}\r\n", "A: b\r\n".repeat(5)), HeadError::TooLarge),
+            (format!("GET /{} HTTP/1.0\r\nA: {}", long(60), long(60)), HeadError::TargetTooLong),
+        ] {
+            assert_eq!(parse(input.as_bytes()), Err(expected), "{input:?}");
+        }
+        assert!(parse(format!("GET /{} HTTP/1.0\r\n\r\n", long(39)).as_bytes()).is_ok());
+        let fields = format!("GET / HTTP/1.0\r\n{}\r\n", "A: b\r\n".repeat(4));
+        assert!(parse(fields.as_bytes()).is_ok_and(|head| head.is_some()));
+    }
+}

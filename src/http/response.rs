@@ -1,0 +1,87 @@
+//! The fields of a response, ready to be sent.
+
+use bytes::Bytes;
+use std::fmt::{self, Write as _};
+
+/// Field lines as they are sent, each with its line end, without the empty line that ends a head.
+///
+/// Cloning shares the bytes, so a block that is made once can go out with any number of responses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldBlock {
+    lines: Bytes,
+}
+
+impl FieldBlock {
+    /// The lines, each ended by CRLF.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.lines
+    }
+}
+
+/// Writes a [`FieldBlock`] line by line.
+#[derive(Clone, Debug, Default)]
+pub struct FieldBlockWriter {
+    lines: String,
+}
+
+impl FieldBlockWriter {
+    /// Adds a line. Control bytes in the value become spaces, so that no value, wherever it comes
+    /// from, can start a line of its own.
+    #[must_use]
+    pub fn field(mut self, name: &str, value: impl fmt::Display) -> Self {
+        self.lines.push_str(name);
+        self.lines.push_str(": ");
+        // Writing to a `FieldValue` cannot fail: it only appends to a string.
+        let _ = write!(FieldValue(&mut self.lines), "{value}");
+        self.lines.push_str("\r\n");
+        self
+    }
+
+    /// Adds a line if there is a value for it.
+    #[must_use]
+    pub fn optional_field(self, name: &str, value: Option<impl fmt::Display>) -> Self {
+        match value {
+            Some(value) => self.field(name, value),
+            None => self,
+        }
+    }
+
+    /// The block, ready to be shared.
+    pub fn finish(self) -> FieldBlock {
+        FieldBlock { lines: Bytes::from(self.lines) }
+    }
+}
+
+struct FieldValue<'a>(&'a mut String);
+
+impl fmt::Write for FieldValue<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if text.bytes().any(|byte| byte.is_ascii_control()) {
+            self.0.extend(text.chars().map(|char| if char.is_control() { ' ' } else { char }));
+        } else {
+            self.0.push_str(text);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_is_its_lines_in_order() {
+        let block = FieldBlockWriter::default()
+            .field("Content-Length", 5)
+            .optional_field("ETag", None::<&str>)
+            .optional_field("Allow", Some("GET"))
+            .finish();
+        assert_eq!(block.as_bytes(), b"Content-Length: 5\r\nAllow: GET\r\n");
+    }
+
+    #[test]
+    fn no_value_can_start_a_line_of_its_own() {
+        let block = FieldBlockWriter::default().field("Location", "/a\r\nSet-Cookie: b\0").finish();
+        assert_eq!(block.as_bytes(), b"Location: /a  Set-Cookie: b \r\n");
+    }
+}

@@ -1,0 +1,77 @@
+//! The status codes that millpond answers with (RFC 9110 §15).
+
+macro_rules! statuses {
+    ($($name:ident $code:literal $reason:literal,)+) => {
+        /// A status code with its reason phrase.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Status {
+            $(#[doc = concat!(stringify!($code), " ", $reason)] $name = $code,)+
+        }
+
+        impl Status {
+            /// Every status, in the order of their codes.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// The reason phrase that RFC 9110 gives the code.
+            pub const fn reason(self) -> &'static str {
+                match self { $(Self::$name => $reason,)+ }
+            }
+
+            /// The status line (RFC 9112 §4) with its line end.
+            pub const fn line(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!("HTTP/1.1 ", $code, " ", $reason, "\r\n"),)+
+                }
+            }
+        }
+    };
+}
+
+statuses! {
+    Ok 200 "OK",
+    NoContent 204 "No Content",
+    PartialContent 206 "Partial Content",
+    MovedPermanently 301 "Moved Permanently",
+    NotModified 304 "Not Modified",
+    BadRequest 400 "Bad Request",
+    Forbidden 403 "Forbidden",
+    NotFound 404 "Not Found",
+    MethodNotAllowed 405 "Method Not Allowed",
+    RequestTimeout 408 "Request Timeout",
+    PreconditionFailed 412 "Precondition Failed",
+    ContentTooLarge 413 "Content Too Large",
+    UriTooLong 414 "URI Too Long",
+    RangeNotSatisfiable 416 "Range Not Satisfiable",
+    ExpectationFailed 417 "Expectation Failed",
+    RequestHeaderFieldsTooLarge 431 "Request Header Fields Too Large",
+    InternalServerError 500 "Internal Server Error",
+    NotImplemented 501 "Not Implemented",
+    ServiceUnavailable 503 "Service Unavailable",
+    HttpVersionNotSupported 505 "HTTP Version Not Supported",
+}
+
+impl Status {
+    /// The three-digit code.
+    pub const fn code(self) -> u16 {
+        self as u16
+    }
+
+    /// Whether the request was received, understood and accepted (RFC 9110 §15.3).
+    pub const fn is_success(self) -> bool {
+        self.code() / 100 == 2
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_line_carries_code_and_reason() {
+        assert_eq!(Status::PartialContent.line(), "HTTP/1.1 206 Partial Content\r\n");
+        for status in Status::ALL {
+            let expected = format!("HTTP/1.1 {} {}\r\n", status.code(), status.reason());
+            assert_eq!(status.line(), expected);
+        }
+    }
+}
