@@ -1,4 +1,24 @@
-//! One pure decision.
+//! One pure decision: a request and the facts about a resource give the response to send.
+//!
+//! [`admit`] decides all that needs no look at the site, [`decide`] the rest, and [`refuse`]
+//! answers what is no request at all. Nothing here does I/O, and nothing else chooses a status.
+
+mod method;
+mod page;
+mod partial;
+mod precondition;
+mod redirect;
+mod representation;
+
+use crate::http::Status;
+use crate::http::request::{Expectation, RequestHead};
+use crate::http::response::{FieldBlock, FieldBlockWriter};
+use crate::http::target::RequestPath;
+use bytes::Bytes;
+use std::ops::Range;
+
+pub use partial::Multipart;
+pub use representation::{Facts, Representation};
 
 /// What the operator wants of every response.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,9 +31,127 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self {
-            server_field: true,
-            cache_control: "no-cache".to_owned(),
-        }
+        Self { server_field: true, cache_control: "no-cache".to_owned() }
     }
 }
+
+/// The response to give: a status, all fields but those of the connection, and the content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The status line.
+    pub status: Status,
+    /// The fields, `Content-Length` included.
+    pub fields: FieldBlock,
+    /// What follows the head. A response to HEAD has the content that GET's would have; to leave
+    /// it out is the connection's work.
+    pub content: Content,
+}
+
+/// Where the content of a response comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// There is none.
+    Empty,
+    /// A page of our own.
+    Page(Bytes),
+    /// All of the selected representation.
+    Whole,
+    /// These bytes of it.
+    Part(Range<u64>),
+    /// Several parts of it, each with a head of its own.
+    Parts(Multipart),
+}
+
+/// Why there is no representation to select.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absence {
+    /// Nothing is served under this path.
+    NotFound,
+    /// It is a directory, and the path has no slash at its end.
+    NeedsSlash,
+    /// It may not be read.
+    Forbidden,
+    /// It cannot be opened now, but may be soon: no descriptors are left.
+    Exhausted,
+    /// Reading it failed.
+    Failed,
+}
+
+/// Steps 1 to 3 of a decision, which need no look at the site: the path to look for, or the
+/// response to give at once.
+pub fn admit<'b>(request: &RequestHead<'b>) -> Result<RequestPath<'b>, Plan> {
+    // 1. Expectations come before all else (RFC 9110 §10.1.1).
+    if request.expectation == Expectation::Unknown {
+        return Err(refuse(Status::ExpectationFailed));
+    }
+    // 2. The method, which no resource here has a say in.
+    method::admit(request.method)?;
+    let Some(target) = request.target.path_and_query() else {
+        return Err(method::options());
+    };
+    // 3. The path, by the one sanitizer there is.
+    let path = RequestPath::parse(target.path).map_err(|error| refuse(error.status()))?;
+    if method::is_options(request.method) { Err(method::options()) } else { Ok(path) }
+}
+
+/// Steps 4 to 6 of a decision, in the order of RFC 9110 §13.2.2.
+pub fn decide(
+    request: &RequestHead<'_>,
+    path: &RequestPath<'_>,
+    resource: Result<&Representation, Absence>,
+    boundary: &str,
+) -> Plan {
+    // 4. Preconditions are evaluated only where the response without them would be a success.
+    let representation = match resource {
+        Ok(representation) => representation,
+        Err(Absence::NeedsSlash) => return redirect::to_directory(path, request),
+        Err(Absence::NotFound) => return not_found(path),
+        Err(Absence::Forbidden) => return refuse(Status::Forbidden),
+        Err(Absence::Exhausted) => return unavailable(),
+        Err(Absence::Failed) => return refuse(Status::InternalServerError),
+    };
+    // 5. §13.2.2, steps 1 to 4.
+    match precondition::evaluate(&request.fields, representation) {
+        precondition::Outcome::Failed => return refuse(Status::PreconditionFailed),
+        precondition::Outcome::NotModified => return representation.not_modified(),
+        precondition::Outcome::Proceed => {}
+    }
+    // 6. §13.2.2, step 5: the range, unless If-Range says that it is of something else.
+    partial::decide(&request.fields, representation, boundary)
+        .unwrap_or_else(|| representation.whole())
+}
+
+/// The response to what is no request, or one that no look at the site can change.
+pub fn refuse(status: Status) -> Plan {
+    page_response(status, FieldBlockWriter::default(), page::render(status, None))
+}
+
+fn not_found(path: &RequestPath<'_>) -> Plan {
+    let path = String::from_utf8_lossy(path.as_bytes());
+    let page = page::render(Status::NotFound, Some(&path));
+    page_response(Status::NotFound, FieldBlockWriter::default(), page)
+}
+
+fn unavailable() -> Plan {
+    let status = Status::ServiceUnavailable;
+    let fields = FieldBlockWriter::default().field("Retry-After", RETRY_AFTER_SECONDS);
+    page_response(status, fields, page::render(status, None))
+}
+
+/// A response with a page of our own, after the fields that are its status's own.
+fn page_response(status: Status, fields: FieldBlockWriter, page: Bytes) -> Plan {
+    let fields = fields
+        .field("Content-Type", "text/html; charset=utf-8")
+        .field("Content-Length", page.len())
+        .field("Cache-Control", "no-cache")
+        .field("Content-Security-Policy", page::CONTENT_SECURITY_POLICY)
+        .field("X-Content-Type-Options", "nosniff")
+        .finish();
+    Plan { status, fields, content: Content::Page(page) }
+}
+
+/// Descriptors come free as soon as any exchange ends.
+const RETRY_AFTER_SECONDS: u32 = 1;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! The pages that millpond shows of its own: one for each status that is not a success.
+
+use crate::http::Status;
+use bytes::Bytes;
+use maud::{DOCTYPE, PreEscaped, html};
+
+/// Renders the page of `status`. `subject` is what it is about: the path that names nothing, or
+/// the reference that a redirect leads to; it is escaped.
+pub(super) fn render(status: Status, subject: Option<&str>) -> Bytes {
+    let title = format!("{} {}", status.code(), status.reason());
+    let markup = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                main {
+                    h1 { (title) }
+                    p { (explanation(status)) }
+                    @match (status, subject) {
+                        (Status::MovedPermanently, Some(location)) => {
+                            p { a href=(location) { (location) } }
+                        }
+                        (_, Some(path)) => { p { code { "/" (path) } } }
+                        (_, None) => {}
+                    }
+                }
+            }
+        }
+    };
+    Bytes::from(markup.into_string())
+}
+
+/// What happened, in words for the person who sees the page.
+const fn explanation(status: Status) -> &'static str {
+    match status {
+        Status::Ok | Status::NoContent | Status::PartialContent | Status::NotModified => "",
+        Status::MovedPermanently => "This page has its address one slash further on:",
+        Status::BadRequest => "The server could not make sense of this request.",
+        Status::Forbidden => "The server is not allowed to read what this address names.",
+        Status::NotFound => "There is nothing here under this address:",
+        Status::MethodNotAllowed => "This site can only be read, not changed.",
+        Status::RequestTimeout => "The request took too long to arrive.",
+        Status::PreconditionFailed => "The page is no longer what the request takes it for.",
+        Status::ContentTooLarge => "The request carries more content than the server will take.",
+        Status::UriTooLong => "The address is longer than the server will read.",
+        Status::RangeNotSatisfiable => "The requested part lies beyond the end of the file.",
+        Status::ExpectationFailed => "The request expects something that the server cannot meet.",
+        Status::RequestHeaderFieldsTooLarge => "The request's fields are more than the server will read.",
+        Status::InternalServerError => "The server failed to read what this address names.",
+        Status::NotImplemented => "The server does not know how to do what the request asks.",
+        Status::ServiceUnavailable => "The server is busy. Please try again in a moment.",
+        Status::HttpVersionNotSupported => "The server speaks HTTP/1.1 and HTTP/1.0 only.",
+    }
+}
+
+/// The pages load nothing; their style stands in them.
+pub(super) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+
+const STYLE: &str = "\
+:root{color-scheme:light dark}\
+body{margin:0;min-height:100vh;display:grid;place-items:center;\
+font:1rem/1.5 system-ui,sans-serif;background:Canvas;color:CanvasText}\
+main{padding:2rem;max-width:36rem}\
+h1{font-size:1.5rem;font-weight:600;margin:0 0 .5rem}\
+p{margin:.5rem 0}\
+code{overflow-wrap:anywhere}";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(status: Status, subject: Option<&str>) -> String {
+        String::from_utf8(render(status, subject).to_vec()).unwrap()
+    }
+
+    #[test]
+    fn every_status_that_is_not_a_success_says_what_happened() {
+        for status in Status::ALL {
+            let silent = status.is_success() || *status == Status::NotModified;
+            assert_eq!(explanation(*status).is_empty(), silent, "{status:?}");
+            assert!(text(*status, None).contains(status.reason()));
+        }
+    }
+
+    #[test]
+    fn what_a_page_shows_is_escaped() {
+        let page = text(Status::NotFound, Some("<script>alert(\"1\")</script>&"));
+        assert!(page.contains("<code>/&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;</code>"));
+        let page = text(Status::MovedPermanently, Some("/\"onclick=\"x/"));
+        assert!(page.contains("<a href=\"/&quot;onclick=&quot;x/\">"));
+    }
+}
