@@ -1,5 +1,40 @@
-//! The pure protocol machine of one connection.
-use std::time::Duration;
+//! The protocol machine of one connection (RFC 9112), pure: bytes in, events out; responses in,
+//! bytes to send out. It is handed the time and does no I/O.
+//!
+//! ```text
+//!                 first byte              head complete
+//!   Idle ──────────────────▶ ReceivingHead ──────────────▶ Exchanging ──┐
+//!    ▲ │                           │                        │   │       │ response complete,
+//!    │ │ EOF, deadline, drain      │ error, deadline        │   └───────┘ connection persists
+//!    │ │                           ▼                        │
+//!    │ └──────────▶ Closing ◀── (4xx, 5xx) ◀────────────────┘ close
+//!    │                 │ all is sent
+//!    │                 ├──────────────▶ Closed      nothing can be on its way to us
+//!    │                 └─▶ Lingering ─▶ Closed      our side is shut; discard until EOF or deadline
+//!    └── the next request, pipelined or not
+//! ```
+//!
+//! The owner of the socket asks [`Connection::wants`] and does that, again and again. The next
+//! head is not read before the response before it is complete, so pipelined requests are answered
+//! in order, and a peer that does not read its responses is not read from.
+
+mod outbox;
+mod state;
+
+use crate::http::Limits;
+use std::time::{Duration, Instant};
+
+pub use outbox::{Content, Response, Segment, Transmit};
+pub use state::{Connection, Event, Received, Refusal, Wants};
+
+/// What every connection is held to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// How much of a request is accepted.
+    pub limits: Limits,
+    /// How long a peer may take.
+    pub timeouts: Timeouts,
+}
 
 /// How long a peer may take over each part of an exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,3 +62,17 @@ impl Default for Timeouts {
         }
     }
 }
+
+/// The present moment, as far as a connection may know of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Tick<'a> {
+    /// The time by which deadlines are reckoned.
+    pub now: Instant,
+    /// The field lines that name the origin and the time of a response: `Server` and `Date`.
+    pub origin: &'a [u8],
+    /// What connections are held to at this moment.
+    pub options: &'a Options,
+}
+
+#[cfg(test)]
+mod tests;

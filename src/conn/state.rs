@@ -1,0 +1,492 @@
+//! The states of a connection, and all transitions between them.
+
+use super::outbox::{ConnectionField, Outbox, Response, Transmit};
+use super::{Content, Tick};
+use crate::http::Status;
+use crate::http::fields::FieldStorage;
+use crate::http::framing::{ContentDecoder, ContentError, Progress};
+use crate::http::request::{Expectation, HeadError, Method, RequestHead, Version};
+use std::time::Instant;
+
+/// One connection.
+#[derive(Debug)]
+pub struct Connection<F> {
+    state: State<F>,
+    outbox: Outbox<F>,
+    /// When [`Connection::handle_timeout`] is due.
+    deadline: Instant,
+    persistence: Persistence,
+    /// Whether the response under way answers HEAD.
+    is_head: bool,
+    version: Version,
+    /// Whether a request has come yet.
+    is_fresh: bool,
+}
+
+#[derive(Debug)]
+enum State<F> {
+    /// Between requests: the keep-alive deadline runs.
+    Idle {
+        /// Empty lines before a request line that have been passed over.
+        empty_lines: u8,
+    },
+    /// At least one byte came: the head deadline runs.
+    ReceivingHead {
+        /// How many bytes have been parsed in vain.
+        parsed: usize,
+    },
+    /// A request has come, and its response is not complete.
+    Exchanging { receiving: Receiving, sending: Sending<F> },
+    /// All has been said and is being sent.
+    Closing { linger: Linger },
+    /// Our side is shut: discard until the peer shuts its own, or the deadline.
+    Lingering,
+    /// Nothing more is to be done but to close the socket.
+    Closed { reset: bool },
+}
+
+#[derive(Debug)]
+enum Receiving {
+    /// Content is read and dropped.
+    Content(ContentDecoder),
+    Complete,
+    /// It is not going to be read, so the connection cannot go on.
+    Abandoned,
+}
+
+#[derive(Debug)]
+enum Sending<F> {
+    /// The owner has yet to respond.
+    Awaiting,
+    /// The response waits for the end of the content, which may yet turn out to be malformed.
+    Held(Response<F>),
+    /// The response is in the outbox.
+    Final,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Persistence {
+    Persist,
+    Close(Linger),
+}
+
+/// Whether bytes may still be on their way to us, which a plain close would answer with a reset
+/// that can destroy the response before it is read (RFC 9112 §9.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Linger {
+    Yes,
+    No,
+}
+
+/// What came of some bytes.
+#[derive(Debug)]
+pub struct Received<'h> {
+    /// How many of them are done with. The others are to be offered again.
+    pub used: usize,
+    /// What is to be answered now, with [`Connection::respond`].
+    pub event: Option<Event<'h>>,
+}
+
+/// What is to be answered.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it lives for one call, and the large one is hot")]
+pub enum Event<'h> {
+    /// A request.
+    Request(RequestHead<'h>),
+    /// Something that is no request, or not a whole one. The connection closes after the answer.
+    Refused(Refusal),
+}
+
+/// Why there is no request to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The head is wrong.
+    Head(HeadError),
+    /// The content is wrong.
+    Content(ContentError),
+    /// The peer closed before the end of its content.
+    ContentIncomplete,
+    /// The head or the content took too long.
+    Timeout,
+}
+
+impl Refusal {
+    /// The status that answers it.
+    pub const fn status(self) -> Status {
+        match self {
+            Self::Head(error) => error.status(),
+            Self::Content(ContentError::Malformed) | Self::ContentIncomplete => Status::BadRequest,
+            Self::Content(ContentError::TooLarge) => Status::ContentTooLarge,
+            Self::Timeout => Status::RequestTimeout,
+        }
+    }
+}
+
+/// What the owner of the socket is to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wants {
+    /// Answer the event that was handed out.
+    Respond,
+    /// Send what [`Connection::poll_transmit`] gives.
+    Transmit,
+    /// Receive, or wait until that can be done.
+    Receive,
+    /// Shut the sending side, and tell [`Connection::shut_down`].
+    Shutdown,
+    /// Close the socket.
+    Close,
+    /// Close the socket so that the peer learns that something is missing.
+    Reset,
+}
+
+impl<F> Connection<F> {
+    /// A connection that was just accepted. Its first request is due within the head's deadline.
+    pub fn new(tick: &Tick<'_>) -> Self {
+        Self {
+            state: State::Idle { empty_lines: 0 },
+            outbox: Outbox::new(),
+            deadline: tick.now + tick.options.timeouts.head,
+            persistence: Persistence::Persist,
+            is_head: false,
+            version: Version::Http11,
+            is_fresh: true,
+        }
+    }
+
+    /// What is to be done next; derived from the state, so it is never out of date.
+    pub fn wants(&self) -> Wants {
+        match &self.state {
+            State::Closed { reset: true } => Wants::Reset,
+            State::Closed { reset: false } => Wants::Close,
+            _ if !self.outbox.is_empty() => Wants::Transmit,
+            State::Closing { linger: Linger::Yes } => Wants::Shutdown,
+            State::Closing { linger: Linger::No } => Wants::Close,
+            State::Exchanging { sending: Sending::Awaiting, .. } => Wants::Respond,
+            State::Exchanging { .. }
+            | State::Idle { .. }
+            | State::ReceivingHead { .. }
+            | State::Lingering => Wants::Receive,
+        }
+    }
+
+    /// Whether nothing is under way, so that closing now costs the peer nothing.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle { .. }) && self.outbox.is_empty()
+    }
+
+    /// Whether the last response that was given has not been handed over yet.
+    pub fn is_exchanging(&self) -> bool {
+        matches!(self.state, State::Exchanging { .. })
+    }
+
+    /// Bytes of content of the last response that have been handed over.
+    pub fn content_bytes(&self) -> u64 {
+        self.outbox.content_bytes()
+    }
+
+    /// Offers bytes that were received, from the first that is not done with. Offer the rest again
+    /// until nothing is used and nothing is to be answered.
+    pub fn receive<'h, 'b: 'h>(
+        &mut self,
+        input: &'b [u8],
+        storage: &'h mut FieldStorage<'b>,
+        tick: &Tick<'_>,
+    ) -> Received<'h> {
+        match &mut self.state {
+            State::Idle { .. } if self.outbox.is_full() => Received { used: 0, event: None },
+            State::Idle { empty_lines } => {
+                let used = skip_empty_line(input, empty_lines);
+                if used == 0 && !matches!(input, [] | [b'\r']) {
+                    self.state = State::ReceivingHead { parsed: 0 };
+                    (self.is_head, self.version) = (false, Version::Http11);
+                    self.deadline = tick.now + tick.options.timeouts.head;
+                    return self.receive(input, storage, tick);
+                }
+                Received { used, event: None }
+            }
+            State::ReceivingHead { parsed } => {
+                if !is_worth_parsing(input, *parsed, tick.options.limits.head_bytes_max) {
+                    return Received { used: 0, event: None };
+                }
+                *parsed = input.len();
+                self.receive_head(input, storage, tick)
+            }
+            State::Exchanging { receiving: Receiving::Content(decoder), .. } => {
+                let decoded = decoder.decode(input);
+                self.receive_content(decoded, input.len(), tick)
+            }
+            State::Exchanging { .. } => Received { used: 0, event: None },
+            State::Closing { linger } => {
+                if !input.is_empty() {
+                    *linger = Linger::Yes;
+                }
+                Received { used: input.len(), event: None }
+            }
+            State::Lingering | State::Closed { .. } => {
+                Received { used: input.len(), event: None }
+            }
+        }
+    }
+
+    /// Takes note that the peer sends no more. `unused` are the bytes not done with.
+    pub fn receive_eof<'h, 'b: 'h>(
+        &mut self,
+        unused: &'b [u8],
+        storage: &'h mut FieldStorage<'b>,
+        tick: &Tick<'_>,
+    ) -> Option<Event<'h>> {
+        match &self.state {
+            State::ReceivingHead { .. } => {
+                // What is wrong already is answered; what is merely incomplete is not.
+                if let Err(error) = RequestHead::parse(unused, storage, &tick.options.limits) {
+                    return Some(self.refuse(Refusal::Head(error)));
+                }
+                self.close(Linger::No);
+            }
+            State::Exchanging { receiving: Receiving::Content(_), .. } => {
+                return Some(self.refuse(Refusal::ContentIncomplete));
+            }
+            State::Idle { .. } => self.close(Linger::No),
+            State::Lingering => self.state = State::Closed { reset: false },
+            // What was asked for is still sent to a peer that closed its own side only.
+            State::Exchanging { .. } | State::Closing { .. } | State::Closed { .. } => {}
+        }
+        None
+    }
+
+    fn receive_head<'h, 'b: 'h>(
+        &mut self,
+        input: &'b [u8],
+        storage: &'h mut FieldStorage<'b>,
+        tick: &Tick<'_>,
+    ) -> Received<'h> {
+        let limits = &tick.options.limits;
+        let (head, used) = match RequestHead::parse(input, storage, limits) {
+            Ok(Some(parsed)) => parsed,
+            Ok(None) => return Received { used: 0, event: None },
+            Err(error) => {
+                let event = self.refuse(Refusal::Head(error));
+                return Received { used: input.len(), event: Some(event) };
+            }
+        };
+        self.is_head = head.method == Method::Head;
+        self.version = head.version;
+        self.is_fresh = false;
+        let decoder = match ContentDecoder::new(head.framing, limits.content_bytes_max) {
+            Ok(decoder) => decoder,
+            Err(error) => {
+                let event = self.refuse(Refusal::Content(error));
+                return Received { used, event: Some(event) };
+            }
+        };
+        let receiving = match decoder {
+            None => Receiving::Complete,
+            // RFC 9110 §10.1.1: no interim response is sent, since nothing waits for the content,
+            // and whether the client sends it after the final one is up to the client.
+            Some(_) if head.expectation != Expectation::None => Receiving::Abandoned,
+            Some(decoder) => Receiving::Content(decoder),
+        };
+        if matches!(receiving, Receiving::Abandoned) {
+            self.persistence = Persistence::Close(Linger::Yes);
+        } else if !head.wants_persistence && self.persistence == Persistence::Persist {
+            self.persistence = Persistence::Close(Linger::No);
+        }
+        self.state = State::Exchanging { receiving, sending: Sending::Awaiting };
+        Received { used, event: Some(Event::Request(head)) }
+    }
+
+    fn receive_content<'h>(
+        &mut self,
+        decoded: Result<Progress, ContentError>,
+        offered: usize,
+        tick: &Tick<'_>,
+    ) -> Received<'h> {
+        match decoded {
+            Ok(Progress::More) => {
+                self.deadline = tick.now + tick.options.timeouts.content_stall;
+                Received { used: offered, event: None }
+            }
+            Ok(Progress::Done(used)) => {
+                self.content_received(tick);
+                Received { used, event: None }
+            }
+            Err(error) => {
+                let event = self.refuse(Refusal::Content(error));
+                Received { used: offered, event: Some(event) }
+            }
+        }
+    }
+
+    /// The content has come to its end, so the response that waited for it may go.
+    fn content_received(&mut self, tick: &Tick<'_>) {
+        let State::Exchanging { receiving, sending } = &mut self.state else { return };
+        *receiving = Receiving::Complete;
+        if let Sending::Held(response) = std::mem::replace(sending, Sending::Final) {
+            self.send(response, tick);
+        } else {
+            debug_assert!(false, "content was offered before the request was answered");
+        }
+    }
+
+    fn refuse<'h>(&mut self, refusal: Refusal) -> Event<'h> {
+        self.is_fresh = false;
+        self.persistence = Persistence::Close(Linger::Yes);
+        self.state =
+            State::Exchanging { receiving: Receiving::Abandoned, sending: Sending::Awaiting };
+        Event::Refused(refusal)
+    }
+
+    /// Answers the event that was handed out.
+    pub fn respond(&mut self, mut response: Response<F>, tick: &Tick<'_>) {
+        let State::Exchanging { receiving, sending: sending @ Sending::Awaiting } = &mut self.state
+        else {
+            debug_assert!(false, "there is nothing to answer");
+            return;
+        };
+        if self.is_head {
+            // RFC 9110 §9.3.2: the fields of GET, and no content. It is dropped here alone.
+            response.content = Content::empty();
+        }
+        if let Receiving::Content(_) = receiving {
+            *sending = Sending::Held(response);
+            self.deadline = tick.now + tick.options.timeouts.content_stall;
+        } else {
+            *sending = Sending::Final;
+            self.send(response, tick);
+        }
+    }
+
+    fn send(&mut self, response: Response<F>, tick: &Tick<'_>) {
+        let connection = match (self.persistence, self.version) {
+            (Persistence::Close(_), _) => ConnectionField::Close,
+            (Persistence::Persist, Version::Http10) => ConnectionField::KeepAlive,
+            (Persistence::Persist, Version::Http11) => ConnectionField::Absent,
+        };
+        self.outbox.enqueue(response, connection, tick);
+        self.deadline = tick.now + tick.options.timeouts.send_stall;
+        self.advance_when_handed_over();
+    }
+
+    /// What to send next, if anything.
+    pub fn poll_transmit(&self) -> Option<Transmit<'_, F>> {
+        self.outbox.poll_transmit()
+    }
+
+    /// Takes note that this many bytes, at least one, have been sent.
+    pub fn transmitted(&mut self, bytes: u64, tick: &Tick<'_>) {
+        self.outbox.transmitted(bytes);
+        self.advance_when_handed_over();
+        let timeouts = &tick.options.timeouts;
+        let is_idle = self.is_idle();
+        self.deadline = tick.now + if is_idle { timeouts.idle } else { timeouts.send_stall };
+    }
+
+    /// Ends the exchange as soon as its response is out of our hands but for the ready bytes.
+    fn advance_when_handed_over(&mut self) {
+        if let State::Exchanging { sending: Sending::Final, .. } = self.state
+            && self.outbox.is_encoded()
+        {
+            match self.persistence {
+                Persistence::Persist => self.state = State::Idle { empty_lines: 0 },
+                Persistence::Close(linger) => self.close(linger),
+            }
+        }
+    }
+
+    /// When [`Connection::handle_timeout`] is to be called, unless something happens before.
+    pub fn poll_timeout(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Acts on a deadline that has passed; does nothing before.
+    pub fn handle_timeout(&mut self, tick: &Tick<'_>) -> Option<Event<'static>> {
+        if tick.now < self.deadline {
+            return None;
+        }
+        if !self.outbox.is_empty() {
+            self.abort();
+            return None;
+        }
+        match self.state {
+            State::ReceivingHead { .. }
+            | State::Exchanging { receiving: Receiving::Content(_), .. } => {
+                Some(self.refuse(Refusal::Timeout))
+            }
+            // A request may be on its way just now; it shall not be answered with a reset.
+            State::Idle { .. } => {
+                self.close(Linger::Yes);
+                None
+            }
+            State::Exchanging { .. }
+            | State::Closing { .. }
+            | State::Lingering
+            | State::Closed { .. } => {
+                self.state = State::Closed { reset: false };
+                None
+            }
+        }
+    }
+
+    /// Takes note that the sending side is shut.
+    pub fn shut_down(&mut self, tick: &Tick<'_>) {
+        self.state = State::Lingering;
+        self.deadline = tick.now + tick.options.timeouts.linger;
+    }
+
+    /// Ends the connection as soon as what is under way is done: at once, if nothing is.
+    pub fn drain(&mut self) {
+        if let State::Idle { .. } = self.state {
+            self.close(Linger::No);
+        } else if self.persistence == Persistence::Persist {
+            self.persistence = Persistence::Close(Linger::No);
+        }
+    }
+
+    /// Ends the connection in such a way that the peer does not take what it has for the whole.
+    pub fn abort(&mut self) {
+        self.state = State::Closed { reset: true };
+    }
+
+    /// Whether no request has come yet.
+    pub fn is_fresh(&self) -> bool {
+        self.is_fresh
+    }
+
+    fn close(&mut self, linger: Linger) {
+        self.state = State::Closing { linger };
+    }
+
+    /// Lends a buffer to encode responses into; see [`Connection::reclaim`].
+    pub fn lend(&mut self, spare: &mut Vec<u8>) {
+        self.outbox.lend(spare);
+    }
+
+    /// Takes the buffer back, unless there is something in it that could not be sent.
+    pub fn reclaim(&mut self, spare: &mut Vec<u8>) {
+        self.outbox.reclaim(spare);
+    }
+}
+
+/// Passes over an empty line before a request line (RFC 9112 §2.2), a few times: how many bytes.
+fn skip_empty_line(input: &[u8], empty_lines: &mut u8) -> usize {
+    if *empty_lines < EMPTY_LINES_MAX && input.starts_with(b"\r\n") {
+        *empty_lines += 1;
+        2
+    } else {
+        0
+    }
+}
+
+/// Whether a head that was incomplete after `parsed` bytes is to be parsed again: when it may be
+/// complete, when it is too large, or when it has doubled since, so that a head which comes byte
+/// by byte costs no more than twice one that comes whole, and yet an error in it is soon found.
+fn is_worth_parsing(input: &[u8], parsed: usize, head_bytes_max: usize) -> bool {
+    let unseen = input.get(parsed.saturating_sub(3)..).unwrap_or_default();
+    input.len() >= parsed.saturating_mul(2)
+        || input.len() >= head_bytes_max
+        || memchr::memmem::find(unseen, b"\n\r\n").is_some()
+        || memchr::memmem::find(unseen, b"\n\n").is_some()
+}
+
+/// RFC 9112 §2.2 asks for at least one; a few more hurt nobody.
+const EMPTY_LINES_MAX: u8 = 4;
