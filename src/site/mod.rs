@@ -1,5 +1,25 @@
-//! The served directory.
+//! The served directory: the only code that opens and reads its files.
+//!
+//! [`Site::resolve`] looks, and says what it found or why there is nothing; it decides nothing.
+
+mod cache;
+mod load;
+mod miss;
+mod root;
+mod stamp;
+
+use crate::http::target::RequestPath;
+use crate::plan::{Policy, Representation};
+use bytes::Bytes;
+use cache::Cache;
+use root::Root;
+use rustix::fd::OwnedFd;
+use std::io;
 use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Instant, SystemTime};
+
+pub use miss::Miss;
 
 /// Which directory is served, and how much of it is kept in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,5 +39,76 @@ impl Default for Options {
             cache_bytes_max: 64 * 1024 * 1024,
             cache_entries_max: 16 * 1024,
         }
+    }
+}
+
+/// A directory that is served.
+#[derive(Debug)]
+pub struct Site {
+    root: Root,
+    cache: Cache,
+    policy: Policy,
+}
+
+/// A file, opened and looked at.
+#[derive(Debug)]
+pub struct File {
+    /// What a response can say of it.
+    pub representation: Representation,
+    /// Where its bytes are.
+    pub source: Source,
+}
+
+/// Where the bytes of a file are.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// In memory, as they were when the file was read.
+    Memory(Bytes),
+    /// In the file, to be sent from there.
+    Descriptor(Rc<OwnedFd>),
+}
+
+/// The moment of a look.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// Which turn of the event loop this is. What was checked in this turn is not checked again.
+    pub tick: u64,
+    /// The time by which intervals are reckoned.
+    pub now: Instant,
+    /// The time that files are stamped with.
+    pub wall: SystemTime,
+}
+
+impl Site {
+    /// Opens the root. Fails if it cannot be opened or is no directory.
+    pub fn open(options: &Options, policy: Policy, now: Instant) -> io::Result<Self> {
+        let root = Root::open(&options.root, now)?;
+        let cache = Cache::new(options.cache_bytes_max, options.cache_entries_max);
+        Ok(Self { root, cache, policy })
+    }
+
+    /// Finds the file that a path names, as it is on disk in this turn of the loop.
+    pub fn resolve(
+        &mut self,
+        path: &RequestPath<'_>,
+        moment: &Moment,
+    ) -> Result<Rc<File>, Miss> {
+        if path.is_hidden() {
+            return Err(Miss::Hidden);
+        }
+        if self.root.follow_swap(moment.now) {
+            self.cache.clear();
+        }
+        if let Some(file) = self.cache.get(path.as_bytes(), moment.tick, &self.root) {
+            return Ok(file);
+        }
+        let loaded = match load::load(&self.root, path, &self.policy, moment.wall) {
+            // The cache holds descriptors that nobody is using; they are the first to go.
+            Err(Miss::Exhausted) if self.cache.release_descriptors() => {
+                load::load(&self.root, path, &self.policy, moment.wall)
+            }
+            loaded => loaded,
+        }?;
+        Ok(self.cache.insert(path.as_bytes(), loaded, moment.tick))
     }
 }

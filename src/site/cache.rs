@@ -1,0 +1,130 @@
+//! Files that were looked at before, bounded in bytes and in number.
+//!
+//! What comes out is never older than the present turn of the loop: the first use of an entry in a
+//! turn compares its stamp with the disk. Which entries are kept changes how fast an answer is,
+//! never a byte of it.
+
+use super::load::Loaded;
+use super::root::Root;
+use super::stamp::Stamp;
+use super::{File, Source};
+use lru::LruCache;
+use std::ffi::CString;
+use std::num::NonZeroUsize;
+use std::rc::Rc;
+
+#[derive(Debug)]
+pub(super) struct Cache {
+    /// By request path; `None` when the cache is off.
+    entries: Option<LruCache<Box<[u8]>, Entry>>,
+    bytes: usize,
+    bytes_max: usize,
+    descriptors: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    file: Rc<File>,
+    location: CString,
+    stamp: Stamp,
+    is_settled: bool,
+    /// The turn of the loop in which it was last known to be what is on disk.
+    checked: u64,
+}
+
+impl Cache {
+    pub(super) fn new(bytes_max: usize, entries_max: usize) -> Self {
+        let entries = NonZeroUsize::new(entries_max).filter(|_| bytes_max > 0).map(LruCache::new);
+        Self { entries, bytes: 0, bytes_max, descriptors: 0 }
+    }
+
+    /// The file that was found under this path, if it still is what is there.
+    pub(super) fn get(&mut self, path: &[u8], tick: u64, root: &Root) -> Option<Rc<File>> {
+        let entry = self.entries.as_mut()?.get_mut(path)?;
+        if entry.checked == tick {
+            return Some(Rc::clone(&entry.file));
+        }
+        if entry.is_settled && root.stamp(&entry.location) == Ok(entry.stamp) {
+            entry.checked = tick;
+            return Some(Rc::clone(&entry.file));
+        }
+        self.remove(path);
+        None
+    }
+
+    /// Keeps a file that was just loaded, at the expense of those not used for the longest time.
+    pub(super) fn insert(&mut self, path: &[u8], loaded: Loaded, tick: u64) -> Rc<File> {
+        let file = Rc::new(loaded.file);
+        let Some(entries) = &mut self.entries else { return file };
+        let entry = Entry {
+            file: Rc::clone(&file),
+            location: loaded.location,
+            stamp: loaded.stamp,
+            is_settled: loaded.is_settled,
+            checked: tick,
+        };
+        self.bytes += entry.bytes(path);
+        self.descriptors += entry.descriptors();
+        if let Some((path, replaced)) = entries.push(path.into(), entry) {
+            self.forget(&path, &replaced);
+        }
+        while self.bytes > self.bytes_max || self.descriptors > DESCRIPTORS_MAX {
+            let Some((path, evicted)) = self.entries.as_mut().and_then(LruCache::pop_lru) else {
+                break;
+            };
+            self.forget(&path, &evicted);
+        }
+        file
+    }
+
+    pub(super) fn clear(&mut self) {
+        if let Some(entries) = &mut self.entries {
+            entries.clear();
+        }
+        (self.bytes, self.descriptors) = (0, 0);
+    }
+
+    /// Drops everything, if that closes any descriptor.
+    pub(super) fn release_descriptors(&mut self) -> bool {
+        let holds_any = self.descriptors > 0;
+        if holds_any {
+            self.clear();
+        }
+        holds_any
+    }
+
+    fn remove(&mut self, path: &[u8]) {
+        if let Some(entry) = self.entries.as_mut().and_then(|entries| entries.pop(path)) {
+            self.forget(path, &entry);
+        }
+    }
+
+    fn forget(&mut self, path: &[u8], entry: &Entry) {
+        self.bytes -= entry.bytes(path);
+        self.descriptors -= entry.descriptors();
+    }
+}
+
+impl Entry {
+    /// What the entry costs: its content, and about what is kept besides.
+    fn bytes(&self, path: &[u8]) -> usize {
+        let content = match &self.file.source {
+            Source::Memory(content) => content.len(),
+            Source::Descriptor(_) => 0,
+        };
+        content + 2 * path.len() + OVERHEAD_BYTES
+    }
+
+    fn descriptors(&self) -> usize {
+        match self.file.source {
+            Source::Memory(_) => 0,
+            Source::Descriptor(_) => 1,
+        }
+    }
+}
+
+/// Field blocks, facts and the entry itself, measured.
+const OVERHEAD_BYTES: usize = 1024;
+
+/// The most descriptors that are held for files which nobody may be asking for.
+const DESCRIPTORS_MAX: usize = 256;

@@ -1,0 +1,108 @@
+//! Why a path names no file that can be served.
+
+use crate::plan::Absence;
+use log::Level;
+use rustix::io::Errno;
+use std::fmt;
+
+/// Why there is no file to serve, for the operator to read. The client learns less: the
+/// [`Absence`] that it comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Miss {
+    /// A segment of the path starts with a dot.
+    Hidden,
+    /// There is no such file.
+    Nothing,
+    /// The directory is there, but no index file in it.
+    NoIndex,
+    /// The path asks for a directory, but names a file.
+    FileWithSlash,
+    /// The path names a directory, but does not end in a slash.
+    NeedsSlash,
+    /// A symbolic link leads out of the root.
+    LeadsOut,
+    /// Symbolic links lead in a circle, or into the kernel's own.
+    TooManyLinks,
+    /// It is a FIFO, a socket, a device, or a directory in an index file's place.
+    NotRegular,
+    /// A segment, or the path, is longer than the file system allows.
+    NameTooLong,
+    /// Our user may not read it.
+    Forbidden,
+    /// No descriptors or memory are left, or the file is locked by a lease.
+    Exhausted,
+    /// The file system failed.
+    Failed(Errno),
+}
+
+impl Miss {
+    pub(super) fn of(errno: Errno) -> Self {
+        match errno {
+            Errno::NOENT | Errno::NOTDIR => Self::Nothing,
+            Errno::XDEV => Self::LeadsOut,
+            Errno::LOOP => Self::TooManyLinks,
+            // What opening a socket or a device without a driver says.
+            Errno::NXIO | Errno::NODEV => Self::NotRegular,
+            Errno::NAMETOOLONG => Self::NameTooLong,
+            Errno::ACCESS | Errno::PERM => Self::Forbidden,
+            Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN => Self::Exhausted,
+            errno => Self::Failed(errno),
+        }
+    }
+
+    /// What the client learns of it.
+    pub const fn absence(self) -> Absence {
+        match self {
+            Self::Hidden
+            | Self::Nothing
+            | Self::NoIndex
+            | Self::FileWithSlash
+            | Self::LeadsOut
+            | Self::TooManyLinks
+            | Self::NotRegular
+            | Self::NameTooLong => Absence::NotFound,
+            Self::NeedsSlash => Absence::NeedsSlash,
+            Self::Forbidden => Absence::Forbidden,
+            Self::Exhausted => Absence::Exhausted,
+            Self::Failed(_) => Absence::Failed,
+        }
+    }
+
+    /// How much the operator wants to know of it: what strangers can bring about with a mistyped
+    /// address, little; what is wrong with the site, more.
+    pub const fn level(self) -> Level {
+        match self {
+            Self::Hidden
+            | Self::Nothing
+            | Self::FileWithSlash
+            | Self::NeedsSlash
+            | Self::NameTooLong => Level::Debug,
+            Self::NoIndex
+            | Self::LeadsOut
+            | Self::TooManyLinks
+            | Self::NotRegular
+            | Self::Forbidden => Level::Info,
+            Self::Exhausted => Level::Warn,
+            Self::Failed(_) => Level::Error,
+        }
+    }
+}
+
+impl fmt::Display for Miss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Hidden => "a name in it starts with a dot, which is served below /.well-known/ only",
+            Self::Nothing => "there is no such file",
+            Self::NoIndex => "the directory has no index.html",
+            Self::FileWithSlash => "it is a file, and the address ends in a slash",
+            Self::NeedsSlash => "it is a directory, and the address does not end in a slash",
+            Self::LeadsOut => "a symbolic link leads out of the root; put the file inside, or serve a directory above both",
+            Self::TooManyLinks => "its symbolic links lead in a circle",
+            Self::NotRegular => "it is not a regular file",
+            Self::NameTooLong => "the name is longer than the file system allows",
+            Self::Forbidden => "the server's user may not read it; see its permissions and those of the directories above",
+            Self::Exhausted => "no file descriptors or memory are left, or the file is locked; raise the limit on open files",
+            Self::Failed(errno) => return write!(f, "reading it failed: {errno}"),
+        })
+    }
+}

@@ -1,0 +1,137 @@
+//! The root: the one descriptor that every file is opened beneath.
+
+use super::stamp::Stamp;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
+use rustix::io::{Errno, Result};
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+#[derive(Debug)]
+pub(super) struct Root {
+    /// As it was given, made absolute, its symbolic links left as they are: they may be swapped.
+    path: PathBuf,
+    directory: OwnedFd,
+    identity: Identity,
+    /// When the path was last compared with the directory.
+    compared: Instant,
+}
+
+/// Device and inode: what `path` leads to.
+type Identity = (u32, u32, u64);
+
+impl Root {
+    pub(super) fn open(path: &Path, now: Instant) -> io::Result<Self> {
+        let path = std::path::absolute(path)?;
+        let (directory, identity) = open_directory(&path)?;
+        Ok(Self { path, directory, identity, compared: now })
+    }
+
+    /// Opens what the path names, never above the root, and never waiting for a FIFO's writer.
+    pub(super) fn open_beneath(&self, path: &CStr) -> Result<OwnedFd> {
+        match self.openat2(path, BENEATH) {
+            // An absolute link may lead to a place within. Where it does, that place is opened by
+            // its own path, through no link at all: what was found out cannot go stale.
+            Err(Errno::XDEV) => {
+                let inside = self.follow_absolute_links(path).ok_or(Errno::XDEV)?;
+                self.openat2(&inside, BENEATH.union(ResolveFlags::NO_SYMLINKS))
+            }
+            opened => opened,
+        }
+    }
+
+    fn openat2(&self, path: &CStr, resolve: ResolveFlags) -> Result<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        // openat2(2): EAGAIN says that a rename elsewhere kept the kernel from being sure.
+        let mut attempts = 0..ATTEMPTS_MAX;
+        loop {
+            match rustix::fs::openat2(&self.directory, path, flags, Mode::empty(), resolve) {
+                Err(Errno::AGAIN) if attempts.next().is_some() => {}
+                opened => return opened,
+            }
+        }
+    }
+
+    /// Where the path leads if links may be absolute, relative to the root; `None` if outside.
+    fn follow_absolute_links(&self, path: &CStr) -> Option<CString> {
+        let relative = Path::new(std::ffi::OsStr::from_bytes(path.to_bytes()));
+        let target = self.path.join(relative).canonicalize().ok()?;
+        let root = self.path.canonicalize().ok()?;
+        let inside = target.strip_prefix(root).ok()?;
+        CString::new(inside.as_os_str().as_bytes()).ok()
+    }
+
+    /// Looks at what the path names now, without opening it.
+    pub(super) fn stat(&self, path: &CStr) -> Result<Statx> {
+        rustix::fs::statx(&self.directory, path, AtFlags::NO_AUTOMOUNT, StatxFlags::BASIC_STATS)
+    }
+
+    /// The stamp of what the path names now.
+    pub(super) fn stamp(&self, path: &CStr) -> Result<Stamp> {
+        self.stat(path).map(|facts| Stamp::of(&facts))
+    }
+
+    /// Whether the root's path leads to another directory than before, which is served from now
+    /// on. It is looked at twice a second, not more.
+    pub(super) fn follow_swap(&mut self, now: Instant) -> bool {
+        if now.duration_since(self.compared) < COMPARISON_INTERVAL {
+            return false;
+        }
+        self.compared = now;
+        let current = rustix::fs::statx(
+            CWD,
+            &self.path,
+            AtFlags::NO_AUTOMOUNT,
+            StatxFlags::BASIC_STATS,
+        );
+        if current.is_ok_and(|facts| identity(&facts) == self.identity) {
+            return false;
+        }
+        match open_directory(&self.path) {
+            Ok((directory, identity)) if identity != self.identity => {
+                log::info!("the root {} leads to another directory now", self.path.display());
+                (self.directory, self.identity) = (directory, identity);
+                true
+            }
+            Ok(_) => false,
+            Err(error) => {
+                log::debug!("the root {} cannot be opened again: {error}", self.path.display());
+                false
+            }
+        }
+    }
+}
+
+impl AsFd for Root {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
+    }
+}
+
+fn open_directory(path: &Path) -> Result<(OwnedFd, Identity)> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = rustix::fs::open(path, flags, Mode::empty())?;
+    let identity = identity(&stat_descriptor(&directory)?);
+    Ok((directory, identity))
+}
+
+/// Looks at what a descriptor is open on.
+pub(super) fn stat_descriptor(descriptor: impl AsFd) -> Result<Statx> {
+    rustix::fs::statx(descriptor, c"", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS)
+}
+
+fn identity(facts: &Statx) -> Identity {
+    (facts.stx_dev_major, facts.stx_dev_minor, facts.stx_ino)
+}
+
+/// The kernel itself keeps every step beneath the root, and out of links such as /proc/self/fd.
+const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS);
+
+/// How often a lookup that the kernel was not sure of is made again.
+const ATTEMPTS_MAX: usize = 8;
+
+/// A new release is to be served within a second.
+const COMPARISON_INTERVAL: Duration = Duration::from_millis(500);
