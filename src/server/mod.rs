@@ -1,6 +1,34 @@
-//! The event loop.
-use crate::{conn::Timeouts, http::Limits, plan::Policy, site};
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+//! The event loop: the only code that waits, and the only one that owns sockets.
+//!
+//! One turn of the loop is a tick: one wait, one reading of the clock, then whatever is ready, then
+//! one write of the access log.
+
+mod access_log;
+mod clock;
+mod exchange;
+mod lifecycle;
+mod listener;
+mod session;
+mod sessions;
+mod socket;
+
+use crate::conn;
+use crate::plan::Policy;
+use crate::site;
+use clock::Clock;
+use exchange::Service;
+use lifecycle::{Lifecycle, Signals};
+use listener::{Accepted, Listener};
+use mio::event::Event;
+use mio::{Events, Poll, Token};
+use session::Outcome;
+use sessions::Sessions;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+pub use listener::StartError;
 
 /// All that a server is started with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,10 +40,8 @@ pub struct Options {
     pub site: site::Options,
     /// What the operator wants of every response.
     pub policy: Policy,
-    /// How much of a request is accepted.
-    pub limits: Limits,
-    /// How long a peer may take.
-    pub timeouts: Timeouts,
+    /// What every connection is held to.
+    pub connection: conn::Options,
     /// How long exchanges under way may go on after a signal to stop.
     pub drain_timeout: Duration,
     /// Connections at once; `None`: as many as the descriptor limit allows.
@@ -24,6 +50,21 @@ pub struct Options {
     pub access_log: LogDestination,
     /// How an access record is written.
     pub access_log_format: AccessLogFormat,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: Vec::new(),
+            site: site::Options::default(),
+            policy: Policy::default(),
+            connection: conn::Options::default(),
+            drain_timeout: Duration::from_secs(10),
+            connections_max: None,
+            access_log: LogDestination::Stdout,
+            access_log_format: AccessLogFormat::Common,
+        }
+    }
 }
 
 /// An address to listen on.
@@ -58,3 +99,196 @@ pub enum AccessLogFormat {
     /// One JSON object a line.
     Json,
 }
+
+/// A server that accepts connections.
+#[derive(Debug)]
+pub struct Server {
+    poll: Poll,
+    listeners: Vec<Listener>,
+    signals: Signals,
+    sessions: Sessions,
+    service: Service,
+    lifecycle: Lifecycle,
+    drain_timeout: Duration,
+}
+
+impl Server {
+    /// Opens the root and the listeners. Connections are accepted from here on, and answered from
+    /// [`Server::run`] on.
+    pub fn bind(options: Options) -> Result<Self, StartError> {
+        let poll = Poll::new().map_err(StartError::System)?;
+        let clock = Clock::new(options.policy.server_field);
+        let site = site::Site::open(&options.site, options.policy, clock.now())
+            .map_err(|error| StartError::Root(options.site.root.clone(), error))?;
+        let access_log =
+            access_log::AccessLog::open(&options.access_log, options.access_log_format)
+                .map_err(|error| StartError::AccessLog(options.access_log, error))?;
+        let listeners = listener::bind_all(&options.listen)?;
+        for (listener, token) in listeners.iter().zip(0..) {
+            listener.register(poll.registry(), Token(token)).map_err(StartError::System)?;
+        }
+        let signals_token = Token(listeners.len());
+        let signals = Signals::new(poll.registry(), signals_token).map_err(StartError::System)?;
+        let first_session = listeners.len() + 1;
+        let sessions = Sessions::new(first_session, options.connections_max);
+        let service = Service::new(site, clock, options.connection, access_log);
+        let lifecycle = Lifecycle::Running;
+        let drain_timeout = options.drain_timeout;
+        Ok(Self { poll, listeners, signals, sessions, service, lifecycle, drain_timeout })
+    }
+
+    /// Where connections are accepted: URLs that a person can click, or `unix:` and a path.
+    pub fn addresses(&self) -> Vec<String> {
+        self.listeners.iter().map(ToString::to_string).collect()
+    }
+
+    /// Serves until a signal says to stop and what was under way then is done.
+    pub fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        while !self.is_done() {
+            match self.poll.poll(&mut events, self.patience()) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            }
+            self.tick(&events);
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self, events: &Events) {
+        self.service.clock.tick();
+        let unfinished = self.sessions.take_runnable();
+        for event in events {
+            self.handle(event);
+        }
+        for key in unfinished {
+            self.pump(key);
+        }
+        self.accept_waiting();
+        self.handle_deadlines();
+        self.service.access_log.flush();
+    }
+
+    fn handle(&mut self, event: &Event) {
+        let Token(number) = event.token();
+        if let Some(key) = self.sessions.key_of(number) {
+            if event.is_readable() || event.is_read_closed() || event.is_error() {
+                self.sessions.note_readable(key);
+            }
+            self.pump(key);
+        } else if let Some(listener) = self.listeners.get_mut(number) {
+            listener.note_ready();
+        } else {
+            self.handle_signals();
+        }
+    }
+
+    fn pump(&mut self, key: usize) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        match session.pump(&mut self.service) {
+            Outcome::Waiting => self.sessions.note_deadline(key),
+            Outcome::Unfinished => self.sessions.note_runnable(key),
+            Outcome::Done => self.sessions.remove(key),
+        }
+    }
+
+    /// Accepts what waits, a bounded number a tick, so that a flood of newcomers leaves time for
+    /// those who are here.
+    fn accept_waiting(&mut self) {
+        for index in 0..self.listeners.len() {
+            for _ in 0..ACCEPTED_A_TICK_MAX {
+                if !self.sessions.has_room() && !self.sessions.make_room() {
+                    return;
+                }
+                let Some(listener) = self.listeners.get_mut(index) else { return };
+                match listener.accept() {
+                    Accepted::Session(socket, peer) => {
+                        self.sessions.admit(socket, peer, &mut self.service, self.poll.registry());
+                    }
+                    Accepted::NoDescriptors if self.sessions.make_room() => {}
+                    Accepted::NoDescriptors => {
+                        self.sessions.note_shortage(self.service.clock.now());
+                        return;
+                    }
+                    Accepted::Nothing => break,
+                }
+            }
+        }
+    }
+
+    fn handle_deadlines(&mut self) {
+        let now = self.service.clock.now();
+        for key in self.sessions.take_due(now) {
+            if let Some(session) = self.sessions.get_mut(key) {
+                session.handle_timeout(&mut self.service);
+                self.pump(key);
+            }
+        }
+    }
+
+    /// How long the next wait may take: not at all while there is work, else to the next deadline.
+    fn patience(&self) -> Option<Duration> {
+        let can_accept = self.listeners.iter().any(Listener::is_ready) && self.sessions.can_accept();
+        if self.sessions.has_runnable() || can_accept {
+            return Some(Duration::ZERO);
+        }
+        let deadline = match self.lifecycle {
+            Lifecycle::Running => self.sessions.next_deadline(),
+            Lifecycle::Draining { deadline } => {
+                Some(self.sessions.next_deadline().map_or(deadline, |next| next.min(deadline)))
+            }
+            Lifecycle::Stopped => Some(self.service.clock.now()),
+        };
+        deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
+    fn handle_signals(&mut self) {
+        for _ in 0..self.signals.count_stops() {
+            match self.lifecycle {
+                Lifecycle::Running => self.drain(),
+                Lifecycle::Draining { .. } | Lifecycle::Stopped => {
+                    self.lifecycle = Lifecycle::Stopped;
+                }
+            }
+        }
+    }
+
+    /// Stops accepting, closes what is idle, and lets the rest finish.
+    fn drain(&mut self) {
+        let deadline = self.service.clock.now() + self.drain_timeout;
+        self.lifecycle = Lifecycle::Draining { deadline };
+        // Who connected before the listeners close is still let in.
+        for listener in &mut self.listeners {
+            listener.note_ready();
+        }
+        self.accept_waiting();
+        self.listeners.clear();
+        for key in self.sessions.keys() {
+            // A request that is here already is still answered.
+            self.sessions.note_readable(key);
+            self.pump(key);
+            if let Some(session) = self.sessions.get_mut(key) {
+                session.drain();
+                self.pump(key);
+            }
+        }
+        log::info!("stopping: {} connections have something under way", self.sessions.len());
+    }
+
+    fn is_done(&self) -> bool {
+        match self.lifecycle {
+            Lifecycle::Running => false,
+            Lifecycle::Draining { deadline } => {
+                self.sessions.len() == 0 || self.service.clock.now() >= deadline
+            }
+            Lifecycle::Stopped => true,
+        }
+    }
+}
+
+/// Events taken from the kernel in one wait.
+const EVENTS_MAX: usize = 1024;
+
+/// Connections accepted from one listener in one tick.
+const ACCEPTED_A_TICK_MAX: usize = 64;

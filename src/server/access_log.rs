@@ -1,0 +1,238 @@
+//! The access log: one record an exchange, one write a tick.
+//!
+//! A record is written when its response has been handed over: to the kernel or, if it is small
+//! enough to leave together with its head, to the buffer that is about to be sent.
+
+use super::clock::Clock;
+use super::{AccessLogFormat, LogDestination};
+use crate::http::Status;
+use crate::http::fields::FieldName;
+use crate::http::request::{RequestHead, Version};
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::time::Instant;
+
+pub(super) struct AccessLog {
+    output: Option<Box<dyn Write>>,
+    format: AccessLogFormat,
+    /// Records that were finished in this tick.
+    finished: Vec<u8>,
+    begun: Record,
+}
+
+/// A record, up to what is known only when its exchange has ended.
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    /// What stands before the number of bytes.
+    before: Vec<u8>,
+    /// What stands after it, up to the time taken.
+    after: Vec<u8>,
+    started: Instant,
+}
+
+impl AccessLog {
+    pub(super) fn open(destination: &LogDestination, format: AccessLogFormat) -> io::Result<Self> {
+        let output: Option<Box<dyn Write>> = match destination {
+            LogDestination::Off => None,
+            LogDestination::Stdout => Some(Box::new(io::stdout())),
+            LogDestination::Stderr => Some(Box::new(io::stderr())),
+            LogDestination::File(path) => {
+                Some(Box::new(OpenOptions::new().append(true).create(true).open(path)?))
+            }
+        };
+        // RUST_LOG has a say in access records as in any others.
+        let output = output.filter(|_| log::log_enabled!(target: TARGET, log::Level::Info));
+        let begun = Record { before: Vec::new(), after: Vec::new(), started: Instant::now() };
+        Ok(Self { output, format, finished: Vec::new(), begun })
+    }
+
+    /// Begins the record of an exchange. `request` is `None` for what was no request.
+    pub(super) fn begin(
+        &mut self,
+        peer: Option<IpAddr>,
+        request: Option<&RequestHead<'_>>,
+        status: Status,
+        clock: &Clock,
+    ) {
+        if self.output.is_none() {
+            return;
+        }
+        let Record { before, after, started } = &mut self.begun;
+        before.clear();
+        after.clear();
+        *started = clock.now();
+        match self.format {
+            AccessLogFormat::Common => common(before, peer, request, status, clock),
+            AccessLogFormat::Combined => {
+                common(before, peer, request, status, clock);
+                for name in [FieldName::Referer, FieldName::UserAgent] {
+                    after.extend_from_slice(b" \"");
+                    match request.and_then(|request| request.fields.single(name)) {
+                        Some(value) => escape(after, value),
+                        None => after.push(b'-'),
+                    }
+                    after.push(b'"');
+                }
+            }
+            AccessLogFormat::Json => json(before, after, peer, request, status, clock),
+        }
+    }
+
+    /// Finishes the record that was begun last, in the tick that it was begun in.
+    pub(super) fn finish(&mut self, content_bytes: u64) {
+        if self.output.is_some() {
+            let started = self.begun.started;
+            write(&mut self.finished, self.format, &self.begun, content_bytes, started);
+        }
+    }
+
+    /// A copy of the record that was begun last, for an exchange that goes on.
+    pub(super) fn keep(&self) -> Option<Box<Record>> {
+        self.output.is_some().then(|| Box::new(self.begun.clone()))
+    }
+
+    pub(super) fn finish_kept(&mut self, record: &Record, content_bytes: u64, now: Instant) {
+        write(&mut self.finished, self.format, record, content_bytes, now);
+    }
+
+    /// Writes the records that were finished in this tick.
+    pub(super) fn flush(&mut self) {
+        if self.finished.is_empty() {
+            return;
+        }
+        if let Some(output) = &mut self.output
+            && let Err(error) = output.write_all(&self.finished).and_then(|()| output.flush())
+        {
+            log::warn!("access records were lost: {error}");
+        }
+        self.finished.clear();
+    }
+}
+
+impl std::fmt::Debug for AccessLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccessLog").field("format", &self.format).finish_non_exhaustive()
+    }
+}
+
+fn write(
+    line: &mut Vec<u8>,
+    format: AccessLogFormat,
+    record: &Record,
+    content_bytes: u64,
+    now: Instant,
+) {
+    let seconds = now.duration_since(record.started).as_secs_f64();
+    line.extend_from_slice(&record.before);
+    // Writing to a vector cannot fail.
+    let _ = match format {
+        AccessLogFormat::Common | AccessLogFormat::Combined => write!(line, " {content_bytes}"),
+        AccessLogFormat::Json => write!(line, "{content_bytes}"),
+    };
+    line.extend_from_slice(&record.after);
+    let _ = match format {
+        AccessLogFormat::Common | AccessLogFormat::Combined => writeln!(line, " {seconds:.6}"),
+        AccessLogFormat::Json => writeln!(line, "{seconds:.6}}}"),
+    };
+}
+
+fn common(
+    line: &mut Vec<u8>,
+    peer: Option<IpAddr>,
+    request: Option<&RequestHead<'_>>,
+    status: Status,
+    clock: &Clock,
+) {
+    write_peer(line, peer);
+    line.extend_from_slice(b" - - [");
+    write_common_date(line, clock.date());
+    line.extend_from_slice(b"] \"");
+    match request {
+        Some(request) => {
+            escape(line, request.method_name.as_bytes());
+            line.push(b' ');
+            escape(line, request.target_bytes);
+            line.extend_from_slice(version(request.version));
+        }
+        None => line.push(b'-'),
+    }
+    let _ = write!(line, "\" {}", status.code());
+}
+
+fn json(
+    before: &mut Vec<u8>,
+    after: &mut Vec<u8>,
+    peer: Option<IpAddr>,
+    request: Option<&RequestHead<'_>>,
+    status: Status,
+    clock: &Clock,
+) {
+    before.extend_from_slice(b"{\"time\":\"");
+    before.extend_from_slice(clock.date().as_bytes());
+    before.extend_from_slice(b"\",\"peer\":\"");
+    write_peer(before, peer);
+    before.push(b'"');
+    if let Some(request) = request {
+        json_member(before, "method", Some(request.method_name.as_bytes()));
+        json_member(before, "target", Some(request.target_bytes));
+        json_member(after, "referer", request.fields.single(FieldName::Referer));
+        json_member(after, "user_agent", request.fields.single(FieldName::UserAgent));
+    }
+    let _ = write!(before, ",\"status\":{},\"bytes\":", status.code());
+    after.extend_from_slice(b",\"seconds\":");
+}
+
+fn json_member(line: &mut Vec<u8>, name: &str, value: Option<&[u8]>) {
+    if let Some(value) = value {
+        let _ = write!(line, ",\"{name}\":\"");
+        for char in String::from_utf8_lossy(value).chars() {
+            let _ = match char {
+                '"' | '\\' => write!(line, "\\{char}"),
+                _ if char.is_control() => write!(line, "\\u{:04x}", u32::from(char)),
+                _ => write!(line, "{char}"),
+            };
+        }
+        line.push(b'"');
+    }
+}
+
+fn write_peer(line: &mut Vec<u8>, peer: Option<IpAddr>) {
+    let _ = match peer {
+        Some(peer) => write!(line, "{peer}"),
+        None => write!(line, "-"),
+    };
+}
+
+/// Rearranges `Sun, 06 Nov 1994 08:49:37 GMT` into `06/Nov/1994:08:49:37 +0000`.
+fn write_common_date(line: &mut Vec<u8>, date: &str) {
+    let part = |range| date.as_bytes().get(range).unwrap_or_default();
+    for (range, separator) in [(5..7, b'/'), (8..11, b'/'), (12..16, b':'), (17..25, b' ')] {
+        line.extend_from_slice(part(range));
+        line.push(separator);
+    }
+    line.extend_from_slice(b"+0000");
+}
+
+fn version(version: Version) -> &'static [u8] {
+    match version {
+        Version::Http10 => b" HTTP/1.0",
+        Version::Http11 => b" HTTP/1.1",
+    }
+}
+
+/// Writes bytes so that they can neither end a line or a quoted part, nor speak to a terminal.
+fn escape(line: &mut Vec<u8>, text: &[u8]) {
+    for byte in text {
+        match byte {
+            b'"' | b'\\' => line.extend_from_slice(&[b'\\', *byte]),
+            b' '..=b'~' => line.push(*byte),
+            _ => {
+                let _ = write!(line, "\\x{byte:02x}");
+            }
+        }
+    }
+}
+
+/// What RUST_LOG calls access records.
+const TARGET: &str = "millpond::access";

@@ -1,0 +1,91 @@
+//! One reading of the clock a tick, and what is rendered from it once a second.
+
+use crate::http::date::HttpDate;
+use std::io::Write as _;
+use std::time::{Duration, Instant, SystemTime};
+
+/// The time of the present tick.
+#[derive(Debug)]
+pub(super) struct Clock {
+    tick: u64,
+    now: Instant,
+    /// The moment of the last look at the wall clock, by both clocks.
+    compared: (Instant, SystemTime),
+    /// From when on the rendered second is over.
+    next_second: Instant,
+    server_field: bool,
+    origin: Vec<u8>,
+    date: String,
+}
+
+impl Clock {
+    pub(super) fn new(server_field: bool) -> Self {
+        let now = Instant::now();
+        let mut clock = Self {
+            tick: 0,
+            now,
+            compared: (now, SystemTime::now()),
+            next_second: now,
+            server_field,
+            origin: Vec::new(),
+            date: String::new(),
+        };
+        clock.tick();
+        clock
+    }
+
+    /// Begins a tick. The wall clock is looked at once a second: in between it is reckoned from
+    /// the steady one.
+    pub(super) fn tick(&mut self) {
+        self.tick += 1;
+        self.now = Instant::now();
+        if self.now >= self.next_second {
+            let wall = SystemTime::now();
+            self.compared = (self.now, wall);
+            let since_epoch = wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            let rest = Duration::from_nanos((1_000_000_000 - since_epoch.subsec_nanos()).into());
+            self.next_second = self.now + rest;
+            self.render(wall);
+        }
+    }
+
+    fn render(&mut self, wall: SystemTime) {
+        self.date.clear();
+        self.origin.clear();
+        if self.server_field {
+            self.origin.extend_from_slice(b"Server: millpond\r\n");
+        }
+        // RFC 9110 §6.6.1: no Date from a clock that cannot be right.
+        if let Some(date) = HttpDate::from_system_time(wall) {
+            self.date = date.to_string();
+            // Writing to a vector cannot fail.
+            let _ = write!(self.origin, "Date: {date}\r\n");
+        }
+    }
+
+    /// Which tick this is.
+    pub(super) fn count(&self) -> u64 {
+        self.tick
+    }
+
+    /// The time by which deadlines are reckoned.
+    pub(super) fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// The time that files are stamped with.
+    pub(super) fn wall(&self) -> SystemTime {
+        let (instant, wall) = self.compared;
+        wall + self.now.duration_since(instant)
+    }
+
+    /// The `Server` and `Date` lines of every response in this tick.
+    pub(super) fn origin(&self) -> &[u8] {
+        &self.origin
+    }
+
+    /// The present second, as in `Date`.
+    pub(super) fn date(&self) -> &str {
+        &self.date
+    }
+}

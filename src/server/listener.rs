@@ -1,0 +1,219 @@
+//! Listening sockets, and what can keep a server from starting.
+
+use super::socket::Socket;
+use super::{ListenAddress, LogDestination};
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+use rustix::fd::{AsRawFd, OwnedFd};
+use rustix::io::Errno;
+use rustix::net::{SocketAddrAny, SocketFlags};
+use socket2::{Domain, Protocol, SockAddr, Type};
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+#[derive(Debug)]
+pub(super) struct Listener {
+    socket: OwnedFd,
+    address: ListenAddress,
+    /// Whether accepting may give a connection. Edge-triggered: cleared only when none is left.
+    is_ready: bool,
+}
+
+/// What accepting gave.
+#[derive(Debug)]
+pub(super) enum Accepted {
+    /// A connection, and its peer's address if it has one.
+    Session(Socket, Option<IpAddr>),
+    /// No connection waits.
+    Nothing,
+    /// One waits, but there is no descriptor for it.
+    NoDescriptors,
+}
+
+/// Why a server cannot start.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The root cannot be opened.
+    Root(PathBuf, io::Error),
+    /// The access log cannot be opened.
+    AccessLog(LogDestination, io::Error),
+    /// An address cannot be listened on.
+    Listen(ListenAddress, io::Error),
+    /// The system refuses what every server needs.
+    System(io::Error),
+}
+
+impl Listener {
+    pub(super) fn register(&self, registry: &Registry, token: Token) -> io::Result<()> {
+        registry.register(&mut SourceFd(&self.socket.as_raw_fd()), token, Interest::READABLE)
+    }
+
+    pub(super) fn note_ready(&mut self) {
+        self.is_ready = true;
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        self.is_ready
+    }
+
+    /// Accepts one connection. What is wrong with one that waits is no matter of the others'.
+    pub(super) fn accept(&mut self) -> Accepted {
+        while self.is_ready {
+            let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+            match rustix::net::acceptfrom_with(&self.socket, flags) {
+                Ok((socket, peer)) => {
+                    return Accepted::Session(Socket::new(socket), peer.as_ref().and_then(ip_of));
+                }
+                Err(Errno::AGAIN) => self.is_ready = false,
+                Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
+                    return Accepted::NoDescriptors;
+                }
+                // accept(2): errors of the network and of the connection itself; the next is new.
+                Err(errno) => log::debug!("a connection could not be accepted: {errno}"),
+            }
+        }
+        Accepted::Nothing
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let ListenAddress::Unix(path) = &self.address
+            && let Err(error) = std::fs::remove_file(path)
+        {
+            log::debug!("the socket {} could not be removed: {error}", path.display());
+        }
+    }
+}
+
+impl fmt::Display for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.address.fmt(f)
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "http://{address}/"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// Listens on all addresses or on none. Without any, on both loopback addresses, of which one may
+/// be missing on this machine.
+pub(super) fn bind_all(addresses: &[ListenAddress]) -> Result<Vec<Listener>, StartError> {
+    if !addresses.is_empty() {
+        return addresses.iter().map(|address| bind(address.clone())).collect();
+    }
+    let loopback = |ip: IpAddr| bind(ListenAddress::Tcp(SocketAddr::new(ip, DEFAULT_PORT)));
+    let v4 = loopback(Ipv4Addr::LOCALHOST.into());
+    match loopback(Ipv6Addr::LOCALHOST.into()) {
+        Ok(v6) => Ok(vec![v4?, v6]),
+        Err(StartError::Listen(_, error)) if is_missing_family(&error) => Ok(vec![v4?]),
+        Err(error) => Err(v4.err().unwrap_or(error)),
+    }
+}
+
+fn is_missing_family(error: &io::Error) -> bool {
+    let errno = error.raw_os_error();
+    [Errno::AFNOSUPPORT, Errno::ADDRNOTAVAIL].iter().any(|e| errno == Some(e.raw_os_error()))
+}
+
+fn bind(address: ListenAddress) -> Result<Listener, StartError> {
+    let bound = match &address {
+        ListenAddress::Tcp(address) => bind_tcp(*address),
+        ListenAddress::Unix(path) => bind_unix(path),
+    };
+    match bound {
+        Ok((socket, bound)) => Ok(Listener { socket, address: bound, is_ready: true }),
+        Err(error) => Err(StartError::Listen(address, error)),
+    }
+}
+
+fn bind_tcp(address: SocketAddr) -> io::Result<(OwnedFd, ListenAddress)> {
+    let kind = Type::STREAM.nonblocking().cloexec();
+    let socket = socket2::Socket::new(Domain::for_address(address), kind, Some(Protocol::TCP))?;
+    // A restart must not wait for the old connections' last packets to die out.
+    socket.set_reuse_address(true)?;
+    // Connections inherit it, so that none needs a call of its own.
+    socket.set_tcp_nodelay(true)?;
+    if address.is_ipv6() {
+        // Else [::] would take IPv4's port as well, or not, as the system is configured.
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    let bound = socket.local_addr()?.as_socket().unwrap_or(address);
+    Ok((socket.into(), ListenAddress::Tcp(bound)))
+}
+
+fn bind_unix(path: &Path) -> io::Result<(OwnedFd, ListenAddress)> {
+    let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)?;
+    let address = SockAddr::unix(path)?;
+    if let Err(error) = socket.bind(&address) {
+        if error.kind() != io::ErrorKind::AddrInUse || is_listened_on(&address)? {
+            return Err(error);
+        }
+        // Left behind by a server that was killed.
+        std::fs::remove_file(path)?;
+        socket.bind(&address)?;
+    }
+    socket.listen(BACKLOG)?;
+    Ok((socket.into(), ListenAddress::Unix(path.to_owned())))
+}
+
+/// Whether a server answers at a Unix-domain socket; `false` only if it certainly is none's.
+fn is_listened_on(address: &SockAddr) -> io::Result<bool> {
+    let probe = socket2::Socket::new(Domain::UNIX, Type::STREAM.cloexec(), None)?;
+    Ok(!probe.connect(address).is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused))
+}
+
+fn ip_of(address: &SocketAddrAny) -> Option<IpAddr> {
+    SocketAddr::try_from(address.clone()).ok().map(|address| address.ip().to_canonical())
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root(path, error) if error.kind() == io::ErrorKind::NotFound => {
+                write!(f, "there is no directory {} to serve", path.display())
+            }
+            Self::Root(path, error) if error.kind() == io::ErrorKind::NotADirectory => {
+                write!(f, "{} is not a directory", path.display())
+            }
+            Self::Root(path, error) => {
+                write!(f, "the directory {} cannot be opened: {error}", path.display())
+            }
+            Self::AccessLog(LogDestination::File(path), error) => {
+                write!(f, "the access log {} cannot be opened: {error}", path.display())
+            }
+            Self::AccessLog(_, error) => write!(f, "the access log cannot be opened: {error}"),
+            Self::Listen(address, error) if error.kind() == io::ErrorKind::AddrInUse => {
+                write!(f, "{address} is in use by another program")
+            }
+            Self::Listen(address, error) => write!(f, "{address} cannot be listened on: {error}"),
+            Self::System(error) => write!(f, "the system refuses what a server needs: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Root(_, error)
+            | Self::AccessLog(_, error)
+            | Self::Listen(_, error)
+            | Self::System(error) => Some(error),
+        }
+    }
+}
+
+const DEFAULT_PORT: u16 = 8080;
+
+/// The kernel cuts it to its own limit, net.core.somaxconn.
+const BACKLOG: i32 = 4096;

@@ -1,0 +1,270 @@
+//! One connection with its socket: the shell around the protocol machine.
+
+use super::exchange::{OpenFile, Service};
+use super::socket::{Socket, is_not_ready};
+use crate::conn::{Connection, Event, Transmit, Wants};
+use crate::http::fields::FieldStorage;
+use rustix::io::Errno;
+use std::net::IpAddr;
+use std::time::Instant;
+
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) socket: Socket,
+    connection: Connection<OpenFile>,
+    peer: Option<IpAddr>,
+    /// What was received and is not used up: the start of a head, or requests that wait.
+    rest: Vec<u8>,
+    /// Whether receiving may give anything. Edge-triggered: set by an event, and cleared only by a
+    /// receive that came back short.
+    may_receive: bool,
+    has_ended: bool,
+    /// The record of an exchange that outlasts a tick.
+    record: Option<Box<super::access_log::Record>>,
+    pub(super) is_runnable: bool,
+}
+
+/// How a session stands after it was pumped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It waits for the peer, or for its deadline.
+    Waiting,
+    /// It could go on, but others come first.
+    Unfinished,
+    /// It is to be closed.
+    Done,
+}
+
+impl Session {
+    pub(super) fn new(socket: Socket, peer: Option<IpAddr>, service: &Service) -> Self {
+        Self {
+            socket,
+            connection: Connection::new(&service.tick()),
+            peer,
+            rest: Vec::new(),
+            may_receive: true,
+            has_ended: false,
+            record: None,
+            is_runnable: false,
+        }
+    }
+
+    pub(super) fn note_readable(&mut self) {
+        self.may_receive = true;
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        self.connection.poll_timeout()
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.connection.is_idle() && self.rest.is_empty()
+    }
+
+    pub(super) fn drain(&mut self) {
+        self.connection.drain();
+    }
+
+    pub(super) fn handle_timeout(&mut self, service: &mut Service) {
+        if let Some(event) = self.connection.handle_timeout(&service.tick()) {
+            self.answer(&event, service);
+        }
+    }
+
+    /// Does what the connection wants until the peer has to do something, or others are to have
+    /// their turn.
+    pub(super) fn pump(&mut self, service: &mut Service) -> Outcome {
+        self.connection.lend(&mut service.output);
+        let outcome = self.pump_while_ready(service).unwrap_or_else(|errno| {
+            // A peer that vanishes is no error of ours.
+            log::debug!("a connection broke off: {errno}");
+            Outcome::Done
+        });
+        self.connection.reclaim(&mut service.output);
+        if outcome == Outcome::Done {
+            self.finish_record(service);
+        }
+        outcome
+    }
+
+    fn pump_while_ready(&mut self, service: &mut Service) -> Result<Outcome, Errno> {
+        let mut budget = BYTES_A_TURN;
+        let mut offered = false;
+        loop {
+            match self.connection.wants() {
+                Wants::Transmit => {
+                    offered = false;
+                    let Some(sent) = self.transmit(service, budget)? else {
+                        return Ok(Outcome::Waiting);
+                    };
+                    budget = budget.saturating_sub(sent);
+                    if budget == 0 && self.connection.wants() == Wants::Transmit {
+                        return Ok(Outcome::Unfinished);
+                    }
+                }
+                Wants::Receive if !offered && !self.rest.is_empty() => {
+                    offered = true;
+                    self.offer_rest(service);
+                }
+                Wants::Receive if self.has_ended => {
+                    // The end was told already, and still there is something to wait for.
+                    return Ok(Outcome::Done);
+                }
+                Wants::Receive if self.may_receive => {
+                    if budget == 0 {
+                        return Ok(Outcome::Unfinished);
+                    }
+                    budget = budget.saturating_sub(self.receive(service)?);
+                    offered = true;
+                }
+                Wants::Receive => return Ok(Outcome::Waiting),
+                Wants::Shutdown => {
+                    self.socket.shut_down_sending()?;
+                    self.connection.shut_down(&service.tick());
+                }
+                Wants::Close => return Ok(Outcome::Done),
+                Wants::Reset => {
+                    self.socket.reset_on_close();
+                    return Ok(Outcome::Done);
+                }
+                Wants::Respond => {
+                    debug_assert!(false, "every event is answered where it comes up");
+                    return Ok(Outcome::Done);
+                }
+            }
+        }
+    }
+
+    /// Sends once: how many bytes, or `None` if the socket takes no more.
+    fn transmit(&mut self, service: &mut Service, budget: usize) -> Result<Option<usize>, Errno> {
+        let sent = match self.connection.poll_transmit() {
+            None => return Ok(Some(0)),
+            Some(Transmit::Bytes(first, second)) => self.socket.send(first, second),
+            Some(Transmit::File { before, .. }) if !before.is_empty() => {
+                self.socket.send_before_more(before)
+            }
+            Some(Transmit::File { file, offset, length, .. }) => {
+                let length = usize::try_from(length).unwrap_or(usize::MAX).min(budget);
+                match self.socket.send_file(&**file, offset, length) {
+                    Ok(0) => {
+                        log::info!("a file was shortened while it was sent; its connection ends");
+                        self.connection.abort();
+                        return Ok(Some(0));
+                    }
+                    sent => sent,
+                }
+            }
+        };
+        match sent {
+            Ok(sent) => {
+                self.connection.transmitted(sent as u64, &service.tick());
+                if !self.connection.is_exchanging() {
+                    self.finish_record(service);
+                }
+                Ok(Some(sent))
+            }
+            Err(errno) if is_not_ready(errno) => Ok(None),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Receives once, behind the rest of what came before: how many bytes.
+    fn receive(&mut self, service: &mut Service) -> Result<usize, Errno> {
+        let mut input = std::mem::take(&mut service.input);
+        let kept = self.rest.len();
+        input.resize(input.len().max(kept + RECEIVED_AT_ONCE), 0);
+        let (before, room) = input.split_at_mut(kept);
+        before.copy_from_slice(&self.rest);
+        let received = self.socket.receive(room);
+        let room = room.len();
+        let result = match received {
+            Ok(count) => {
+                // epoll(7): a short receive has emptied the socket; what comes later is an event.
+                self.may_receive = count == room;
+                let filled = input.get(..kept + count).unwrap_or_default();
+                let used = self.offer(filled, service);
+                let unused = filled.get(used..).unwrap_or_default();
+                if count == 0 {
+                    self.end(unused, service);
+                }
+                self.keep(unused);
+                Ok(count)
+            }
+            Err(errno) if is_not_ready(errno) => {
+                self.may_receive = false;
+                Ok(0)
+            }
+            Err(errno) => Err(errno),
+        };
+        service.input = input;
+        result
+    }
+
+    fn offer_rest(&mut self, service: &mut Service) {
+        let rest = std::mem::take(&mut self.rest);
+        let used = self.offer(&rest, service);
+        if used == 0 {
+            self.rest = rest;
+        } else {
+            self.keep(rest.get(used..).unwrap_or_default());
+        }
+    }
+
+    /// Keeps what is not used up. An idle connection keeps nothing, so it owns no memory for it.
+    fn keep(&mut self, unused: &[u8]) {
+        if unused.is_empty() {
+            self.rest = Vec::new();
+        } else {
+            self.rest.clear();
+            self.rest.extend_from_slice(unused);
+        }
+    }
+
+    /// Lets the connection take as many requests from the input as it will: how many bytes.
+    fn offer(&mut self, input: &[u8], service: &mut Service) -> usize {
+        let mut used = 0;
+        loop {
+            let mut storage = FieldStorage::default();
+            let rest = input.get(used..).unwrap_or_default();
+            let received = self.connection.receive(rest, &mut storage, &service.tick());
+            used += received.used;
+            match received.event {
+                Some(event) => self.answer(&event, service),
+                None if received.used == 0 || used >= input.len() => return used,
+                None => {}
+            }
+        }
+    }
+
+    fn end(&mut self, unused: &[u8], service: &mut Service) {
+        self.has_ended = true;
+        let mut storage = FieldStorage::default();
+        if let Some(event) = self.connection.receive_eof(unused, &mut storage, &service.tick()) {
+            self.answer(&event, service);
+        }
+    }
+
+    fn answer(&mut self, event: &Event<'_>, service: &mut Service) {
+        let response = service.respond(event);
+        service.begin_record(self.peer, event, response.status);
+        self.connection.respond(response, &service.tick());
+        if self.connection.is_exchanging() {
+            self.record = service.keep_record();
+        } else {
+            service.finish_record(self.connection.content_bytes());
+        }
+    }
+
+    /// Writes the record of the exchange that was under way, if there was one.
+    fn finish_record(&mut self, service: &mut Service) {
+        if let Some(record) = self.record.take() {
+            service.finish_kept_record(&record, self.connection.content_bytes());
+        }
+    }
+}
+
+/// Bytes that one session may send or receive before the others have their turn.
+const BYTES_A_TURN: usize = 256 * 1024;
+
+/// The least room that is offered to one receive.
+const RECEIVED_AT_ONCE: usize = 32 * 1024;

@@ -1,0 +1,87 @@
+//! A connected socket of any family, and the four calls that are made on it.
+
+use rustix::fd::{AsFd, AsRawFd, OwnedFd};
+use rustix::io::{Errno, Result};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
+use std::io::{self, IoSlice};
+use std::time::Duration;
+
+#[derive(Debug)]
+pub(super) struct Socket(OwnedFd);
+
+impl Socket {
+    pub(super) fn new(descriptor: OwnedFd) -> Self {
+        Self(descriptor)
+    }
+
+    pub(super) fn descriptor(&self) -> i32 {
+        self.0.as_raw_fd()
+    }
+
+    /// How many bytes came; 0 is the end.
+    pub(super) fn receive(&self, buffer: &mut [u8]) -> Result<usize> {
+        uninterrupted(|| {
+            rustix::net::recv(&self.0, &mut *buffer, RecvFlags::empty()).map(|(count, _)| count)
+        })
+    }
+
+    /// Sends one run of bytes after another, as one if there is room.
+    pub(super) fn send(&self, first: &[u8], second: &[u8]) -> Result<usize> {
+        if second.is_empty() {
+            return uninterrupted(|| rustix::net::send(&self.0, first, SendFlags::NOSIGNAL));
+        }
+        let slices = [IoSlice::new(first), IoSlice::new(second)];
+        uninterrupted(|| {
+            let mut none = SendAncillaryBuffer::default();
+            rustix::net::sendmsg(&self.0, &slices, &mut none, SendFlags::NOSIGNAL)
+        })
+    }
+
+    /// Sends bytes that more will follow at once, so that they share the first segment with it.
+    pub(super) fn send_before_more(&self, bytes: &[u8]) -> Result<usize> {
+        uninterrupted(|| {
+            rustix::net::send(&self.0, bytes, SendFlags::NOSIGNAL | SendFlags::MORE)
+        })
+    }
+
+    /// Sends a run of a file, from the page cache to the socket. 0: the file ends before it.
+    pub(super) fn send_file(&self, file: impl AsFd, offset: u64, length: usize) -> Result<usize> {
+        let mut at = offset;
+        uninterrupted(|| rustix::fs::sendfile(&self.0, file.as_fd(), Some(&mut at), length))
+    }
+
+    /// Says that nothing more will be sent.
+    pub(super) fn shut_down_sending(&self) -> Result<()> {
+        rustix::net::shutdown(&self.0, Shutdown::Write)
+    }
+
+    /// Makes the close to come a reset, so that the peer does not take what it has for the whole.
+    pub(super) fn reset_on_close(&self) {
+        let linger = socket2::SockRef::from(&self.0).set_linger(Some(Duration::ZERO));
+        if let Err(error) = linger {
+            log::debug!("a connection could not be set to be reset: {error}");
+        }
+    }
+}
+
+fn uninterrupted<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
+    loop {
+        match call() {
+            Err(Errno::INTR) => {}
+            result => return result,
+        }
+    }
+}
+
+/// Whether an error means that the call is to be made again when the socket is ready.
+pub(super) fn is_not_ready(errno: Errno) -> bool {
+    errno == Errno::AGAIN || errno == Errno::WOULDBLOCK
+}
+
+/// Raises the soft limit on descriptors to the hard one, and returns it.
+pub(super) fn raise_descriptor_limit() -> io::Result<u64> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?;
+    Ok(limit.maximum.unwrap_or(u64::MAX))
+}
