@@ -1,1 +1,208 @@
-fn main() {}
+//! The program: arguments to settings, settings to a server, and how it ended to an exit status.
+
+use env_logger::Env;
+use millpond::{
+    server::{self, LogDestination, Server, StartError},
+    settings::{self, Action, Arguments, Refusal, Settings},
+    site::Site,
+};
+use std::{
+    env, fmt,
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    path::{self, Path},
+    process::ExitCode,
+    time::{Instant, SystemTime},
+};
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::parse(env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version come this way too, and go to standard output with status 0. When
+            // they cannot be written, there is nobody to tell.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match act(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            for line in failure.to_string().lines() {
+                let _ = writeln!(io::stderr(), "error: {line}");
+            }
+            failure.exit_code()
+        }
+    }
+}
+
+fn act(arguments: &Arguments) -> Result<(), Failure> {
+    let load = || {
+        Settings::load(
+            arguments,
+            |name| env::var_os(name),
+            |path| fs::read_to_string(path),
+        )
+    };
+    let text = match arguments.action() {
+        Action::Serve => return serve(load()?),
+        Action::Check => check(&load()?)?,
+        Action::PrintConfig => load()?.to_file(),
+        Action::Manual => settings::manual(),
+        Action::Completions(shell) => settings::completions(shell),
+    };
+    match print(&text) {
+        // Whoever reads only the beginning, as `head` does, has what they want.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Print(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Serves until a signal says to stop.
+fn serve(settings: Settings) -> Result<(), Failure> {
+    start_log();
+    let root = settings.server.site.root.clone();
+    let server = Server::bind(settings.server).map_err(Failure::Start)?;
+    let lines = announcement("serves", &root, &server.addresses());
+    // A server whose output nobody reads is a good server still.
+    if let Err(error) = print(&lines) {
+        log::warn!("the addresses could not be printed: {error}");
+    }
+    server.run().map_err(Failure::Run)
+}
+
+/// What would be served and where, if the settings allow it. Nothing is listened on, so that a
+/// server that does so with these settings is no obstacle.
+fn check(settings: &Settings) -> Result<String, Failure> {
+    let server::Options {
+        site,
+        policy,
+        listen,
+        access_log,
+        ..
+    } = &settings.server;
+    Site::open(site, policy.clone(), Instant::now())
+        .map_err(|error| Failure::Start(StartError::Root(site.root.clone(), error)))?;
+    check_log(access_log)
+        .map_err(|error| Failure::Start(StartError::AccessLog(access_log.clone(), error)))?;
+    let addresses = match listen.as_slice() {
+        [] => vec![
+            "http://127.0.0.1:8080/".to_owned(),
+            "http://[::1]:8080/".to_owned(),
+        ],
+        addresses => addresses.iter().map(ToString::to_string).collect(),
+    };
+    Ok(announcement("would serve", &site.root, &addresses))
+}
+
+fn announcement(verb: &str, root: &Path, addresses: &[String]) -> String {
+    let root = root.display();
+    let lines = addresses
+        .iter()
+        .map(|at| format!("millpond {verb} {root} at {at}\n"));
+    lines.collect::<Vec<_>>().concat()
+}
+
+/// Whether a log can be written, without creating it.
+fn check_log(destination: &LogDestination) -> io::Result<()> {
+    let LogDestination::File(path) = destination else {
+        return Ok(());
+    };
+    match OpenOptions::new().append(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs::metadata(path::absolute(path)?.parent().unwrap_or(path)).map(drop)
+        }
+        opened => opened.map(drop),
+    }
+}
+
+fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// Lets the log go to standard error, as much of it as `RUST_LOG` asks for.
+fn start_log() {
+    env_logger::Builder::from_env(Env::new().filter_or("RUST_LOG", "info"))
+        .format(|out, record| {
+            let time = timestamp(SystemTime::now());
+            // What a client sent may be part of it, and must not pass for another line.
+            let message = record
+                .args()
+                .to_string()
+                .replace(char::is_control, "\u{FFFD}");
+            writeln!(
+                out,
+                "{time} {} {}: {message}",
+                record.level(),
+                record.target()
+            )
+        })
+        .init();
+}
+
+/// The time in UTC as RFC 3339 has it: `1994-11-06T08:49:37Z`.
+fn timestamp(time: SystemTime) -> String {
+    // `Sun, 06 Nov 1994 08:49:37 GMT` has all parts, in another order.
+    let date = httpdate::fmt_http_date(time);
+    let mut parts = date.split(' ').skip(1);
+    let mut part = || parts.next().unwrap_or_default();
+    let (day, month, year, clock) = (part(), part(), part(), part());
+    let month = MONTHS
+        .iter()
+        .position(|name| *name == month)
+        .map_or(0, |index| index + 1);
+    format!("{year}-{month:02}-{day}T{clock}Z")
+}
+
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+/// Why what was asked for was not done.
+enum Failure {
+    Settings(Refusal),
+    Start(StartError),
+    Run(io::Error),
+    Print(io::Error),
+}
+
+impl Failure {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Settings(refusal) => ExitCode::from(refusal.exit_status()),
+            Self::Start(_) | Self::Run(_) | Self::Print(_) => ExitCode::FAILURE,
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Settings(refusal)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Settings(refusal) => refusal.fmt(out),
+            Self::Start(error) => error.fmt(out),
+            Self::Run(error) => write!(out, "the server cannot go on: {error}"),
+            Self::Print(error) => write!(out, "standard output cannot be written to: {error}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_timestamp_is_sortable() {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        assert_eq!(timestamp(time), "1994-11-06T08:49:37Z");
+        assert_eq!(timestamp(SystemTime::UNIX_EPOCH), "1970-01-01T00:00:00Z");
+    }
+}

@@ -1,1 +1,517 @@
-//! Settings.
+//! Command line, environment and file, turned into the options that each layer declares.
+//!
+//! | file | owns |
+//! | --- | --- |
+//! | `options` | the table of options, from which all else is made |
+//! | `kind` | kinds of settings: their syntax, and the way to their field and back |
+//! | `value` | the syntax of single values |
+//! | `command` | the command line, its help, manual page and completions |
+//! | `file` | the TOML file, with the places where its values stand |
+//! | `print` | settings written as a TOML file |
+//!
+//! A value on the command line beats one in the environment, which beats one in the file, which
+//! beats the default. All of them are read, and all problems are told at once: a value that another
+//! one beats has to be right nevertheless.
+//!
+//! [`Settings::load`] touches neither the environment nor the disk itself. It is handed the ways to
+//! them, so that tests can do without and a running server can load its settings anew.
+
+mod command;
+mod file;
+mod kind;
+mod options;
+mod print;
+mod value;
+
+pub use command::{Action, Arguments, completions, manual};
+pub use print::sample_file;
+
+use crate::server;
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fmt, io,
+    path::{Path, PathBuf},
+};
+
+/// All that was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// What the server is started with.
+    pub server: server::Options,
+    /// By name of the option, where its value comes from when it is not the default.
+    origins: BTreeMap<&'static str, Origin>,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The command line: the flag, or the placeholder of an argument that stands by itself.
+    Argument(String),
+    /// An environment variable.
+    Variable(String),
+    /// A file.
+    File {
+        /// As it was given.
+        path: PathBuf,
+        /// The line and the column in characters, both from 1; none for the file as a whole.
+        place: Option<(usize, usize)>,
+    },
+}
+
+/// Why settings are refused: everything that is wrong with them, a line each.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refusal {
+    problems: Vec<Problem>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Problem {
+    origin: Origin,
+    message: String,
+}
+
+/// The values of an option that stood in one place; several for lists alone.
+#[derive(Clone)]
+struct Given {
+    definition: &'static options::Definition,
+    values: Vec<OsString>,
+    origin: Origin,
+    /// Where each of the values stood, if that can be told.
+    origins: Vec<Origin>,
+}
+
+impl Settings {
+    /// Puts together what `arguments`, environment variables (by `variable`) and the file (by
+    /// `read`) give.
+    pub fn load(
+        arguments: &Arguments,
+        variable: impl Fn(&str) -> Option<OsString>,
+        read: impl Fn(&Path) -> io::Result<String>,
+    ) -> Result<Self, Refusal> {
+        let config = arguments.config().map(Path::to_owned);
+        let config = config.or_else(|| variable(CONFIG_VARIABLE).map(PathBuf::from));
+        let from_file = config.map_or_else(Vec::new, |path| match read(&path) {
+            Ok(text) => file::parse(&path, &text),
+            Err(error) => {
+                let message = format!("the file cannot be read: {error}");
+                vec![Err(Problem {
+                    origin: Origin::File { path, place: None },
+                    message,
+                })]
+            }
+        });
+        let from_environment = options::all().filter_map(|definition| {
+            let name = definition.variable();
+            let values = definition.kind.split(variable(&name)?);
+            let origin = Origin::Variable(name);
+            Some(Ok(Given {
+                definition,
+                values,
+                origin,
+                origins: Vec::new(),
+            }))
+        });
+        let from_arguments = arguments.given().iter().cloned().map(Ok);
+
+        // What is taken later beats what was taken earlier.
+        let mut settings = Self::default();
+        let taken = from_file
+            .into_iter()
+            .chain(from_environment)
+            .chain(from_arguments);
+        let problems: Vec<_> = taken
+            .filter_map(|given| given.and_then(|given| settings.take(given)).err())
+            .collect();
+        if problems.is_empty() {
+            Ok(settings)
+        } else {
+            Err(Refusal { problems })
+        }
+    }
+
+    fn take(&mut self, given: Given) -> Result<(), Problem> {
+        let Given {
+            definition,
+            values,
+            origin,
+            mut origins,
+        } = given;
+        match definition.kind.assign(self, &values) {
+            Ok(()) => {
+                self.origins.insert(definition.name, origin);
+                Ok(())
+            }
+            Err(kind::Invalid { index, message }) => {
+                let origin = if index < origins.len() {
+                    origins.swap_remove(index)
+                } else {
+                    origin
+                };
+                let message = match origin {
+                    Origin::File { .. } => format!("{}: {message}", definition.name),
+                    Origin::Argument(_) | Origin::Variable(_) => message,
+                };
+                Err(Problem { origin, message })
+            }
+        }
+    }
+}
+
+impl Refusal {
+    /// The status to exit with: 2 where the command line is to blame, otherwise 1.
+    pub fn exit_status(&self) -> u8 {
+        let blame = |problem: &Problem| matches!(problem.origin, Origin::Argument(_));
+        if self.problems.iter().any(blame) {
+            2
+        } else {
+            1
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, Problem { origin, message }) in self.problems.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(out, "{separator}{origin}: {message}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Argument(name) | Self::Variable(name) => out.write_str(name),
+            Self::File { path, place: None } => write!(out, "{}", path.display()),
+            Self::File {
+                path,
+                place: Some((line, column)),
+            } => {
+                write!(out, "{}:{line}:{column}", path.display())
+            }
+        }
+    }
+}
+
+const CONFIG_VARIABLE: &str = "MILLPOND_CONFIG";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::{AccessLogFormat, ListenAddress, LogDestination};
+    use std::time::Duration;
+
+    /// The settings of `millpond` with these words after it, these variables, and this file.
+    fn load(
+        words: &[&str],
+        variables: &[(&str, &str)],
+        file: Option<&str>,
+    ) -> Result<Settings, Refusal> {
+        let named = file.map(|_| ["--config", "m.toml"]);
+        let words = ["millpond"].into_iter().chain(words.iter().copied());
+        let arguments = Arguments::parse(words.chain(named.into_iter().flatten())).expect("words");
+        let variable = |name: &str| {
+            let found = variables.iter().find(|(each, _)| *each == name);
+            found.map(|(_, value)| OsString::from(value))
+        };
+        Settings::load(&arguments, variable, |path| {
+            assert_eq!(path, Path::new("m.toml"));
+            file.map(ToOwned::to_owned)
+                .ok_or(io::ErrorKind::NotFound.into())
+        })
+    }
+
+    fn problems(file: &str) -> String {
+        load(&[], &[], Some(file)).expect_err(file).to_string()
+    }
+
+    #[test]
+    fn nothing_given_is_the_default() {
+        assert_eq!(load(&[], &[], None), Ok(Settings::default()));
+        assert_eq!(load(&[], &[], Some("")), Ok(Settings::default()));
+    }
+
+    #[test]
+    fn an_argument_beats_a_variable_beats_the_file_beats_the_default() {
+        let words = ["--head-timeout", "1s"];
+        let variables = [("MILLPOND_HEAD_TIMEOUT", "2s")];
+        let file = "head-timeout = '3s'";
+        for (words, variables, file, seconds, origin) in [
+            (&words[..], &variables[..], Some(file), 1, "--head-timeout"),
+            (&words[..], &[], Some(file), 1, "--head-timeout"),
+            (&[], &variables[..], Some(file), 2, "MILLPOND_HEAD_TIMEOUT"),
+            (&[], &[], Some(file), 3, "m.toml:1:16"),
+            (&[], &[], None, 10, "default"),
+        ] {
+            let settings = load(words, variables, file).expect("good settings");
+            assert_eq!(
+                settings.server.connection.timeouts.head,
+                Duration::from_secs(seconds)
+            );
+            let line = format!("\nhead-timeout = \"{seconds}s\"  # {origin}\n");
+            assert!(settings.to_file().contains(&line), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_list_is_replaced_rather_than_added_to() {
+        let words = ["--listen", "127.0.0.1:1", "--listen", "127.0.0.1:2"];
+        let variables = [("MILLPOND_LISTEN", "127.0.0.1:3, unix:/run/a,[::1]:4")];
+        let ports = |settings: Result<Settings, Refusal>| {
+            let listen = settings.expect("good settings").server.listen;
+            listen
+                .iter()
+                .map(value::listen_address_text)
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        let file = "listen = ['127.0.0.1:5', '127.0.0.1:6']";
+        assert_eq!(
+            ports(load(&words, &variables, Some(file))),
+            "127.0.0.1:1 127.0.0.1:2"
+        );
+        assert_eq!(
+            ports(load(&[], &variables, Some(file))),
+            "127.0.0.1:3 unix:/run/a [::1]:4"
+        );
+        assert_eq!(ports(load(&[], &[], Some(file))), "127.0.0.1:5 127.0.0.1:6");
+        assert_eq!(ports(load(&[], &[("MILLPOND_LISTEN", "")], Some(file))), "");
+        assert_eq!(
+            ports(load(&[], &[], Some("listen = 'unix:/a,b'"))),
+            "unix:/a,b"
+        );
+    }
+
+    #[test]
+    fn every_kind_of_setting_can_be_given_in_every_way() {
+        let values = [
+            ("root", "/srv/www", "'/srv/www'"),
+            ("listen", "127.0.0.1:80", "['127.0.0.1:80']"),
+            ("access-log", "/var/log/a", "'/var/log/a'"),
+            ("access-log-format", "json", "'json'"),
+            ("cache-control", "", "''"),
+            ("server-field", "false", "false"),
+            ("cache-bytes-max", "1000", "1_000"),
+            ("fields-max", "16", "0x10"),
+            ("connections-max", "5", "5"),
+            ("content-bytes-max", "3GiB", "'3GiB'"),
+            ("drain-timeout", "1m30s", "'1m30s'"),
+        ];
+        let mut expected = Settings::default().server;
+        expected.site.root = PathBuf::from("/srv/www");
+        expected.listen = vec![ListenAddress::Tcp(([127, 0, 0, 1], 80).into())];
+        expected.access_log = LogDestination::File(PathBuf::from("/var/log/a"));
+        expected.access_log_format = AccessLogFormat::Json;
+        expected.policy.cache_control = String::new();
+        expected.policy.server_field = false;
+        expected.site.cache_bytes_max = 1000;
+        expected.connection.limits.fields_max = 16;
+        expected.connections_max = Some(5);
+        expected.connection.limits.content_bytes_max = 3 << 30;
+        expected.drain_timeout = Duration::from_secs(90);
+
+        let words = values.map(|(name, value, _)| match name {
+            "root" => value.to_owned(),
+            _ => format!("--{name}={value}"),
+        });
+        let words: Vec<_> = words.iter().map(String::as_str).collect();
+        assert_eq!(load(&words, &[], None).expect("words").server, expected);
+
+        let variables = values.map(|(name, value, _)| {
+            (
+                format!("MILLPOND_{}", name.replace('-', "_").to_uppercase()),
+                value,
+            )
+        });
+        let variables: Vec<_> = variables
+            .iter()
+            .map(|(name, value)| (name.as_str(), *value))
+            .collect();
+        assert_eq!(
+            load(&[], &variables, None).expect("variables").server,
+            expected
+        );
+
+        let file: String = values
+            .map(|(name, _, value)| format!("{name} = {value}\n"))
+            .concat();
+        let settings = load(&[], &[], Some(&file)).expect("a file");
+        assert_eq!(settings.server, expected);
+
+        let again = load(&[], &[], Some(&settings.to_file())).expect("a file of ours");
+        assert_eq!(again.server, expected);
+    }
+
+    #[test]
+    fn a_switch_by_itself_is_on() {
+        let variables = [("MILLPOND_SERVER_FIELD", "false")];
+        let switched = |words: &[&str]| {
+            load(words, &variables, None)
+                .expect("good settings")
+                .server
+                .policy
+                .server_field
+        };
+        assert!(!switched(&[]));
+        assert!(switched(&["--server-field"]));
+        assert!(switched(&["--server-field", "a-root"]));
+        assert!(!switched(&["--server-field=false"]));
+    }
+
+    #[test]
+    fn auto_takes_back_what_a_source_below_gave() {
+        let settings = load(
+            &["--connections-max", "auto"],
+            &[],
+            Some("connections-max = 7"),
+        );
+        assert_eq!(
+            settings.expect("good settings").server.connections_max,
+            None
+        );
+    }
+
+    #[test]
+    fn the_file_may_be_named_by_a_variable() {
+        let arguments = Arguments::parse(["millpond"]).expect("words");
+        let variable = |name: &str| (name == CONFIG_VARIABLE).then(|| "m.toml".into());
+        let settings = Settings::load(&arguments, variable, |_| Ok("fields-max = 9".to_owned()));
+        assert_eq!(
+            settings
+                .expect("good settings")
+                .server
+                .connection
+                .limits
+                .fields_max,
+            9
+        );
+    }
+
+    #[test]
+    fn all_problems_are_told_at_once_in_the_order_of_the_file() {
+        let refusal = load(
+            &["--drain-timeout", "0s"],
+            &[("MILLPOND_FIELDS_MAX", "many")],
+            Some("idle_timeout = '1s'\n\nroot = ''\nfields-max = 0\n"),
+        )
+        .expect_err("four problems");
+        let told = "\
+m.toml:1:1: there is no setting \"idle_timeout\"; did you mean idle-timeout?
+m.toml:3:8: root: a path cannot be empty
+m.toml:4:14: fields-max: 0 is out of range; it may be 1 to 256
+MILLPOND_FIELDS_MAX: \"many\" is not a number
+--drain-timeout: 0s is out of range; it may be 1ms to 1d";
+        assert_eq!(refusal.to_string(), told);
+    }
+
+    #[test]
+    fn the_command_line_is_to_blame_with_status_2_and_all_else_with_1() {
+        let words = ["--fields-max", "0"];
+        let variables = [("MILLPOND_FIELDS_MAX", "0")];
+        let status = |words: &[&str], variables: &[(&str, &str)], file| {
+            load(words, variables, file)
+                .expect_err("a problem")
+                .exit_status()
+        };
+        assert_eq!(status(&words, &variables, Some("fields-max = 0")), 2);
+        assert_eq!(status(&words, &[], None), 2);
+        assert_eq!(status(&[], &variables, None), 1);
+        assert_eq!(status(&[], &[], Some("fields-max = 0")), 1);
+    }
+
+    #[test]
+    fn a_problem_stands_at_its_line_and_column() {
+        for (file, told) in [
+            (
+                "fields-max = 300",
+                "m.toml:1:14: fields-max: 300 is out of range; it may be 1 to 256",
+            ),
+            (
+                "# ü\r\n  fields-max=0",
+                "m.toml:2:14: fields-max: 0 is out of range; it may be 1 to 256",
+            ),
+            ("\"ü\" = 1", "m.toml:1:1: there is no setting \"ü\""),
+            (
+                "root = 'ü' # ü\nlisten = ['ü']",
+                "m.toml:2:11: listen: \"ü\" is not an address; write an IP address and a port like 127.0.0.1:8080 or [::1]:8080, or unix: and a path",
+            ),
+            (
+                "listen = [\n  '[::1]:1',\n  '[::1]:1',\n]",
+                "m.toml:3:3: listen: \"[::1]:1\" is given twice",
+            ),
+            (
+                "listen = ['[::1]:1', 8080]",
+                "m.toml:1:22: listen: write addresses in quotes, like [\"127.0.0.1:8080\"]; this is of type integer",
+            ),
+            (
+                "head-timeout = 10",
+                "m.toml:1:16: head-timeout: write a duration in quotes, like \"10s\"; this is of type integer",
+            ),
+            (
+                "fields-max = -1",
+                "m.toml:1:14: fields-max: \"-1\" is not a number",
+            ),
+            (
+                "fields-max = 1.5",
+                "m.toml:1:14: fields-max: write a number; this is of type float",
+            ),
+            (
+                "server-field = 'no'",
+                "m.toml:1:16: server-field: write true or false; this is of type string",
+            ),
+            (
+                "[limits]\nfields-max = 1",
+                "m.toml:1:2: there is no table \"limits\"; settings stand outside of any",
+            ),
+        ] {
+            assert_eq!(problems(file), told);
+        }
+    }
+
+    #[test]
+    fn what_is_not_toml_is_told_with_its_place() {
+        for (file, place) in [
+            ("fields-max = 1\nfields-max = 2", "m.toml:2:1: "),
+            ("fields-max 1", "m.toml:1:"),
+            ("root = 'a", "m.toml:1:"),
+            ("root = ", "m.toml:1:"),
+        ] {
+            let told = problems(file);
+            assert!(told.starts_with(place) && !told.contains('\n'), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_told() {
+        let arguments = Arguments::parse(["millpond", "--config", "m.toml"]).expect("words");
+        let refusal = Settings::load(
+            &arguments,
+            |_| None,
+            |_| Err(io::ErrorKind::NotFound.into()),
+        );
+        let refusal = refusal.expect_err("no file");
+        assert_eq!(
+            refusal.to_string(),
+            "m.toml: the file cannot be read: entity not found"
+        );
+        assert_eq!(refusal.exit_status(), 1);
+    }
+
+    #[test]
+    fn what_is_in_force_is_a_file_that_gives_it_again() {
+        let words = [
+            "--access-log",
+            "a\"b\\c\nd\u{1}",
+            "--listen",
+            "unix:/a b",
+            "ü",
+        ];
+        let settings = load(&words, &[], None).expect("good settings");
+        let again = load(&[], &[], Some(&settings.to_file())).expect("a file of ours");
+        assert_eq!(again.server, settings.server);
+    }
+}

@@ -1,0 +1,125 @@
+//! The file of settings: from TOML to given values and the places where they stand.
+
+use super::{Given, Origin, Problem, options};
+use std::{ffi::OsString, ops::Range, path::Path};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+/// Reads the text of the file at `path`: what it gives and what is wrong with it, from the top.
+pub(super) fn parse(path: &Path, text: &str) -> Vec<Result<Given, Problem>> {
+    let place = |span: Range<usize>| place(path, text, span.start);
+    let table = match DeTable::parse(text) {
+        Ok(table) => table.into_inner(),
+        Err(error) => {
+            let origin = place(error.span().unwrap_or_default());
+            let message = error.message().replace('\n', "; ");
+            return vec![Err(Problem { origin, message })];
+        }
+    };
+    let mut entries: Vec<_> = table.iter().collect();
+    // The table is in the order of its keys.
+    entries.sort_by_key(|(key, _)| key.span().start);
+    let given = entries
+        .into_iter()
+        .map(|(key, value)| match entry(key, value) {
+            Ok((definition, texts)) => {
+                let (values, spans): (_, Vec<_>) = texts.into_iter().unzip();
+                let origin = place(value.span());
+                let origins = spans.into_iter().map(place).collect();
+                Ok(Given {
+                    definition,
+                    values,
+                    origin,
+                    origins,
+                })
+            }
+            Err((span, message)) => Err(Problem {
+                origin: place(span),
+                message,
+            }),
+        });
+    given.collect()
+}
+
+type Texts = Vec<(OsString, Range<usize>)>;
+
+/// The option that `key` names and the texts of its `value`, or what is wrong and where.
+fn entry(
+    key: &Spanned<std::borrow::Cow<'_, str>>,
+    value: &Spanned<DeValue<'_>>,
+) -> Result<(&'static options::Definition, Texts), (Range<usize>, String)> {
+    let name = key.get_ref();
+    let definition =
+        options::find(name).ok_or_else(|| (key.span(), unknown(name, value.get_ref())))?;
+    let (types, wanted) = definition.kind.toml_types();
+    let mistyped = |value: &Spanned<DeValue<'_>>| {
+        let found = value.get_ref().type_str();
+        (
+            value.span(),
+            format!("{name}: write {wanted}; this is of type {found}"),
+        )
+    };
+    if !types.contains(&value.get_ref().type_str()) {
+        return Err(mistyped(value));
+    }
+    let texts = match value.get_ref() {
+        DeValue::Array(elements) => elements
+            .iter()
+            .map(|element| match element.get_ref() {
+                DeValue::String(text) => Ok((OsString::from(text.as_ref()), element.span())),
+                _ => Err(mistyped(element)),
+            })
+            .collect::<Result<_, _>>()?,
+        _ => vec![(
+            scalar(value.get_ref()).ok_or_else(|| mistyped(value))?,
+            value.span(),
+        )],
+    };
+    Ok((definition, texts))
+}
+
+/// A value as it would be written on the command line; nothing for what never could.
+fn scalar(value: &DeValue<'_>) -> Option<OsString> {
+    match value {
+        DeValue::String(text) => Some(text.as_ref().into()),
+        DeValue::Boolean(switch) => Some(switch.to_string().into()),
+        DeValue::Integer(integer) => {
+            // 0x10 and 1_000 are numbers too.
+            let number = i64::from_str_radix(integer.as_str(), integer.radix());
+            Some(
+                number
+                    .map_or_else(|_| integer.to_string(), |number| number.to_string())
+                    .into(),
+            )
+        }
+        DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
+    }
+}
+
+fn unknown(name: &str, value: &DeValue<'_>) -> String {
+    match (options::nearest_name(name), value) {
+        (_, DeValue::Table(_)) => {
+            format!("there is no table {name:?}; settings stand outside of any")
+        }
+        (Some(nearest), _) => format!("there is no setting {name:?}; did you mean {nearest}?"),
+        (None, _) => format!("there is no setting {name:?}"),
+    }
+}
+
+/// The line and column, counted in characters and from 1, of what is at `offset`.
+fn place(path: &Path, text: &str, offset: usize) -> Origin {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count().saturating_add(1);
+    let column = before
+        .chars()
+        .rev()
+        .take_while(|c| *c != '\n')
+        .count()
+        .saturating_add(1);
+    Origin::File {
+        path: path.to_owned(),
+        place: Some((line, column)),
+    }
+}

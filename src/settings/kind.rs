@@ -1,0 +1,271 @@
+//! The kinds of settings: for each, what its values are called, how TOML writes them, and how they
+//! get into [`Settings`] and out again.
+//!
+//! A kind carries the way to its field and the range that it may have, so that a row of
+//! [`super::options`] is all that an option needs.
+
+use super::{Settings, value};
+use crate::server::{AccessLogFormat, ListenAddress, LogDestination};
+use clap::ValueHint;
+use std::{
+    ffi::{OsStr, OsString},
+    fmt::{self, Write},
+    ops::RangeInclusive,
+    path::PathBuf,
+    time::Duration,
+};
+
+/// Where a setting is kept.
+type Field<T> = fn(&mut Settings) -> &mut T;
+
+/// What kind of setting an option is.
+pub(super) enum Kind {
+    /// On or off.
+    Switch(Field<bool>),
+    /// A number of things.
+    Count(Field<usize>, RangeInclusive<usize>),
+    /// A number of things, or `auto`.
+    CountOrAuto(Field<Option<usize>>, RangeInclusive<usize>),
+    /// A number of bytes in memory.
+    Bytes(Field<usize>, RangeInclusive<u64>),
+    /// A number of bytes that need not fit in memory.
+    LongBytes(Field<u64>, RangeInclusive<u64>),
+    /// A length of time.
+    Duration(Field<Duration>, RangeInclusive<Duration>),
+    /// What a field of a response says.
+    FieldValue(Field<String>),
+    /// A directory; on the command line it stands by itself, without a flag.
+    Directory(Field<PathBuf>),
+    /// The addresses to listen on.
+    Listen(Field<Vec<ListenAddress>>),
+    /// Where a log goes.
+    LogDestination(Field<LogDestination>),
+    /// How access records are written.
+    LogFormat(Field<AccessLogFormat>),
+}
+
+/// Why a value, the one at `index` where there is a list, is refused.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Invalid {
+    pub(super) index: usize,
+    pub(super) message: String,
+}
+
+/// A setting's value as people write it.
+pub(super) enum Shown {
+    /// In TOML, without quotes.
+    Bare(String),
+    /// In TOML, a string.
+    Text(String),
+    /// In TOML, an array of strings.
+    List(Vec<String>),
+}
+
+impl Kind {
+    /// Reads `values`, of which only lists may have another number than one, into their field. On
+    /// an error the field is as it was.
+    pub(super) fn assign(
+        &self,
+        settings: &mut Settings,
+        values: &[OsString],
+    ) -> Result<(), Invalid> {
+        if let Self::Listen(field) = self {
+            *field(settings) = listen_addresses(values)?;
+            return Ok(());
+        }
+        let assigned = match values {
+            [value] => self.assign_one(settings, value),
+            _ => Err("one value is wanted".to_owned()),
+        };
+        assigned.map_err(|message| Invalid { index: 0, message })
+    }
+
+    fn assign_one(&self, settings: &mut Settings, value: &OsStr) -> Result<(), String> {
+        match self {
+            Self::Switch(field) => *field(settings) = value::switch(value::utf8(value)?)?,
+            Self::Count(field, range) => {
+                *field(settings) = value::count(value::utf8(value)?, range)?;
+            }
+            Self::CountOrAuto(field, _) if value == AUTO => *field(settings) = None,
+            Self::CountOrAuto(field, range) => {
+                *field(settings) = Some(value::count(value::utf8(value)?, range)?);
+            }
+            Self::Bytes(field, range) => {
+                *field(settings) = value::bytes(value::utf8(value)?, range)?;
+            }
+            Self::LongBytes(field, range) => {
+                *field(settings) = value::bytes(value::utf8(value)?, range)?;
+            }
+            Self::Duration(field, range) => {
+                *field(settings) = value::duration(value::utf8(value)?, range)?;
+            }
+            Self::FieldValue(field) => {
+                *field(settings) = value::field_value(value::utf8(value)?)?;
+            }
+            Self::Directory(field) => *field(settings) = value::path(value)?,
+            Self::Listen(field) => *field(settings) = vec![value::listen_address(value)?],
+            Self::LogDestination(field) => *field(settings) = value::log_destination(value)?,
+            Self::LogFormat(field) => {
+                *field(settings) = value::log_format(value::utf8(value)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The values in a text that has to hold all of them, as an environment variable has.
+    pub(super) fn split(&self, text: OsString) -> Vec<OsString> {
+        match self {
+            Self::Listen(_) => value::split_list(&text),
+            _ => vec![text],
+        }
+    }
+
+    /// The value that `settings` have. Of a path that is not UTF-8, TOML can only hold a likeness.
+    pub(super) fn show(&self, settings: &Settings) -> Shown {
+        // One way to the field serves both to write and to read; to read, it gets a copy.
+        let settings = &mut settings.clone();
+        match self {
+            Self::Switch(field) => Shown::Bare(field(settings).to_string()),
+            Self::Count(field, _) => Shown::Bare(field(settings).to_string()),
+            Self::CountOrAuto(field, _) => match field(settings) {
+                Some(count) => Shown::Bare(count.to_string()),
+                None => Shown::Text(AUTO.to_owned()),
+            },
+            Self::Bytes(field, _) => Shown::Text(value::bytes_text(*field(settings) as u64)),
+            Self::LongBytes(field, _) => Shown::Text(value::bytes_text(*field(settings))),
+            Self::Duration(field, _) => Shown::Text(value::duration_text(*field(settings))),
+            Self::FieldValue(field) => Shown::Text(field(settings).clone()),
+            Self::Directory(field) => Shown::Text(field(settings).display().to_string()),
+            Self::Listen(field) => Shown::List(
+                field(settings)
+                    .iter()
+                    .map(value::listen_address_text)
+                    .collect(),
+            ),
+            Self::LogDestination(field) => {
+                Shown::Text(value::log_destination_text(field(settings)))
+            }
+            Self::LogFormat(field) => {
+                Shown::Text(value::log_format_text(*field(settings)).to_owned())
+            }
+        }
+    }
+
+    /// What stands for the value in the help.
+    pub(super) fn placeholder(&self) -> &'static str {
+        match self {
+            Self::Switch(_) => "true|false",
+            Self::Count(..) => "NUMBER",
+            Self::CountOrAuto(..) => "NUMBER|auto",
+            Self::Bytes(..) | Self::LongBytes(..) => "SIZE",
+            Self::Duration(..) => "DURATION",
+            Self::FieldValue(_) => "VALUE",
+            Self::Directory(_) => "DIRECTORY",
+            Self::Listen(_) => "ADDRESS",
+            Self::LogDestination(_) => "off|stdout|stderr|FILE",
+            Self::LogFormat(_) => "FORMAT",
+        }
+    }
+
+    /// The types of TOML that may hold a value, and what to write where another was found.
+    pub(super) fn toml_types(&self) -> (&'static [&'static str], &'static str) {
+        match self {
+            Self::Switch(_) => (&["boolean"], "true or false"),
+            Self::Count(..) => (&["integer"], "a number"),
+            Self::CountOrAuto(..) => (&["integer", "string"], "a number or \"auto\""),
+            Self::Bytes(..) | Self::LongBytes(..) => (
+                &["integer", "string"],
+                "a number of bytes or a size like \"16KiB\"",
+            ),
+            Self::Duration(..) => (&["string"], "a duration in quotes, like \"10s\""),
+            Self::FieldValue(_) => (&["string"], "a field's value in quotes, like \"no-cache\""),
+            Self::Directory(_) => (&["string"], "a path in quotes, like \"/srv/www\""),
+            Self::Listen(_) => (
+                &["array", "string"],
+                "addresses in quotes, like [\"127.0.0.1:8080\"]",
+            ),
+            Self::LogDestination(_) => (
+                &["string"],
+                "\"off\", \"stdout\", \"stderr\" or a path in quotes",
+            ),
+            Self::LogFormat(_) => (&["string"], "the name of a format in quotes"),
+        }
+    }
+
+    /// All values that there are, where they are few.
+    pub(super) fn choices(&self) -> Option<Vec<&'static str>> {
+        match self {
+            Self::Switch(_) => Some(vec!["true", "false"]),
+            Self::LogFormat(_) => Some(value::LOG_FORMATS.map(value::log_format_text).to_vec()),
+            _ => None,
+        }
+    }
+
+    /// What a shell may offer as a value.
+    pub(super) fn hint(&self) -> ValueHint {
+        match self {
+            Self::Directory(_) => ValueHint::DirPath,
+            Self::LogDestination(_) => ValueHint::FilePath,
+            _ => ValueHint::Other,
+        }
+    }
+}
+
+fn listen_addresses(values: &[OsString]) -> Result<Vec<ListenAddress>, Invalid> {
+    let mut addresses = Vec::with_capacity(values.len());
+    for (index, value) in values.iter().enumerate() {
+        let invalid = |message| Invalid { index, message };
+        let address = value::listen_address(value).map_err(invalid)?;
+        if value::is_exclusive(&address) && addresses.contains(&address) {
+            return Err(invalid(format!(
+                "{:?} is given twice",
+                value.to_string_lossy()
+            )));
+        }
+        addresses.push(address);
+    }
+    Ok(addresses)
+}
+
+impl Shown {
+    /// For a sentence or a help text: without quotes.
+    pub(super) fn plain(&self) -> String {
+        match self {
+            Self::Bare(text) | Self::Text(text) => text.clone(),
+            Self::List(texts) => texts.join(","),
+        }
+    }
+}
+
+/// As a value in TOML.
+impl fmt::Display for Shown {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bare(text) => out.write_str(text),
+            Self::Text(text) => out.write_str(&toml_string(text)),
+            Self::List(texts) => {
+                let strings: Vec<_> = texts.iter().map(|text| toml_string(text)).collect();
+                write!(out, "[{}]", strings.join(", "))
+            }
+        }
+    }
+}
+
+/// A basic string of TOML, with control characters escaped.
+fn toml_string(text: &str) -> String {
+    let mut string = String::from('"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => string.extend(['\\', character]),
+            _ if character.is_control() => {
+                // Writing to a string cannot fail.
+                let _ = write!(string, "\\u{:04X}", u32::from(character));
+            }
+            _ => string.push(character),
+        }
+    }
+    string.push('"');
+    string
+}
+
+const AUTO: &str = "auto";

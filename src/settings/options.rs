@@ -1,0 +1,351 @@
+//! The table of options: each is defined here, and nowhere else.
+//!
+//! From a row come the flag, the environment variable, the key in the file, the help, the manual
+//! page, the completions and the lines of `config/millpond.toml`. Defaults are not among what a row
+//! says: they are what [`Settings::default`] has, which takes them from the layers.
+
+use super::{Settings, kind::Kind};
+use crate::http;
+use std::{ops::RangeInclusive, time::Duration};
+
+/// One option.
+pub(super) struct Definition {
+    /// The name of the flag and of the key in the file.
+    pub(super) name: &'static str,
+    /// What the value may be, and where it goes.
+    pub(super) kind: Kind,
+    /// What it is, in a line without a full stop.
+    pub(super) help: &'static str,
+    /// When and why to set it, in whole sentences.
+    pub(super) reason: &'static str,
+}
+
+/// Options that belong together.
+pub(super) struct Group {
+    /// What stands above them; nothing above the first and foremost.
+    pub(super) heading: Option<&'static str>,
+    pub(super) options: &'static [Definition],
+}
+
+impl Definition {
+    /// The environment variable.
+    pub(super) fn variable(&self) -> String {
+        format!("MILLPOND_{}", self.name.to_uppercase().replace('-', "_"))
+    }
+
+    /// The value that the option has when nobody sets it.
+    pub(super) fn default(&self) -> super::kind::Shown {
+        self.kind.show(&Settings::default())
+    }
+}
+
+/// All options, in the order in which they are shown.
+pub(super) fn all() -> impl Iterator<Item = &'static Definition> {
+    GROUPS.iter().flat_map(|group| group.options)
+}
+
+/// The option of this name.
+pub(super) fn find(name: &str) -> Option<&'static Definition> {
+    all().find(|definition| definition.name == name)
+}
+
+/// The name that somebody who wrote `name` is likely to have meant.
+pub(super) fn nearest_name(name: &str) -> Option<&'static str> {
+    let name = name.to_lowercase().replace('_', "-");
+    let likeness = |known: &str| strsim::jaro(&name, known);
+    all()
+        .map(|definition| definition.name)
+        .filter(|known| likeness(known) > LIKENESS_MIN)
+        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+}
+
+/// The options by group.
+pub(super) static GROUPS: &[Group] = &[
+    Group {
+        heading: None,
+        options: &[
+            Definition {
+                name: "root",
+                kind: Kind::Directory(|settings| &mut settings.server.site.root),
+                help: "The directory whose files are served",
+                reason: "Nothing outside of it is, whatever a request asks for or a symbolic link \
+                         points to. A relative path starts from the working directory.",
+            },
+            Definition {
+                name: "listen",
+                kind: Kind::Listen(|settings| &mut settings.server.listen),
+                help: "An address to listen on, or several; else 127.0.0.1:8080 and [::1]:8080",
+                reason: "An IP address and a port like 0.0.0.0:8080 or [::]:8080, or the path of a \
+                         socket like unix:/run/millpond.sock. Port 0 is any port that is free. \
+                         Only this machine can reach the two that are taken where none is given, \
+                         of which it may lack one. In the environment variable, commas separate \
+                         addresses.",
+            },
+        ],
+    },
+    Group {
+        heading: Some("Access log"),
+        options: &[
+            Definition {
+                name: "access-log",
+                kind: Kind::LogDestination(|settings| &mut settings.server.access_log),
+                help: "Where a record of each exchange goes",
+                reason: "A file is appended to.",
+            },
+            Definition {
+                name: "access-log-format",
+                kind: Kind::LogFormat(|settings| &mut settings.server.access_log_format),
+                help: "How a record is written",
+                reason: "common is the Common Log Format and the time taken; combined adds the \
+                         referrer and the user agent; json is one object a line.",
+            },
+        ],
+    },
+    Group {
+        heading: Some("Responses"),
+        options: &[
+            Definition {
+                name: "cache-control",
+                kind: Kind::FieldValue(|settings| &mut settings.server.policy.cache_control),
+                help: "The Cache-Control of files; empty for none",
+                reason: "no-cache lets browsers keep files, but ask each time whether they are \
+                         still good, so that nobody sees an old page. Where names of files change \
+                         with their content, max-age=31536000, immutable saves the question.",
+            },
+            Definition {
+                name: "server-field",
+                kind: Kind::Switch(|settings| &mut settings.server.policy.server_field),
+                help: "Whether responses name the server's software",
+                reason: "The field helps whoever looks for the cause of a fault. It never names a \
+                         version.",
+            },
+        ],
+    },
+    Group {
+        heading: Some("Cache"),
+        options: &[
+            Definition {
+                name: "cache-bytes-max",
+                kind: Kind::Bytes(
+                    |settings| &mut settings.server.site.cache_bytes_max,
+                    0..=1 << 40,
+                ),
+                help: "Memory for small files; 0 for no cache",
+                reason: "The cache makes responses faster and never older: a file that changed is \
+                         read again.",
+            },
+            Definition {
+                name: "cache-entries-max",
+                kind: Kind::Count(
+                    |settings| &mut settings.server.site.cache_entries_max,
+                    0..=10_000_000,
+                ),
+                help: "How many files the cache holds; 0 for no cache",
+                reason: "Bounds what the cache itself takes for each file, and with it the \
+                         descriptors that are kept open for the larger ones.",
+            },
+        ],
+    },
+    Group {
+        heading: Some("Limits"),
+        options: &[
+            Definition {
+                name: "connections-max",
+                kind: Kind::CountOrAuto(
+                    |settings| &mut settings.server.connections_max,
+                    1..=1 << 20,
+                ),
+                help: "How many connections may be open at once",
+                reason: "auto is as many as the limit of open files (ulimit -n) leaves room for.",
+            },
+            Definition {
+                name: "request-target-bytes-max",
+                kind: Kind::Bytes(
+                    |settings| &mut settings.server.connection.limits.request_target_bytes_max,
+                    64..=MIB,
+                ),
+                help: "The longest request target (path and query); then 414 (URI Too Long)",
+                reason: "RFC 9112 asks for request lines of at least 8000 bytes.",
+            },
+            Definition {
+                name: "head-bytes-max",
+                kind: Kind::Bytes(
+                    |settings| &mut settings.server.connection.limits.head_bytes_max,
+                    256..=MIB,
+                ),
+                help: "The longest request head; then 431 (Request Header Fields Too Large)",
+                reason: "A connection holds this much memory at most before its request is \
+                         understood.",
+            },
+            Definition {
+                name: "fields-max",
+                kind: Kind::Count(
+                    |settings| &mut settings.server.connection.limits.fields_max,
+                    1..=http::FIELDS_CAP,
+                ),
+                help: "The most fields in a request head; then 431",
+                reason: "Browsers send about 20; proxies add a few.",
+            },
+            Definition {
+                name: "content-bytes-max",
+                kind: Kind::LongBytes(
+                    |settings| &mut settings.server.connection.limits.content_bytes_max,
+                    0..=1 << 40,
+                ),
+                help: "The longest content of a request; then 413 (Content Too Large)",
+                reason: "Content is of no use to a server of files. It is read and dropped, so that \
+                         the connection can be used again.",
+            },
+        ],
+    },
+    Group {
+        heading: Some("Timeouts"),
+        options: &[
+            Definition {
+                name: "head-timeout",
+                kind: Kind::Duration(
+                    |settings| &mut settings.server.connection.timeouts.head,
+                    DURATIONS,
+                ),
+                help: "How long a request head may take to arrive; then 408 (Request Timeout)",
+                reason: "It runs from the head's first byte to its last, however the bytes trickle \
+                         in.",
+            },
+            Definition {
+                name: "idle-timeout",
+                kind: Kind::Duration(
+                    |settings| &mut settings.server.connection.timeouts.idle,
+                    DURATIONS,
+                ),
+                help: "How long a connection may wait for its next request",
+                reason: "Behind a proxy, set it longer than the proxy keeps idle connections: then \
+                         the proxy closes them, and no request meets a connection that is closing.",
+            },
+            Definition {
+                name: "content-stall-timeout",
+                kind: Kind::Duration(
+                    |settings| &mut settings.server.connection.timeouts.content_stall,
+                    DURATIONS,
+                ),
+                help: "How long a request's content may make no progress",
+                reason: "A client may be slow, but not silent.",
+            },
+            Definition {
+                name: "send-stall-timeout",
+                kind: Kind::Duration(
+                    |settings| &mut settings.server.connection.timeouts.send_stall,
+                    DURATIONS,
+                ),
+                help: "How long a response may make no progress; then a reset",
+                reason: "The connection is reset, since nobody is there to read a farewell. A \
+                         download may take as long as it likes, so long as it goes on.",
+            },
+            Definition {
+                name: "linger-timeout",
+                kind: Kind::Duration(
+                    |settings| &mut settings.server.connection.timeouts.linger,
+                    DURATIONS,
+                ),
+                help: "How long a closing connection waits for the client to close it too",
+                reason: "A client that is still sending may otherwise lose the response (RFC 9112, \
+                         section 9.6).",
+            },
+            Definition {
+                name: "drain-timeout",
+                kind: Kind::Duration(|settings| &mut settings.server.drain_timeout, DURATIONS),
+                help: "How long responses under way may go on after a signal to stop",
+                reason: "Set it shorter than what comes next: Docker kills after 10s, Kubernetes \
+                         after 30s, systemd after 90s.",
+            },
+        ],
+    },
+];
+
+/// How alike a name has to be to be suggested (Jaro similarity, 1 for the same).
+const LIKENESS_MIN: f64 = 0.75;
+
+const MIB: u64 = 1 << 20;
+
+/// What a timeout may be. To wait for no time, or for ever, is a mistake.
+const DURATIONS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_hours(24);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_unique_and_fit_for_flags_and_variables() {
+        let mut names = HashSet::new();
+        for Definition { name, .. } in all() {
+            assert!(names.insert(name), "{name} is defined twice");
+            assert!(
+                name.bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'-'),
+                "{name}"
+            );
+        }
+    }
+
+    /// For a service called millpond, Kubernetes and Docker's links set `MILLPOND_PORT`,
+    /// `MILLPOND_PORT_80_TCP` and so on, `MILLPOND_NAME` and `MILLPOND_SERVICE_HOST`.
+    #[test]
+    fn no_variable_is_one_that_orchestrators_set() {
+        for variable in all().map(Definition::variable) {
+            let reserved = [
+                "MILLPOND_PORT",
+                "MILLPOND_SERVICE",
+                "MILLPOND_NAME",
+                "MILLPOND_ENV",
+            ];
+            assert!(
+                !reserved.iter().any(|name| variable.starts_with(name)),
+                "{variable}"
+            );
+        }
+    }
+
+    #[test]
+    fn help_is_a_line_and_reasons_are_sentences() {
+        for Definition {
+            name, help, reason, ..
+        } in all()
+        {
+            assert!(help.len() <= 72 && !help.ends_with('.'), "{name}: {help}");
+            assert!(
+                reason.ends_with('.') && !reason.contains('\n'),
+                "{name}: {reason}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_default_is_a_value_that_the_option_takes() {
+        for definition in all() {
+            let default = definition.default().plain();
+            let mut settings = Settings::default();
+            let assigned = definition
+                .kind
+                .assign(&mut settings, &definition.kind.split(default.into()));
+            assert_eq!(assigned, Ok(()), "{}", definition.name);
+            assert_eq!(settings, Settings::default(), "{}", definition.name);
+        }
+    }
+
+    #[test]
+    fn a_misspelt_name_suggests_the_right_one() {
+        for (name, nearest) in [
+            ("idle_timeout", Some("idle-timeout")),
+            ("Idle-Timeout", Some("idle-timeout")),
+            ("idle-timeot", Some("idle-timeout")),
+            ("lisen", Some("listen")),
+            ("acces-log", Some("access-log")),
+            ("max-connections", Some("connections-max")),
+            ("headtimeout", Some("head-timeout")),
+            ("colour", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest_name(name), nearest, "{name}");
+        }
+    }
+}

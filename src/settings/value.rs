@@ -1,0 +1,564 @@
+//! The syntax of single values: how durations, sizes, addresses and the like are written, whether
+//! on the command line, in a variable or in a file.
+//!
+//! Each kind of value is read by one function and written by another, and what the second writes
+//! the first reads. An error is the end of a sentence that begins with the name of the setting; it
+//! says what was wrong and what would be right. Ranges are the business of [`super::options`].
+
+use crate::server::{AccessLogFormat, ListenAddress, LogDestination};
+use std::{
+    ffi::{OsStr, OsString},
+    fmt::{Display, Write},
+    net::IpAddr,
+    ops::RangeInclusive,
+    os::unix::ffi::OsStrExt,
+    path::PathBuf,
+    time::Duration,
+};
+
+/// Reads `true` or `false`.
+pub(super) fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(format!("{text:?} is neither true nor false")),
+    }
+}
+
+/// Reads a number within `range`.
+pub(super) fn count(text: &str, range: &RangeInclusive<usize>) -> Result<usize, String> {
+    let count = if is_number(text) {
+        text.parse().ok()
+    } else {
+        None
+    };
+    match count {
+        Some(count) if range.contains(&count) => Ok(count),
+        // Digits that do not parse are more than any range allows.
+        _ if is_number(text) => Err(out_of_range(text, range.start(), range.end())),
+        _ => Err(format!("{text:?} is not a number")),
+    }
+}
+
+/// Reads a duration such as `10s`, `1m30s` or `500ms`: numbers with units, the largest unit first.
+pub(super) fn duration(text: &str, range: &RangeInclusive<Duration>) -> Result<Duration, String> {
+    if is_number(text) {
+        return Err(format!(
+            "{text:?} has no unit; write it like 10s, 1m30s or 500ms"
+        ));
+    }
+    let malformed = || format!("{text:?} is not a duration; write it like 10s, 1m30s or 500ms");
+    let mut units = DURATION_UNITS.iter();
+    let mut milliseconds = 0_u64;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (digits, after) = split_while(rest, |byte| byte.is_ascii_digit());
+        let (unit, after) = split_while(after, |byte| byte.is_ascii_alphabetic());
+        // The iterator goes on from the unit before, so that each one is smaller than the last.
+        let (_, worth) = units
+            .find(|(name, _)| *name == unit)
+            .ok_or_else(malformed)?;
+        let number: u64 = digits.parse().map_err(|_| malformed())?;
+        milliseconds = number
+            .checked_mul(*worth)
+            .and_then(|part| milliseconds.checked_add(part))
+            .ok_or_else(malformed)?;
+        rest = after;
+    }
+    let duration = Duration::from_millis(milliseconds);
+    match text {
+        "" => Err(malformed()),
+        _ if range.contains(&duration) => Ok(duration),
+        _ => {
+            let (start, end) = (duration_text(*range.start()), duration_text(*range.end()));
+            Err(out_of_range(text, start, end))
+        }
+    }
+}
+
+/// Writes a duration, to the millisecond.
+pub(super) fn duration_text(duration: Duration) -> String {
+    let mut rest = duration.as_millis();
+    let mut text = String::new();
+    for (unit, worth) in DURATION_UNITS {
+        let worth = u128::from(*worth);
+        let number = rest.checked_div(worth).unwrap_or(0);
+        rest = rest.checked_rem(worth).unwrap_or(0);
+        if number > 0 {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{number}{unit}");
+        }
+    }
+    if text.is_empty() {
+        "0s".to_owned()
+    } else {
+        text
+    }
+}
+
+/// Reads a number of bytes: `4096`, `4096B`, `16KiB`, `1MiB`.
+pub(super) fn bytes<T: TryFrom<u64>>(text: &str, range: &RangeInclusive<u64>) -> Result<T, String> {
+    let (digits, unit) = split_while(text, |byte| byte.is_ascii_digit());
+    let known = BYTE_UNITS.iter().find(|(name, _)| *name == unit);
+    let worth = match (known, digits, unit) {
+        (_, "", _) => None,
+        (Some((_, worth)), ..) => Some(*worth),
+        (None, _, "" | "B") => Some(1),
+        (None, ..) => None,
+    };
+    let Some(worth) = worth else {
+        return Err(format!(
+            "{text:?} is not a size; write bytes, or KiB, MiB or GiB, like 16KiB"
+        ));
+    };
+    let bytes = digits
+        .parse()
+        .ok()
+        .and_then(|number: u64| number.checked_mul(worth));
+    bytes
+        .filter(|bytes| range.contains(bytes))
+        .and_then(|bytes| T::try_from(bytes).ok())
+        .ok_or_else(|| out_of_range(text, bytes_text(*range.start()), bytes_text(*range.end())))
+}
+
+/// Writes a number of bytes with the largest unit that it is a multiple of.
+pub(super) fn bytes_text(bytes: u64) -> String {
+    BYTE_UNITS
+        .iter()
+        .find(|(_, worth)| bytes >= *worth && bytes.checked_rem(*worth) == Some(0))
+        .and_then(|(unit, worth)| Some(format!("{}{unit}", bytes.checked_div(*worth)?)))
+        .unwrap_or_else(|| bytes.to_string())
+}
+
+/// Reads the value of a field (RFC 9110 §5.5); it may be empty.
+pub(super) fn field_value(text: &str) -> Result<String, String> {
+    let visible = |byte: u8| matches!(byte, b'\t' | b' '..=b'~');
+    if text.bytes().all(visible) && text.trim_matches([' ', '\t']) == text {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "{text:?} cannot be a field's value; it may hold visible ASCII, with spaces within"
+        ))
+    }
+}
+
+/// Reads a path. Like the name of any file on Unix it need not be UTF-8.
+pub(super) fn path(text: &OsStr) -> Result<PathBuf, String> {
+    match text.as_bytes() {
+        [] => Err("a path cannot be empty".to_owned()),
+        bytes if bytes.contains(&0) => Err(format!(
+            "{:?} has a NUL, which no path can hold",
+            text.to_string_lossy()
+        )),
+        _ => Ok(PathBuf::from(text)),
+    }
+}
+
+/// Reads an address to listen on: `127.0.0.1:8080`, `[::1]:8080` or `unix:/run/millpond.sock`.
+pub(super) fn listen_address(text: &OsStr) -> Result<ListenAddress, String> {
+    if let Some(socket) = text.as_bytes().strip_prefix(b"unix:") {
+        return match socket.len() {
+            ..=SOCKET_PATH_BYTES_MAX => path(OsStr::from_bytes(socket)).map(ListenAddress::Unix),
+            _ => Err(format!(
+                "{:?} is too long for a socket: it may have {SOCKET_PATH_BYTES_MAX} bytes",
+                text.to_string_lossy()
+            )),
+        };
+    }
+    let text = utf8(text)?;
+    text.parse()
+        .map(ListenAddress::Tcp)
+        .map_err(|_| listen_address_advice(text))
+}
+
+fn listen_address_advice(text: &str) -> String {
+    let port = text.strip_prefix('*').unwrap_or(text);
+    let port = port.strip_prefix(':').unwrap_or(port);
+    if port.parse::<u16>().is_ok() {
+        return format!(
+            "{text:?} lacks an address; write 127.0.0.1:{port} to be reached from this machine \
+             alone, or 0.0.0.0:{port} and [::]:{port} from every other"
+        );
+    }
+    match text.trim_matches(['[', ']']).parse() {
+        Ok(IpAddr::V4(address)) => format!("{text:?} lacks a port; write {address}:8080"),
+        Ok(IpAddr::V6(_)) => {
+            format!("{text:?} lacks a port; write one after an address in brackets: [::1]:8080")
+        }
+        Err(_) => format!(
+            "{text:?} is not an address; write an IP address and a port like 127.0.0.1:8080 or \
+             [::1]:8080, or unix: and a path"
+        ),
+    }
+}
+
+/// Writes an address to listen on.
+pub(super) fn listen_address_text(address: &ListenAddress) -> String {
+    match address {
+        ListenAddress::Tcp(address) => address.to_string(),
+        ListenAddress::Unix(path) => format!("unix:{}", path.display()),
+    }
+}
+
+/// Whether two listeners cannot have the same address: port 0 gives each a port of its own.
+pub(super) fn is_exclusive(address: &ListenAddress) -> bool {
+    !matches!(address, ListenAddress::Tcp(address) if address.port() == 0)
+}
+
+/// Reads where a log goes: `off`, `stdout`, `stderr` or a path (`./off` is one).
+pub(super) fn log_destination(text: &OsStr) -> Result<LogDestination, String> {
+    match text.as_bytes() {
+        b"off" => Ok(LogDestination::Off),
+        b"stdout" => Ok(LogDestination::Stdout),
+        b"stderr" => Ok(LogDestination::Stderr),
+        _ => path(text).map(LogDestination::File),
+    }
+}
+
+/// Writes where a log goes.
+pub(super) fn log_destination_text(destination: &LogDestination) -> String {
+    match destination {
+        LogDestination::Off => "off".to_owned(),
+        LogDestination::Stdout => "stdout".to_owned(),
+        LogDestination::Stderr => "stderr".to_owned(),
+        LogDestination::File(path) => path.display().to_string(),
+    }
+}
+
+/// Reads the name of a format of access records.
+pub(super) fn log_format(text: &str) -> Result<AccessLogFormat, String> {
+    let named = LOG_FORMATS
+        .into_iter()
+        .find(|format| log_format_text(*format) == text);
+    named.ok_or_else(|| {
+        format!(
+            "{text:?} is none of {}",
+            LOG_FORMATS.map(log_format_text).join(", ")
+        )
+    })
+}
+
+/// Writes the name of a format of access records.
+pub(super) fn log_format_text(format: AccessLogFormat) -> &'static str {
+    match format {
+        AccessLogFormat::Common => "common",
+        AccessLogFormat::Combined => "combined",
+        AccessLogFormat::Json => "json",
+    }
+}
+
+/// The value as text, for the kinds that are never anything else.
+pub(super) fn utf8(text: &OsStr) -> Result<&str, String> {
+    text.to_str()
+        .ok_or_else(|| format!("{:?} is not UTF-8", text.to_string_lossy()))
+}
+
+/// The parts of a list that had to be written as one value. No kind of value that comes in lists
+/// holds a comma, but for paths of sockets; those with commas are for the command line and the file.
+pub(super) fn split_list(text: &OsStr) -> Vec<OsString> {
+    text.as_bytes()
+        .split(|byte| *byte == b',')
+        .map(|part| OsStr::from_bytes(part.trim_ascii()).to_owned())
+        .filter(|part| !part.is_empty())
+        .collect()
+}
+
+/// The start of `text` whose bytes are such, and the rest.
+fn split_while(text: &str, such: impl Fn(u8) -> bool) -> (&str, &str) {
+    let end = text
+        .bytes()
+        .position(|byte| !such(byte))
+        .unwrap_or(text.len());
+    text.split_at_checked(end).unwrap_or((text, ""))
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn out_of_range(text: &str, start: impl Display, end: impl Display) -> String {
+    format!("{text} is out of range; it may be {start} to {end}")
+}
+
+/// Units in milliseconds, the largest first.
+const DURATION_UNITS: &[(&str, u64)] = &[
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1000),
+    ("ms", 1),
+];
+
+/// Units in bytes, the largest first. Those that stand for a thousand are left out, since half of
+/// their users mean 1024.
+const BYTE_UNITS: &[(&str, u64)] = &[
+    ("TiB", 1 << 40),
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+];
+
+/// What `sockaddr_un` holds on Linux, without the NUL at the end (unix(7)).
+const SOCKET_PATH_BYTES_MAX: usize = 107;
+
+/// The formats of access records.
+pub(super) const LOG_FORMATS: [AccessLogFormat; 3] = [
+    AccessLogFormat::Common,
+    AccessLogFormat::Combined,
+    AccessLogFormat::Json,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANY: RangeInclusive<Duration> = Duration::ZERO..=Duration::MAX;
+
+    #[test]
+    fn a_duration_is_numbers_with_units() {
+        for (text, milliseconds) in [
+            ("1ms", 1),
+            ("500ms", 500),
+            ("10s", 10_000),
+            ("1m30s", 90_000),
+            ("90s", 90_000),
+            ("2h", 7_200_000),
+            ("1d2h3m4s5ms", 93_784_005),
+            ("0s", 0),
+            ("007s", 7_000),
+        ] {
+            assert_eq!(
+                duration(text, &ANY),
+                Ok(Duration::from_millis(milliseconds)),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_duration_is_refused() {
+        for text in [
+            "",
+            "s",
+            "ms",
+            "10 s",
+            " 10s",
+            "10s ",
+            "1.5s",
+            "-1s",
+            "+1s",
+            "10S",
+            "10sec",
+            "1s1m",
+            "1s1s",
+            "1m30",
+            "s10",
+            "10s,",
+            "٣s",
+            "99999999999999999999s",
+            "18446744073709551615d",
+        ] {
+            let message = duration(text, &ANY).expect_err(text);
+            assert!(message.contains("is not a duration"), "{text}: {message}");
+        }
+        let message = duration("10", &ANY).expect_err("no unit");
+        assert_eq!(
+            message,
+            r#""10" has no unit; write it like 10s, 1m30s or 500ms"#
+        );
+    }
+
+    #[test]
+    fn a_duration_out_of_range_is_refused_with_the_range() {
+        let range = Duration::from_millis(1)..=Duration::from_mins(1);
+        assert_eq!(duration("1ms", &range), Ok(Duration::from_millis(1)));
+        assert_eq!(duration("60s", &range), Ok(Duration::from_mins(1)));
+        for text in ["0s", "61s", "1m1ms"] {
+            let wanted = format!("{text} is out of range; it may be 1ms to 1m");
+            assert_eq!(duration(text, &range), Err(wanted));
+        }
+    }
+
+    #[test]
+    fn a_duration_is_written_as_it_is_read() {
+        for text in [
+            "0s",
+            "1ms",
+            "999ms",
+            "1s",
+            "1m15s",
+            "1m30s",
+            "1h",
+            "1d",
+            "1d2h3m4s5ms",
+        ] {
+            assert_eq!(duration(text, &ANY).map(duration_text).as_deref(), Ok(text));
+        }
+    }
+
+    #[test]
+    fn a_size_is_bytes_or_has_a_unit_of_1024() {
+        for (text, expected) in [
+            ("0", 0),
+            ("4096", 4096),
+            ("4096B", 4096),
+            ("16KiB", 16 * 1024),
+            ("1MiB", 1024 * 1024),
+            ("3GiB", 3_u64 * 1024 * 1024 * 1024),
+            ("16777215TiB", 16_777_215 << 40),
+        ] {
+            assert_eq!(bytes(text, &(0..=u64::MAX)), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_size_is_refused() {
+        for text in [
+            "", "KiB", "16k", "16K", "16KB", "16kib", "16 KiB", "1.5MiB", "-1", "+1", "0x10",
+            "1_000", "16KiBKiB", "٣",
+        ] {
+            let message = bytes::<u64>(text, &(0..=u64::MAX)).expect_err(text);
+            assert!(message.contains("is not a size"), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_size_out_of_range_is_refused_with_the_range() {
+        let range = 256..=1 << 20;
+        for text in [
+            "0",
+            "255",
+            "1048577",
+            "2MiB",
+            "18446744073709551616",
+            "16777216TiB",
+        ] {
+            let wanted = format!("{text} is out of range; it may be 256 to 1MiB");
+            assert_eq!(bytes::<u64>(text, &range), Err(wanted));
+        }
+        assert_eq!(bytes::<u8>("300", &(0..=1000)).ok(), None, "does not fit");
+    }
+
+    #[test]
+    fn a_size_is_written_as_it_is_read() {
+        for text in [
+            "0", "1", "1000", "1023", "1KiB", "1025", "16KiB", "64MiB", "1GiB", "5TiB",
+        ] {
+            assert_eq!(
+                bytes(text, &(0..=u64::MAX)).map(bytes_text).as_deref(),
+                Ok(text)
+            );
+        }
+    }
+
+    #[test]
+    fn a_count_is_digits_within_a_range() {
+        let range = 1..=256;
+        assert_eq!(count("1", &range), Ok(1));
+        assert_eq!(count("256", &range), Ok(256));
+        for text in ["0", "257", "99999999999999999999999"] {
+            let wanted = format!("{text} is out of range; it may be 1 to 256");
+            assert_eq!(count(text, &range), Err(wanted));
+        }
+        for text in ["", "+1", "-1", "1.0", "ten", " 1"] {
+            assert_eq!(
+                count(text, &range),
+                Err(format!("{text:?} is not a number"))
+            );
+        }
+    }
+
+    #[test]
+    fn an_address_is_written_as_it_is_read() {
+        for text in [
+            "127.0.0.1:8080",
+            "0.0.0.0:0",
+            "[::1]:8080",
+            "[::]:80",
+            "[fe80::1%2]:80",
+            "unix:/run/a b",
+            "unix:relative.sock",
+        ] {
+            let address = listen_address(OsStr::new(text));
+            assert_eq!(
+                address
+                    .map(|address| listen_address_text(&address))
+                    .as_deref(),
+                Ok(text)
+            );
+        }
+    }
+
+    #[test]
+    fn the_path_of_a_socket_need_not_be_utf8() {
+        let address = listen_address(OsStr::from_bytes(b"unix:/run/\xff"));
+        let path = PathBuf::from(OsStr::from_bytes(b"/run/\xff"));
+        assert_eq!(address, Ok(ListenAddress::Unix(path)));
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_with_advice() {
+        for (text, advice) in [
+            ("8080", "write 127.0.0.1:8080 to"),
+            (":8080", "write 127.0.0.1:8080 to"),
+            ("*:8080", "write 127.0.0.1:8080 to"),
+            ("127.0.0.1", "lacks a port; write 127.0.0.1:8080"),
+            ("::1", "brackets: [::1]:8080"),
+            ("[::1]", "brackets: [::1]:8080"),
+            ("localhost:8080", "is not an address"),
+            ("127.0.0.1:65536", "is not an address"),
+            ("127.0.0.1:", "is not an address"),
+            ("", "is not an address"),
+            ("http://127.0.0.1:8080/", "is not an address"),
+            ("unix:", "a path cannot be empty"),
+            ("unix:/a\0b", "has a NUL"),
+        ] {
+            let message = listen_address(OsStr::new(text)).expect_err(text);
+            assert!(message.contains(advice), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn the_path_of_a_socket_fits_the_kernels_structure() {
+        let longest = format!("unix:{}", "x".repeat(107));
+        assert!(listen_address(OsStr::new(&longest)).is_ok());
+        assert!(listen_address(OsStr::new(&format!("{longest}x"))).is_err());
+    }
+
+    #[test]
+    fn a_field_value_cannot_hold_what_would_end_its_line() {
+        for text in ["", "no-cache", "max-age=60, immutable", "a\tb"] {
+            assert_eq!(field_value(text).as_deref(), Ok(text));
+        }
+        for text in [
+            "a\r\nSet-Cookie: b",
+            "a\nb",
+            "a\0",
+            "\u{7f}",
+            "ä",
+            " a",
+            "a ",
+            "\t",
+        ] {
+            assert!(field_value(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_log_goes_to_a_file_unless_a_word_says_otherwise() {
+        for text in ["off", "stdout", "stderr", "./off", "/var/log/millpond.log"] {
+            let destination = log_destination(OsStr::new(text));
+            let is_file = matches!(destination, Ok(LogDestination::File(_)));
+            assert_eq!(is_file, text.contains('/'), "{text}");
+            let written = destination.map(|destination| log_destination_text(&destination));
+            assert_eq!(written.as_deref(), Ok(text));
+        }
+        assert!(log_destination(OsStr::new("")).is_err());
+    }
+
+    #[test]
+    fn a_list_in_one_text_is_split_at_commas() {
+        assert_eq!(split_list(OsStr::new("a, b,,c ")), ["a", "b", "c"]);
+        assert!(split_list(OsStr::new("")).is_empty());
+    }
+}

@@ -1,0 +1,431 @@
+//! The program as its operator meets it: flags, variables, files, messages and exit statuses.
+
+use millpond::settings;
+use std::{
+    env, fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+/// `millpond` with `words`, in an environment without settings of its own.
+fn millpond(words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_millpond"));
+    for (name, _) in env::vars_os().filter(|(name, _)| is_ours(name)) {
+        command.env_remove(name);
+    }
+    command.env_remove("RUST_LOG").args(words);
+    command
+}
+
+fn is_ours(name: &std::ffi::OsStr) -> bool {
+    name.to_string_lossy().starts_with("MILLPOND_")
+}
+
+/// What a run printed, and its exit status.
+#[derive(Debug, PartialEq, Eq)]
+struct Outcome {
+    status: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+fn outcome(command: &mut Command) -> Outcome {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().expect("millpond runs");
+    Outcome {
+        status: status.code(),
+        stdout: String::from_utf8(stdout).expect("UTF-8"),
+        stderr: String::from_utf8(stderr).expect("UTF-8"),
+    }
+}
+
+/// A directory of this test's own, with `files` in it.
+fn directory(name: &str, files: &[(&str, &str)]) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("settings")
+        .join(name);
+    // What is left of an earlier run, if there was one.
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).expect("a directory");
+    for (name, text) in files {
+        fs::write(directory.join(name), text).expect("a file");
+    }
+    directory
+}
+
+/// Asserts that `--check` refuses the settings with exactly this on standard error.
+fn assert_refused(command: &mut Command, status: i32, stderr: &str) {
+    let expected = Outcome {
+        status: Some(status),
+        stdout: String::new(),
+        stderr: stderr.to_owned(),
+    };
+    assert_eq!(outcome(command.arg("--check")), expected);
+}
+
+#[test]
+fn a_bad_value_on_the_command_line_names_the_flag_and_exits_with_2() {
+    for (words, stderr) in [
+        (
+            &["--head-timeout", "10"][..],
+            "error: --head-timeout: \"10\" has no unit; write it like 10s, 1m30s or 500ms\n",
+        ),
+        (
+            &["--head-bytes-max", "16k"],
+            "error: --head-bytes-max: \"16k\" is not a size; write bytes, or KiB, MiB or GiB, like \
+             16KiB\n",
+        ),
+        (
+            &["--fields-max=257"],
+            "error: --fields-max: 257 is out of range; it may be 1 to 256\n",
+        ),
+        (
+            &["--listen", "8080"],
+            "error: --listen: \"8080\" lacks an address; write 127.0.0.1:8080 to be reached from \
+             this machine alone, or 0.0.0.0:8080 and [::]:8080 from every other\n",
+        ),
+        (&[""], "error: ROOT: a path cannot be empty\n"),
+    ] {
+        assert_refused(&mut millpond(words), 2, stderr);
+    }
+}
+
+#[test]
+fn a_bad_value_in_a_variable_names_the_variable_and_exits_with_1() {
+    for (variable, value, stderr) in [
+        (
+            "MILLPOND_CONNECTIONS_MAX",
+            "lots",
+            "error: MILLPOND_CONNECTIONS_MAX: \"lots\" is not a number\n",
+        ),
+        (
+            "MILLPOND_LISTEN",
+            "127.0.0.1:8080,[::1]",
+            "error: MILLPOND_LISTEN: \"[::1]\" lacks a port; write one after an address in \
+             brackets: [::1]:8080\n",
+        ),
+        (
+            "MILLPOND_ACCESS_LOG_FORMAT",
+            "xml",
+            "error: MILLPOND_ACCESS_LOG_FORMAT: \"xml\" is none of common, combined, json\n",
+        ),
+    ] {
+        assert_refused(millpond(&[]).env(variable, value), 1, stderr);
+    }
+}
+
+#[test]
+fn a_bad_file_is_told_with_line_and_column_and_exits_with_1() {
+    for (name, file, stderr) in [
+        (
+            "key",
+            "# Timeouts\n\nidle_timeot = '75s'\n",
+            "error: m.toml:3:1: there is no setting \"idle_timeot\"; did you mean idle-timeout?\n",
+        ),
+        (
+            "value",
+            "root = '.'\ncache-control = \"no-cache\\r\\nX: y\"\n",
+            "error: m.toml:2:17: cache-control: \"no-cache\\r\\nX: y\" cannot be a field's value; \
+             it may hold visible ASCII, with spaces within\n",
+        ),
+        (
+            "type",
+            "drain-timeout = 10\n",
+            "error: m.toml:1:17: drain-timeout: write a duration in quotes, like \"10s\"; this is \
+             of type integer\n",
+        ),
+        (
+            "two",
+            "fields-max = 0\nserver-field = 1\n",
+            "error: m.toml:1:14: fields-max: 0 is out of range; it may be 1 to 256\n\
+             error: m.toml:2:16: server-field: write true or false; this is of type integer\n",
+        ),
+    ] {
+        let directory = directory(name, &[("m.toml", file)]);
+        assert_refused(
+            millpond(&["--config", "m.toml"]).current_dir(directory),
+            1,
+            stderr,
+        );
+    }
+}
+
+#[test]
+fn a_file_that_is_missing_is_told_and_exits_with_1() {
+    let stderr =
+        "error: no.toml: the file cannot be read: No such file or directory (os error 2)\n";
+    assert_refused(&mut millpond(&["--config", "no.toml"]), 1, stderr);
+    assert_refused(millpond(&[]).env("MILLPOND_CONFIG", "no.toml"), 1, stderr);
+}
+
+#[test]
+fn an_unknown_flag_suggests_the_right_one_and_exits_with_2() {
+    let Outcome {
+        status,
+        stdout,
+        stderr,
+    } = outcome(&mut millpond(&["--lisen", "127.0.0.1:0"]));
+    assert_eq!((status, stdout.as_str()), (Some(2), ""));
+    assert!(
+        stderr.starts_with("error: unexpected argument '--lisen' found\n"),
+        "{stderr}"
+    );
+    assert!(stderr.contains("'--listen'"), "{stderr}");
+}
+
+#[test]
+fn what_cannot_be_served_is_told_in_a_sentence_and_exits_with_1() {
+    let directory = directory("unfit", &[("file", "")]);
+    for (words, stderr) in [
+        (
+            &["nowhere"][..],
+            "error: there is no directory nowhere to serve\n",
+        ),
+        (&["file"], "error: file is not a directory\n"),
+        (
+            &[".", "--access-log", "nowhere/log"],
+            "error: the access log nowhere/log cannot be opened: No such file or directory (os \
+             error 2)\n",
+        ),
+    ] {
+        let expected = Outcome {
+            status: Some(1),
+            stdout: String::new(),
+            stderr: stderr.to_owned(),
+        };
+        let words = [words, &["--listen", "127.0.0.1:0"]].concat();
+        assert_eq!(outcome(millpond(&words).current_dir(&directory)), expected);
+        assert_eq!(
+            outcome(millpond(&words).arg("--check").current_dir(&directory)),
+            expected
+        );
+    }
+}
+
+#[test]
+fn an_address_in_use_is_told_in_a_sentence_and_exits_with_1_but_passes_the_check() {
+    let other = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let address = other.local_addr().expect("its address").to_string();
+    let mut command = millpond(&[".", "--listen", &address]);
+    let stderr = format!("error: http://{address}/ is in use by another program\n");
+    let expected = Outcome {
+        status: Some(1),
+        stdout: String::new(),
+        stderr,
+    };
+    assert_eq!(outcome(&mut command), expected);
+    assert_eq!(outcome(command.arg("--check")).status, Some(0));
+}
+
+#[test]
+fn a_check_creates_nothing() {
+    let directory = directory("untouched", &[]);
+    let words = [
+        ".",
+        "--check",
+        "--access-log",
+        "log",
+        "--listen",
+        "unix:socket",
+    ];
+    assert_eq!(
+        outcome(millpond(&words).current_dir(&directory)).status,
+        Some(0)
+    );
+    assert_eq!(fs::read_dir(directory).expect("the directory").count(), 0);
+}
+
+#[test]
+fn check_says_what_would_be_served_and_where() {
+    let root = directory("root", &[]);
+    let root = root.to_str().expect("UTF-8");
+    let words = [
+        "--check",
+        root,
+        "--listen",
+        "0.0.0.0:80",
+        "--listen",
+        "unix:/run/millpond.sock",
+    ];
+    let stdout = format!(
+        "millpond would serve {root} at http://0.0.0.0:80/\n\
+         millpond would serve {root} at unix:/run/millpond.sock\n"
+    );
+    let expected = Outcome {
+        status: Some(0),
+        stdout,
+        stderr: String::new(),
+    };
+    assert_eq!(outcome(&mut millpond(&words)), expected);
+
+    let stdout = format!(
+        "millpond would serve {root} at http://127.0.0.1:8080/\n\
+         millpond would serve {root} at http://[::1]:8080/\n"
+    );
+    let expected = Outcome {
+        status: Some(0),
+        stdout,
+        stderr: String::new(),
+    };
+    assert_eq!(
+        outcome(millpond(&["--check"]).env("MILLPOND_ROOT", root)),
+        expected
+    );
+}
+
+#[test]
+fn what_is_printed_as_in_force_is_a_file_that_gives_it_again() {
+    let file = "idle-timeout = '2m'\nhead-timeout = '1s'\n";
+    let directory = directory("in-force", &[("m.toml", file)]);
+    let words = [
+        "--config",
+        "m.toml",
+        "--print-config",
+        "--head-timeout",
+        "1500ms",
+    ];
+    let first = outcome(
+        millpond(&words)
+            .env("MILLPOND_FIELDS_MAX", "50")
+            .current_dir(&directory),
+    );
+    assert_eq!((first.status, first.stderr.as_str()), (Some(0), ""));
+    for line in [
+        "head-timeout = \"1s500ms\"  # --head-timeout",
+        "fields-max = 50  # MILLPOND_FIELDS_MAX",
+        "idle-timeout = \"2m\"  # m.toml:1:16",
+        "linger-timeout = \"2s\"  # default",
+    ] {
+        assert!(
+            first.stdout.lines().any(|each| each == line),
+            "{line}\n{}",
+            first.stdout
+        );
+    }
+
+    fs::write(directory.join("again.toml"), &first.stdout).expect("a file");
+    let words = ["--config", "again.toml", "--print-config"];
+    let again = outcome(millpond(&words).current_dir(&directory));
+    assert_eq!(values(&again.stdout), values(&first.stdout));
+}
+
+#[test]
+fn help_begins_with_what_is_used_most() {
+    let Outcome {
+        status,
+        stdout,
+        stderr,
+    } = outcome(&mut millpond(&["-h"]));
+    assert_eq!((status, stderr.as_str()), (Some(0), ""));
+    let order = [
+        "[ROOT]",
+        "--listen",
+        "--config",
+        "--check",
+        "--access-log ",
+        "Limits:",
+        "Timeouts:",
+    ];
+    let places = order.map(|text| stdout.find(text).expect(text));
+    assert!(places.is_sorted(), "{stdout}");
+    let widest = stdout.lines().map(str::len).max();
+    assert!(widest <= Some(100), "{widest:?} columns:\n{stdout}");
+}
+
+#[test]
+fn the_version_is_the_crates() {
+    for flag in ["-V", "--version"] {
+        let stdout = format!("millpond {}\n", env!("CARGO_PKG_VERSION"));
+        let expected = Outcome {
+            status: Some(0),
+            stdout,
+            stderr: String::new(),
+        };
+        assert_eq!(outcome(&mut millpond(&[flag])), expected);
+    }
+}
+
+/// A server that is installed wrongly has to be able to tell about itself.
+#[test]
+fn help_manual_and_completions_do_without_good_settings() {
+    for words in [
+        &["--help"][..],
+        &["--man"],
+        &["--completions", "bash"],
+        &["--version"],
+    ] {
+        let mut command = millpond(words);
+        let outcome = outcome(
+            command
+                .env("MILLPOND_FIELDS_MAX", "0")
+                .env("MILLPOND_CONFIG", "no"),
+        );
+        assert_eq!(
+            (outcome.status, outcome.stderr.as_str()),
+            (Some(0), ""),
+            "{words:?}"
+        );
+        assert!(outcome.stdout.contains("millpond"), "{words:?}");
+    }
+}
+
+#[test]
+fn the_sample_file_is_what_the_options_make_of_it() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/millpond.toml");
+    if env::var_os("UPDATE").is_some() {
+        fs::write(&path, settings::sample_file()).expect("the sample can be written");
+    }
+    let sample = fs::read_to_string(&path).expect("the sample can be read");
+    assert_eq!(
+        sample,
+        settings::sample_file(),
+        "run UPDATE=1 cargo test --test settings"
+    );
+}
+
+#[test]
+fn the_sample_file_gives_the_defaults_with_and_without_its_comment_signs() {
+    let sample = settings::sample_file();
+    // A setting has no space after the sign, an explanation has one.
+    let bare = sample.lines().map(|line| match line.strip_prefix('#') {
+        Some(setting) if !setting.starts_with(' ') => setting,
+        _ => line,
+    });
+    let bare = bare.collect::<Vec<_>>().join("\n");
+    let directory = directory(
+        "sample",
+        &[("commented.toml", &sample), ("bare.toml", &bare)],
+    );
+    let printed = |words: &[&str]| {
+        let Outcome {
+            status,
+            stdout,
+            stderr,
+        } = outcome(
+            millpond(words)
+                .arg("--print-config")
+                .current_dir(&directory),
+        );
+        assert_eq!((status, stderr.as_str()), (Some(0), ""));
+        stdout
+    };
+    let defaults = printed(&[]);
+    assert_eq!(printed(&["--config", "commented.toml"]), defaults);
+    let bare = printed(&["--config", "bare.toml"]);
+    assert_eq!(values(&bare), values(&defaults));
+    assert!(!bare.contains("  # default"), "{bare}");
+}
+
+/// What `--print-config` printed, without where it comes from.
+fn values(printed: &str) -> Vec<&str> {
+    let values: Vec<_> = printed
+        .lines()
+        .filter_map(|line| Some(line.split_once("  # ")?.0))
+        .collect();
+    assert!(!values.is_empty(), "{printed}");
+    values
+}
