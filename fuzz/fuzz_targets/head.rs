@@ -12,9 +12,17 @@ fuzz_target!(|input: &[u8]| {
     let first = (0..input.len())
         .map(|end| outcome(input.get(..end).unwrap_or_default()))
         .find(|outcome| *outcome != Ok(None));
-    assert_eq!(first.unwrap_or_else(|| whole.clone()), whole, "byte by byte");
+    assert_eq!(
+        first.unwrap_or_else(|| whole.clone()),
+        whole,
+        "byte by byte"
+    );
     if whole != Ok(None) {
-        assert_eq!(outcome(&[input, b"GET / HTTP/1.1\r\n"].concat()), whole, "with bytes trailing");
+        assert_eq!(
+            outcome(&[input, b"GET / HTTP/1.1\r\n"].concat()),
+            whole,
+            "with bytes trailing"
+        );
     }
 });
 
@@ -31,7 +39,10 @@ fn outcome(input: &[u8]) -> Result<Option<(String, usize)>, HeadError> {
     let parsed = RequestHead::parse(input, &mut storage, &limits)?;
     Ok(parsed.map(|(head, length)| {
         assert!(length <= input.len().min(limits.head_bytes_max));
-        assert!(input[..length].ends_with(b"\r\n\r\n"), "a head ends with an empty line");
+        assert!(
+            input[..length].ends_with(b"\r\n\r\n"),
+            "a head ends with an empty line"
+        );
         assert!(!input[..length].contains(&0), "no NUL gets through");
         assert!(head.target_bytes.len() <= limits.request_target_bytes_max);
         (format!("{head:?}"), length)

@@ -7,11 +7,19 @@ use millpond::http::range::{RANGES_MAX, RangeSet, Satisfaction};
 
 // The first byte is the length of the representation, the rest the field's value.
 fuzz_target!(|input: &[u8]| {
-    let Some((&length, value)) = input.split_first() else { return };
+    let Some((&length, value)) = input.split_first() else {
+        return;
+    };
     let set = RangeSet::parse(value);
     let wanted = wanted_bytes(value, length);
-    assert_eq!(set.is_some(), wanted.is_some(), "the two readings agree on the grammar");
-    let (Some(set), Some(wanted)) = (set, wanted) else { return };
+    assert_eq!(
+        set.is_some(),
+        wanted.is_some(),
+        "the two readings agree on the grammar"
+    );
+    let (Some(set), Some(wanted)) = (set, wanted) else {
+        return;
+    };
 
     // No length overflows.
     for length in [0, 1, u64::MAX - 1, u64::MAX] {
@@ -26,7 +34,10 @@ fuzz_target!(|input: &[u8]| {
     for part in parts_of(&satisfaction, length.into()) {
         for at in part {
             let at = usize::try_from(at).expect("it is below 256");
-            assert!(!std::mem::replace(&mut sent[at], true), "byte {at} is sent twice");
+            assert!(
+                !std::mem::replace(&mut sent[at], true),
+                "byte {at} is sent twice"
+            );
         }
     }
     assert_eq!(sent, wanted);
@@ -41,7 +52,11 @@ fn parts_of(satisfaction: &Satisfaction, length: u64) -> Vec<std::ops::Range<u64
             parts.clone()
         }
     };
-    assert!(parts.iter().all(|part| part.start < part.end && part.end <= length));
+    assert!(
+        parts
+            .iter()
+            .all(|part| part.start < part.end && part.end <= length)
+    );
     parts
 }
 
@@ -51,8 +66,11 @@ fn wanted_bytes(value: &[u8], length: u8) -> Option<Vec<bool>> {
     let value = std::str::from_utf8(value).ok()?;
     let (unit, list) = value.split_once('=')?;
     let is_white = |byte: char| byte.is_ascii_whitespace();
-    let specs: Vec<&str> =
-        list.split(',').map(|spec| spec.trim_matches(is_white)).filter(|spec| !spec.is_empty()).collect();
+    let specs: Vec<&str> = list
+        .split(',')
+        .map(|spec| spec.trim_matches(is_white))
+        .filter(|spec| !spec.is_empty())
+        .collect();
     if !unit.eq_ignore_ascii_case("bytes") || specs.is_empty() || specs.len() > RANGES_MAX {
         return None;
     }
@@ -76,5 +94,10 @@ fn wanted_bytes(value: &[u8], length: u8) -> Option<Vec<bool>> {
 /// Positions that 64 bits cannot tell apart are beyond every file, and compare as equal.
 fn position(digits: &str) -> Option<u128> {
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| digits.parse::<u128>().unwrap_or(u128::MAX).min(u64::MAX.into()))
+    is_number.then(|| {
+        digits
+            .parse::<u128>()
+            .unwrap_or(u128::MAX)
+            .min(u64::MAX.into())
+    })
 }

@@ -17,27 +17,49 @@ fuzz_target!(|input: &[u8]| {
 });
 
 fn check_path(raw: &[u8]) {
-    let Ok(path) = RequestPath::parse(raw) else { return };
+    let Ok(path) = RequestPath::parse(raw) else {
+        return;
+    };
     let bytes = path.as_bytes();
     assert!(!bytes.starts_with(b"/") && !bytes.contains(&0));
     let mut segments: Vec<&[u8]> = bytes.split(|byte| *byte == b'/').collect();
     // The root is one empty segment; a directory ends in one.
     let ends_empty = segments.pop_if(|last| last.is_empty()).is_some();
     assert_eq!(path.is_directory(), ends_empty);
-    assert!(!segments.iter().any(|segment| matches!(*segment, b"" | b"." | b"..")));
+    assert!(
+        !segments
+            .iter()
+            .any(|segment| matches!(*segment, b"" | b"." | b".."))
+    );
     let well_known = segments.first() == Some(&&b".well-known"[..]);
     let dotted = segments.iter().any(|segment| segment.starts_with(b"."));
     assert_eq!(path.is_hidden(), dotted && !well_known);
 
     let reference = path.to_reference().to_string();
     assert!(reference.starts_with('/') && !reference.starts_with("//"));
-    assert!(reference.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\?#\"<>".contains(&byte)));
+    assert!(
+        reference
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !b"\\?#\"<>".contains(&byte))
+    );
     let again = RequestPath::parse(reference.as_bytes());
-    assert_eq!(again.as_ref(), Ok(&path), "a redirect leads to the same path");
+    assert_eq!(
+        again.as_ref(),
+        Ok(&path),
+        "a redirect leads to the same path"
+    );
 }
 
 fn check_query(query: &[u8]) {
     let reference = query_reference(query).to_string();
-    assert!(reference.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\#\"<>".contains(&byte)));
-    assert_eq!(query_reference(reference.as_bytes()).to_string(), reference, "written once");
+    assert!(
+        reference
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !b"\\#\"<>".contains(&byte))
+    );
+    assert_eq!(
+        query_reference(reference.as_bytes()).to_string(),
+        reference,
+        "written once"
+    );
 }

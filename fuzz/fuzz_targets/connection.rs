@@ -1,0 +1,351 @@
+//! A conversation does not depend on how its bytes are split, on either side; it always comes to an
+//! end; and every response in it is whole.
+#![no_main]
+
+use bytes::Bytes;
+use libfuzzer_sys::fuzz_target;
+use millpond::conn::{
+    Connection, Content, Event, Options, Received, Response, Segment, Tick, Timeouts, Transmit,
+    Wants,
+};
+use millpond::http::fields::FieldStorage;
+use millpond::http::request::{Method, RequestHead};
+use millpond::http::response::FieldBlockWriter;
+use millpond::http::{Limits, Status};
+use std::time::{Duration, Instant};
+
+// The first two bytes are the sizes of pieces, in and out; the rest is what the peer sends.
+fuzz_target!(|input: &[u8]| {
+    let [received, sent, requests @ ..] = input else {
+        return;
+    };
+    let whole = Manner {
+        received: usize::MAX,
+        sent: usize::MAX,
+        order: Order::SendFirst,
+    };
+    let pieces = Manner {
+        received: usize::from(*received).max(1),
+        sent: usize::from(*sent).max(1),
+        order: Order::ReceiveFirst,
+    };
+    let bytewise = Manner {
+        received: 1,
+        sent: 1,
+        order: Order::SendFirst,
+    };
+    let expected = Conversation::hold(requests, whole, End::Eof);
+    for manner in [pieces, bytewise] {
+        let conversation = Conversation::hold(requests, manner, End::Eof);
+        assert_eq!(conversation.output, expected.output, "{manner:?}");
+        assert_eq!(conversation.answered, expected.answered, "{manner:?}");
+    }
+    // An error in a head that goes on is found sooner or later, so here only the form is the same.
+    Conversation::hold(requests, pieces, End::Silence);
+});
+
+/// How bytes come and go.
+#[derive(Clone, Copy, Debug)]
+struct Manner {
+    /// At most so many come at once.
+    received: usize,
+    /// At most so many are taken at once.
+    sent: usize,
+    order: Order,
+}
+
+/// What is done first where both can be: the second is how pipelined requests are answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    SendFirst,
+    ReceiveFirst,
+}
+
+/// What the peer does after its last byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Eof,
+    Silence,
+}
+
+/// What an answer was to, as far as its content depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answered {
+    Head,
+    Other,
+}
+
+struct Conversation<'i> {
+    connection: Connection<()>,
+    now: Instant,
+    options: Options,
+    manner: Manner,
+    end: End,
+    input: &'i [u8],
+    /// How many bytes of the input the connection is done with, and how many have come.
+    used: usize,
+    come: usize,
+    output: Vec<u8>,
+    answered: Vec<Answered>,
+}
+
+impl<'i> Conversation<'i> {
+    fn hold(input: &'i [u8], manner: Manner, end: End) -> Self {
+        let options = Options {
+            limits: LIMITS,
+            timeouts: Timeouts::default(),
+        };
+        let now = Instant::now();
+        let connection = Connection::new(&Tick {
+            now,
+            origin: ORIGIN,
+            options: &options,
+        });
+        let mut conversation = Self {
+            connection,
+            now,
+            options,
+            manner,
+            end,
+            input,
+            used: 0,
+            come: 0,
+            output: Vec::new(),
+            answered: Vec::new(),
+        };
+        // Each step sends or receives a byte, answers, or ends something.
+        let steps_max = 64 + 512 * (input.len() + 1);
+        let steps = (0..steps_max).take_while(|_| conversation.step()).count();
+        assert!(steps < steps_max, "the conversation does not end");
+        check_responses(&conversation.output, &conversation.answered);
+        conversation
+    }
+
+    /// Does what the connection wants; `false` when it wants no more.
+    fn step(&mut self) -> bool {
+        if self.manner.order == Order::ReceiveFirst && self.used < self.come && self.receive() {
+            return true;
+        }
+        match self.connection.wants() {
+            Wants::Transmit => self.transmit(),
+            Wants::Receive => {
+                if !self.receive() {
+                    self.wait();
+                }
+            }
+            Wants::Shutdown => {
+                let tick = Tick {
+                    now: self.now,
+                    origin: ORIGIN,
+                    options: &self.options,
+                };
+                self.connection.shut_down(&tick);
+            }
+            Wants::Respond => panic!("every event was answered"),
+            Wants::Close => return false,
+            Wants::Reset => panic!("a peer that takes what it is sent is never reset"),
+        }
+        true
+    }
+
+    /// Offers what has come: whether anything came of it.
+    fn receive(&mut self) -> bool {
+        let tick = Tick {
+            now: self.now,
+            origin: ORIGIN,
+            options: &self.options,
+        };
+        let mut storage = FieldStorage::default();
+        let was_exchanging = self.connection.is_exchanging();
+        let pending = &self.input[self.used..self.come];
+        let Received { used, event } = self.connection.receive(pending, &mut storage, &tick);
+        let answer = event.as_ref().map(Answer::to);
+        self.used += used;
+        let is_progress = used > 0 || answer.is_some();
+        self.respond(answer, was_exchanging);
+        is_progress
+    }
+
+    /// Waits for more from the peer; after its last byte, for its end or for a deadline.
+    fn wait(&mut self) {
+        if self.come < self.input.len() {
+            self.come = self
+                .come
+                .saturating_add(self.manner.received)
+                .min(self.input.len());
+            return;
+        }
+        let was_exchanging = self.connection.is_exchanging();
+        let answer = match self.end {
+            End::Eof => {
+                let tick = Tick {
+                    now: self.now,
+                    origin: ORIGIN,
+                    options: &self.options,
+                };
+                let mut storage = FieldStorage::default();
+                let pending = &self.input[self.used..];
+                let event = self.connection.receive_eof(pending, &mut storage, &tick);
+                event.as_ref().map(Answer::to)
+            }
+            End::Silence => {
+                self.now = self.connection.poll_timeout().max(self.now);
+                let tick = Tick {
+                    now: self.now,
+                    origin: ORIGIN,
+                    options: &self.options,
+                };
+                self.connection
+                    .handle_timeout(&tick)
+                    .as_ref()
+                    .map(Answer::to)
+            }
+        };
+        self.respond(answer, was_exchanging);
+    }
+
+    /// Gives an answer. One within an exchange, to content that went wrong, takes the place of the
+    /// one that was held back until the end of the content.
+    fn respond(&mut self, answer: Option<Answer>, was_exchanging: bool) {
+        let Some(answer) = answer else { return };
+        if was_exchanging {
+            self.answered
+                .pop()
+                .expect("an exchange starts with an answer");
+        }
+        let tick = Tick {
+            now: self.now,
+            origin: ORIGIN,
+            options: &self.options,
+        };
+        self.answered.push(answer.answered);
+        self.connection.respond(answer.response, &tick);
+    }
+
+    fn transmit(&mut self) {
+        let transmit = self
+            .connection
+            .poll_transmit()
+            .expect("there is something to send");
+        let bytes = match transmit {
+            Transmit::Bytes(first, second) => [first, second].concat(),
+            Transmit::File {
+                before,
+                offset,
+                length,
+                file: (),
+            } => [before, &FILE[offset as usize..][..length as usize]].concat(),
+        };
+        let taken = self.manner.sent.min(bytes.len());
+        assert!(taken > 0, "there is something to send");
+        self.output.extend_from_slice(&bytes[..taken]);
+        self.now += Duration::from_millis(1);
+        let tick = Tick {
+            now: self.now,
+            origin: ORIGIN,
+            options: &self.options,
+        };
+        self.connection.transmitted(taken as u64, &tick);
+    }
+}
+
+struct Answer {
+    answered: Answered,
+    response: Response<()>,
+}
+
+impl Answer {
+    fn to(event: &Event<'_>) -> Self {
+        let (answered, status, segments) = match event {
+            Event::Refused(refusal) => (Answered::Other, refusal.status(), vec![]),
+            Event::Request(head) => {
+                let is_head = head.method == Method::Head;
+                let answered = if is_head {
+                    Answered::Head
+                } else {
+                    Answered::Other
+                };
+                (answered, Status::Ok, content_for(head))
+            }
+        };
+        let length: usize = segments.iter().map(length_of).sum();
+        let fields = FieldBlockWriter::default()
+            .field("Content-Length", length)
+            .finish();
+        let content = Content::sequence(segments);
+        Self {
+            answered,
+            response: Response {
+                status,
+                fields,
+                content,
+            },
+        }
+    }
+}
+
+/// Content of every kind, chosen by the request, so that different requests show in the output.
+fn content_for(head: &RequestHead<'_>) -> Vec<Segment<()>> {
+    let told = Bytes::from(format!("{head:?}"));
+    let offset = head.target_bytes.len().min(FILE.len() - 1);
+    let length = (FILE.len() - offset) as u64;
+    let file = || Segment::File {
+        file: (),
+        offset: offset as u64,
+        length,
+    };
+    match head.target_bytes.len() % 4 {
+        0 => vec![],
+        1 => vec![Segment::Bytes(told)],
+        2 => vec![file()],
+        _ => vec![Segment::Bytes(told.clone()), file(), Segment::Bytes(told)],
+    }
+}
+
+fn length_of(segment: &Segment<()>) -> usize {
+    match segment {
+        Segment::Bytes(bytes) => bytes.len(),
+        Segment::File { length, .. } => *length as usize,
+    }
+}
+
+/// Requires the output to be the answers, whole and in order, and nothing else.
+fn check_responses(mut output: &[u8], answered: &[Answered]) {
+    for answered in answered {
+        assert!(
+            output.starts_with(b"HTTP/1.1 "),
+            "a response starts with its status line"
+        );
+        let head_end = output
+            .windows(4)
+            .position(|four| four == b"\r\n\r\n")
+            .expect("a head ends")
+            + 4;
+        let head = std::str::from_utf8(&output[..head_end]).expect("a head is text");
+        let (_, rest) = head
+            .split_once("\r\nContent-Length: ")
+            .expect("each has a length");
+        let (length, _) = rest.split_once("\r\n").expect("a line ends");
+        let length: usize = length.parse().expect("a length is a number");
+        let content = if *answered == Answered::Head {
+            0
+        } else {
+            length
+        };
+        output = &output[head_end + content..];
+    }
+    assert!(output.is_empty(), "there is nothing but the answers");
+}
+
+/// Small, so that they are met often.
+const LIMITS: Limits = Limits {
+    request_target_bytes_max: 64,
+    head_bytes_max: 256,
+    fields_max: 8,
+    content_bytes_max: 64,
+};
+
+const ORIGIN: &[u8] = b"Server: millpond\r\n";
+
+/// The content of every file.
+const FILE: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
