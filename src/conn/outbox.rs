@@ -62,18 +62,27 @@ pub enum Transmit<'a, F> {
 impl<F> Content<F> {
     /// No content.
     pub const fn empty() -> Self {
-        Self { current: None, later: Vec::new() }
+        Self {
+            current: None,
+            later: Vec::new(),
+        }
     }
 
     /// Content of one segment.
     pub fn one(segment: Segment<F>) -> Self {
-        Self { current: Some(segment), later: Vec::new() }
+        Self {
+            current: Some(segment),
+            later: Vec::new(),
+        }
     }
 
     /// Content of several segments, in order.
     pub fn sequence(mut segments: Vec<Segment<F>>) -> Self {
         segments.reverse();
-        Self { current: segments.pop(), later: segments }
+        Self {
+            current: segments.pop(),
+            later: segments,
+        }
     }
 
     fn next_segment(&mut self) {
@@ -104,7 +113,12 @@ pub(super) struct Outbox<F> {
 
 impl<F> Outbox<F> {
     pub(super) const fn new() -> Self {
-        Self { ready: Vec::new(), sent: 0, content: Content::empty(), content_bytes: 0 }
+        Self {
+            ready: Vec::new(),
+            sent: 0,
+            content: Content::empty(),
+            content_bytes: 0,
+        }
     }
 
     /// Encodes a response. Content that is small is joined to its head, so that both leave in one
@@ -115,7 +129,8 @@ impl<F> Outbox<F> {
         connection: ConnectionField,
         tick: &Tick<'_>,
     ) {
-        self.ready.extend_from_slice(response.status.line().as_bytes());
+        self.ready
+            .extend_from_slice(response.status.line().as_bytes());
         self.ready.extend_from_slice(tick.origin);
         self.ready.extend_from_slice(response.fields.as_bytes());
         self.ready.extend_from_slice(match connection {
@@ -164,9 +179,16 @@ impl<F> Outbox<F> {
             None if ready.is_empty() => None,
             None => Some(Transmit::Bytes(ready, &[])),
             Some(Segment::Bytes(bytes)) => Some(Transmit::Bytes(ready, bytes)),
-            Some(Segment::File { file, offset, length }) => {
-                Some(Transmit::File { before: ready, file, offset: *offset, length: *length })
-            }
+            Some(Segment::File {
+                file,
+                offset,
+                length,
+            }) => Some(Transmit::File {
+                before: ready,
+                file,
+                offset: *offset,
+                length: *length,
+            }),
         }
     }
 
@@ -184,7 +206,11 @@ impl<F> Outbox<F> {
         let is_done = match &mut self.content.current {
             None => return,
             Some(Segment::Bytes(rest)) => {
-                rest.advance(usize::try_from(of_content).unwrap_or(usize::MAX).min(rest.len()));
+                rest.advance(
+                    usize::try_from(of_content)
+                        .unwrap_or(usize::MAX)
+                        .min(rest.len()),
+                );
                 rest.is_empty()
             }
             Some(Segment::File { offset, length, .. }) => {

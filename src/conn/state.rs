@@ -36,7 +36,10 @@ enum State<F> {
         parsed: usize,
     },
     /// A request has come, and its response is not complete.
-    Exchanging { receiving: Receiving, sending: Sending<F> },
+    Exchanging {
+        receiving: Receiving,
+        sending: Sending<F>,
+    },
     /// All has been said and is being sent.
     Closing { linger: Linger },
     /// Our side is shut: discard until the peer shuts its own, or the deadline.
@@ -89,7 +92,6 @@ pub struct Received<'h> {
 
 /// What is to be answered.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "it lives for one call, and the large one is hot")]
 pub enum Event<'h> {
     /// A request.
     Request(RequestHead<'h>),
@@ -133,6 +135,8 @@ pub enum Wants {
     Receive,
     /// Shut the sending side, and tell [`Connection::shut_down`].
     Shutdown,
+    /// Offer what has come since; if there is nothing, close the socket.
+    LastLook,
     /// Close the socket.
     Close,
     /// Close the socket so that the peer learns that something is missing.
@@ -159,9 +163,14 @@ impl<F> Connection<F> {
             State::Closed { reset: true } => Wants::Reset,
             State::Closed { reset: false } => Wants::Close,
             _ if !self.outbox.is_empty() => Wants::Transmit,
-            State::Closing { linger: Linger::Yes } => Wants::Shutdown,
-            State::Closing { linger: Linger::No } => Wants::Close,
-            State::Exchanging { sending: Sending::Awaiting, .. } => Wants::Respond,
+            State::Closing {
+                linger: Linger::Yes,
+            } => Wants::Shutdown,
+            State::Closing { linger: Linger::No } => Wants::LastLook,
+            State::Exchanging {
+                sending: Sending::Awaiting,
+                ..
+            } => Wants::Respond,
             State::Exchanging { .. }
             | State::Idle { .. }
             | State::ReceivingHead { .. }
@@ -193,7 +202,10 @@ impl<F> Connection<F> {
         tick: &Tick<'_>,
     ) -> Received<'h> {
         match &mut self.state {
-            State::Idle { .. } if self.outbox.is_full() => Received { used: 0, event: None },
+            State::Idle { .. } if self.outbox.is_full() => Received {
+                used: 0,
+                event: None,
+            },
             State::Idle { empty_lines } => {
                 let used = skip_empty_line(input, empty_lines);
                 if used == 0 && !matches!(input, [] | [b'\r']) {
@@ -206,25 +218,38 @@ impl<F> Connection<F> {
             }
             State::ReceivingHead { parsed } => {
                 if !is_worth_parsing(input, *parsed, tick.options.limits.head_bytes_max) {
-                    return Received { used: 0, event: None };
+                    return Received {
+                        used: 0,
+                        event: None,
+                    };
                 }
                 *parsed = input.len();
                 self.receive_head(input, storage, tick)
             }
-            State::Exchanging { receiving: Receiving::Content(decoder), .. } => {
-                let decoded = decoder.decode(input);
-                self.receive_content(decoded, input.len(), tick)
+            State::Exchanging {
+                receiving: Receiving::Content(decoder),
+                ..
+            } => {
+                let progress = decoder.decode(input);
+                self.receive_content(progress, input.len(), tick)
             }
-            State::Exchanging { .. } => Received { used: 0, event: None },
+            State::Exchanging { .. } => Received {
+                used: 0,
+                event: None,
+            },
             State::Closing { linger } => {
                 if !input.is_empty() {
                     *linger = Linger::Yes;
                 }
-                Received { used: input.len(), event: None }
+                Received {
+                    used: input.len(),
+                    event: None,
+                }
             }
-            State::Lingering | State::Closed { .. } => {
-                Received { used: input.len(), event: None }
-            }
+            State::Lingering | State::Closed { .. } => Received {
+                used: input.len(),
+                event: None,
+            },
         }
     }
 
@@ -243,7 +268,10 @@ impl<F> Connection<F> {
                 }
                 self.close(Linger::No);
             }
-            State::Exchanging { receiving: Receiving::Content(_), .. } => {
+            State::Exchanging {
+                receiving: Receiving::Content(_),
+                ..
+            } => {
                 return Some(self.refuse(Refusal::ContentIncomplete));
             }
             State::Idle { .. } => self.close(Linger::No),
@@ -263,10 +291,18 @@ impl<F> Connection<F> {
         let limits = &tick.options.limits;
         let (head, used) = match RequestHead::parse(input, storage, limits) {
             Ok(Some(parsed)) => parsed,
-            Ok(None) => return Received { used: 0, event: None },
+            Ok(None) => {
+                return Received {
+                    used: 0,
+                    event: None,
+                };
+            }
             Err(error) => {
                 let event = self.refuse(Refusal::Head(error));
-                return Received { used: input.len(), event: Some(event) };
+                return Received {
+                    used: input.len(),
+                    event: Some(event),
+                };
             }
         };
         self.is_head = head.method == Method::Head;
@@ -276,7 +312,10 @@ impl<F> Connection<F> {
             Ok(decoder) => decoder,
             Err(error) => {
                 let event = self.refuse(Refusal::Content(error));
-                return Received { used, event: Some(event) };
+                return Received {
+                    used,
+                    event: Some(event),
+                };
             }
         };
         let receiving = match decoder {
@@ -291,20 +330,29 @@ impl<F> Connection<F> {
         } else if !head.wants_persistence && self.persistence == Persistence::Persist {
             self.persistence = Persistence::Close(Linger::No);
         }
-        self.state = State::Exchanging { receiving, sending: Sending::Awaiting };
-        Received { used, event: Some(Event::Request(head)) }
+        self.state = State::Exchanging {
+            receiving,
+            sending: Sending::Awaiting,
+        };
+        Received {
+            used,
+            event: Some(Event::Request(head)),
+        }
     }
 
     fn receive_content<'h>(
         &mut self,
-        decoded: Result<Progress, ContentError>,
+        progress: Result<Progress, ContentError>,
         offered: usize,
         tick: &Tick<'_>,
     ) -> Received<'h> {
-        match decoded {
+        match progress {
             Ok(Progress::More) => {
                 self.deadline = tick.now + tick.options.timeouts.content_stall;
-                Received { used: offered, event: None }
+                Received {
+                    used: offered,
+                    event: None,
+                }
             }
             Ok(Progress::Done(used)) => {
                 self.content_received(tick);
@@ -312,14 +360,19 @@ impl<F> Connection<F> {
             }
             Err(error) => {
                 let event = self.refuse(Refusal::Content(error));
-                Received { used: offered, event: Some(event) }
+                Received {
+                    used: offered,
+                    event: Some(event),
+                }
             }
         }
     }
 
     /// The content has come to its end, so the response that waited for it may go.
     fn content_received(&mut self, tick: &Tick<'_>) {
-        let State::Exchanging { receiving, sending } = &mut self.state else { return };
+        let State::Exchanging { receiving, sending } = &mut self.state else {
+            return;
+        };
         *receiving = Receiving::Complete;
         if let Sending::Held(response) = std::mem::replace(sending, Sending::Final) {
             self.send(response, tick);
@@ -331,14 +384,19 @@ impl<F> Connection<F> {
     fn refuse<'h>(&mut self, refusal: Refusal) -> Event<'h> {
         self.is_fresh = false;
         self.persistence = Persistence::Close(Linger::Yes);
-        self.state =
-            State::Exchanging { receiving: Receiving::Abandoned, sending: Sending::Awaiting };
+        self.state = State::Exchanging {
+            receiving: Receiving::Abandoned,
+            sending: Sending::Awaiting,
+        };
         Event::Refused(refusal)
     }
 
     /// Answers the event that was handed out.
     pub fn respond(&mut self, mut response: Response<F>, tick: &Tick<'_>) {
-        let State::Exchanging { receiving, sending: sending @ Sending::Awaiting } = &mut self.state
+        let State::Exchanging {
+            receiving,
+            sending: sending @ Sending::Awaiting,
+        } = &mut self.state
         else {
             debug_assert!(false, "there is nothing to answer");
             return;
@@ -378,12 +436,20 @@ impl<F> Connection<F> {
         self.advance_when_handed_over();
         let timeouts = &tick.options.timeouts;
         let is_idle = self.is_idle();
-        self.deadline = tick.now + if is_idle { timeouts.idle } else { timeouts.send_stall };
+        self.deadline = tick.now
+            + if is_idle {
+                timeouts.idle
+            } else {
+                timeouts.send_stall
+            };
     }
 
     /// Ends the exchange as soon as its response is out of our hands but for the ready bytes.
     fn advance_when_handed_over(&mut self) {
-        if let State::Exchanging { sending: Sending::Final, .. } = self.state
+        if let State::Exchanging {
+            sending: Sending::Final,
+            ..
+        } = self.state
             && self.outbox.is_encoded()
         {
             match self.persistence {
@@ -409,9 +475,10 @@ impl<F> Connection<F> {
         }
         match self.state {
             State::ReceivingHead { .. }
-            | State::Exchanging { receiving: Receiving::Content(_), .. } => {
-                Some(self.refuse(Refusal::Timeout))
-            }
+            | State::Exchanging {
+                receiving: Receiving::Content(_),
+                ..
+            } => Some(self.refuse(Refusal::Timeout)),
             // A request may be on its way just now; it shall not be answered with a reset.
             State::Idle { .. } => {
                 self.close(Linger::Yes);

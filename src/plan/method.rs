@@ -26,7 +26,11 @@ pub(super) fn is_options(method: Method) -> bool {
 pub(super) fn options() -> Plan {
     // RFC 9110 §8.6: a 204 has no Content-Length.
     let fields = FieldBlockWriter::default().field("Allow", ALLOW).finish();
-    Plan { status: Status::NoContent, fields, content: Content::Empty }
+    Plan {
+        status: Status::NoContent,
+        fields,
+        content: Content::Empty,
+    }
 }
 
 const ALLOW: &str = "GET, HEAD, OPTIONS";

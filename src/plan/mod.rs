@@ -31,7 +31,10 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { server_field: true, cache_control: "no-cache".to_owned() }
+        Self {
+            server_field: true,
+            cache_control: "no-cache".to_owned(),
+        }
     }
 }
 
@@ -91,7 +94,11 @@ pub fn admit<'b>(request: &RequestHead<'b>) -> Result<RequestPath<'b>, Plan> {
     };
     // 3. The path, by the one sanitizer there is.
     let path = RequestPath::parse(target.path).map_err(|error| refuse(error.status()))?;
-    if method::is_options(request.method) { Err(method::options()) } else { Ok(path) }
+    if method::is_options(request.method) {
+        Err(method::options())
+    } else {
+        Ok(path)
+    }
 }
 
 /// Steps 4 to 6 of a decision, in the order of RFC 9110 §13.2.2.
@@ -123,7 +130,11 @@ pub fn decide(
 
 /// The response to what is no request, or one that no look at the site can change.
 pub fn refuse(status: Status) -> Plan {
-    page_response(status, FieldBlockWriter::default(), page::render(status, None))
+    page_response(
+        status,
+        FieldBlockWriter::default(),
+        page::render(status, None),
+    )
 }
 
 fn not_found(path: &RequestPath<'_>) -> Plan {
@@ -147,7 +158,11 @@ fn page_response(status: Status, fields: FieldBlockWriter, page: Bytes) -> Plan 
         .field("Content-Security-Policy", page::CONTENT_SECURITY_POLICY)
         .field("X-Content-Type-Options", "nosniff")
         .finish();
-    Plan { status, fields, content: Content::Page(page) }
+    Plan {
+        status,
+        fields,
+        content: Content::Page(page),
+    }
 }
 
 /// Descriptors come free as soon as any exchange ends.

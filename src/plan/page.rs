@@ -50,7 +50,9 @@ const fn explanation(status: Status) -> &'static str {
         Status::UriTooLong => "The address is longer than the server will read.",
         Status::RangeNotSatisfiable => "The requested part lies beyond the end of the file.",
         Status::ExpectationFailed => "The request expects something that the server cannot meet.",
-        Status::RequestHeaderFieldsTooLarge => "The request's fields are more than the server will read.",
+        Status::RequestHeaderFieldsTooLarge => {
+            "The request's fields are more than the server will read."
+        }
         Status::InternalServerError => "The server failed to read what this address names.",
         Status::NotImplemented => "The server does not know how to do what the request asks.",
         Status::ServiceUnavailable => "The server is busy. Please try again in a moment.",
@@ -90,7 +92,9 @@ mod tests {
     #[test]
     fn what_a_page_shows_is_escaped() {
         let page = text(Status::NotFound, Some("<script>alert(\"1\")</script>&"));
-        assert!(page.contains("<code>/&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;</code>"));
+        assert!(
+            page.contains("<code>/&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;</code>")
+        );
         let page = text(Status::MovedPermanently, Some("/\"onclick=\"x/"));
         assert!(page.contains("<a href=\"/&quot;onclick=&quot;x/\">"));
     }

@@ -40,7 +40,8 @@ pub(super) fn decide(
 
 fn unsatisfiable(length: u64) -> Plan {
     let status = Status::RangeNotSatisfiable;
-    let fields = FieldBlockWriter::default().field("Content-Range", format_args!("bytes */{length}"));
+    let fields =
+        FieldBlockWriter::default().field("Content-Range", format_args!("bytes */{length}"));
     page_response(status, fields, page::render(status, None))
 }
 
@@ -50,7 +51,11 @@ fn one(representation: &Representation, range: Range<u64>) -> Plan {
         .describing_fields(range.end - range.start, &facts.content_type)
         .field("Content-Range", content_range(&range, facts.length))
         .finish();
-    Plan { status: Status::PartialContent, fields, content: Content::Part(range) }
+    Plan {
+        status: Status::PartialContent,
+        fields,
+        content: Content::Part(range),
+    }
 }
 
 fn many(representation: &Representation, ranges: Vec<Range<u64>>, boundary: &str) -> Plan {
@@ -64,9 +69,15 @@ fn many(representation: &Representation, ranges: Vec<Range<u64>>, boundary: &str
     });
     let parts = parts.collect();
     let content_type = format!("multipart/byteranges; boundary={boundary}");
-    let fields = representation.describing_fields(length, &content_type).finish();
+    let fields = representation
+        .describing_fields(length, &content_type)
+        .finish();
     let content = Content::Parts(Multipart { parts, close });
-    Plan { status: Status::PartialContent, fields, content }
+    Plan {
+        status: Status::PartialContent,
+        fields,
+        content,
+    }
 }
 
 fn part_head(content_type: &str, range: &Range<u64>, length: u64, boundary: &str) -> Bytes {
@@ -80,5 +91,9 @@ fn part_head(content_type: &str, range: &Range<u64>, length: u64, boundary: &str
 }
 
 fn content_range(range: &Range<u64>, length: u64) -> String {
-    format!("bytes {}-{}/{length}", range.start, range.end.saturating_sub(1))
+    format!(
+        "bytes {}-{}/{length}",
+        range.start,
+        range.end.saturating_sub(1)
+    )
 }

@@ -58,9 +58,14 @@ pub(super) fn range_applies(fields: &Fields<'_>, representation: &Representation
         return true;
     }
     let facts = representation.facts();
-    let Some(value) = fields.single(FieldName::IfRange) else { return false };
+    let Some(value) = fields.single(FieldName::IfRange) else {
+        return false;
+    };
     if let Some(tag) = RequestedTag::parse(value) {
-        return facts.entity_tag.as_ref().is_some_and(|current| current.matches_strongly(tag));
+        return facts
+            .entity_tag
+            .as_ref()
+            .is_some_and(|current| current.matches_strongly(tag));
     }
     let date = HttpDate::parse(value);
     date.is_some() && date == facts.last_modified && facts.is_settled

@@ -10,11 +10,19 @@ use crate::http::target::{RequestPath, query_reference};
 /// sanitized path, so it starts with one slash and stays on this host.
 pub(super) fn to_directory(path: &RequestPath<'_>, request: &RequestHead<'_>) -> Plan {
     let mut location = format!("{}/", path.to_reference());
-    if let Some(query) = request.target.path_and_query().and_then(|target| target.query) {
+    if let Some(query) = request
+        .target
+        .path_and_query()
+        .and_then(|target| target.query)
+    {
         location.push('?');
         location.push_str(&query_reference(query).to_string());
     }
     let status = Status::MovedPermanently;
     let page = page::render(status, Some(&location));
-    page_response(status, FieldBlockWriter::default().field("Location", &location), page)
+    page_response(
+        status,
+        FieldBlockWriter::default().field("Location", &location),
+        page,
+    )
 }

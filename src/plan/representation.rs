@@ -43,11 +43,15 @@ impl Representation {
             not_modified: FieldBlock::default(),
         };
         representation.whole = representation
-            .describing_fields(representation.facts.length, &representation.facts.content_type)
+            .describing_fields(
+                representation.facts.length,
+                &representation.facts.content_type,
+            )
             .finish();
         // RFC 9110 §15.4.5: what guides the cache, and nothing that describes content.
-        representation.not_modified =
-            representation.validating_fields(FieldBlockWriter::default()).finish();
+        representation.not_modified = representation
+            .validating_fields(FieldBlockWriter::default())
+            .finish();
         representation
     }
 
@@ -57,12 +61,20 @@ impl Representation {
     }
 
     pub(super) fn whole(&self) -> Plan {
-        Plan { status: Status::Ok, fields: self.whole.clone(), content: Content::Whole }
+        Plan {
+            status: Status::Ok,
+            fields: self.whole.clone(),
+            content: Content::Whole,
+        }
     }
 
     pub(super) fn not_modified(&self) -> Plan {
         let fields = self.not_modified.clone();
-        Plan { status: Status::NotModified, fields, content: Content::Empty }
+        Plan {
+            status: Status::NotModified,
+            fields,
+            content: Content::Empty,
+        }
     }
 
     /// All fields of a response with content of this length and type.

@@ -1,0 +1,375 @@
+use super::*;
+use crate::http::Limits;
+use crate::http::date::HttpDate;
+use crate::http::etag::EntityTag;
+use crate::http::fields::FieldStorage;
+
+/// 1994-11-06 08:49:37
+const MODIFIED: i64 = 784_111_777;
+const MODIFIED_DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+const EARLIER: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
+const LATER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
+
+fn facts() -> Facts {
+    Facts {
+        length: 10,
+        content_type: "text/plain".into(),
+        entity_tag: Some(EntityTag::strong("tag")),
+        last_modified: HttpDate::from_unix_seconds(MODIFIED),
+        is_settled: true,
+    }
+}
+
+/// The plan for a request of this first line (without version) and these fields.
+fn plan(line: &str, fields: &[&str], resource: Result<&Facts, Absence>) -> Plan {
+    let mut head = format!("{line} HTTP/1.1\r\nHost: pond\r\n");
+    for field in fields {
+        head.push_str(field);
+        head.push_str("\r\n");
+    }
+    head.push_str("\r\n");
+    let mut storage = FieldStorage::default();
+    let parsed = RequestHead::parse(head.as_bytes(), &mut storage, &Limits::default());
+    let (request, _) = parsed.unwrap().unwrap();
+    let representation =
+        resource.map(|facts| Representation::new(facts.clone(), &Policy::default()));
+    match admit(&request) {
+        Err(plan) => plan,
+        Ok(path) => decide(
+            &request,
+            &path,
+            representation.as_ref().map_err(|miss| *miss),
+            "cut",
+        ),
+    }
+}
+
+fn get(fields: &[&str]) -> Plan {
+    plan("GET /a", fields, Ok(&facts()))
+}
+
+fn field(plan: &Plan, name: &str) -> Option<String> {
+    let lines = std::str::from_utf8(plan.fields.as_bytes()).unwrap();
+    let prefix = format!("{name}: ");
+    lines
+        .lines()
+        .find_map(|line| line.strip_prefix(&prefix))
+        .map(str::to_owned)
+}
+
+#[test]
+fn the_whole_is_described() {
+    let plan = get(&[]);
+    assert_eq!((plan.status, &plan.content), (Status::Ok, &Content::Whole));
+    for (name, value) in [
+        ("Content-Type", "text/plain"),
+        ("Content-Length", "10"),
+        ("Last-Modified", MODIFIED_DATE),
+        ("ETag", "\"tag\""),
+        ("Cache-Control", "no-cache"),
+        ("Accept-Ranges", "bytes"),
+        ("X-Content-Type-Options", "nosniff"),
+    ] {
+        assert_eq!(field(&plan, name).as_deref(), Some(value));
+    }
+}
+
+#[test]
+fn what_is_unknown_is_not_sent() {
+    let facts = Facts {
+        entity_tag: None,
+        last_modified: None,
+        ..facts()
+    };
+    let plan = plan(
+        "GET /a",
+        &["If-Modified-Since: Sun, 06 Nov 2044 08:49:37 GMT"],
+        Ok(&facts),
+    );
+    assert_eq!(plan.status, Status::Ok);
+    assert_eq!(
+        (field(&plan, "ETag"), field(&plan, "Last-Modified")),
+        (None, None)
+    );
+}
+
+#[test]
+fn each_method_gets_its_own() {
+    for (line, status, allow) in [
+        ("GET /a", Status::Ok, None),
+        ("HEAD /a", Status::Ok, None),
+        ("OPTIONS /a", Status::NoContent, Some("GET, HEAD, OPTIONS")),
+        ("OPTIONS *", Status::NoContent, Some("GET, HEAD, OPTIONS")),
+        (
+            "POST /a",
+            Status::MethodNotAllowed,
+            Some("GET, HEAD, OPTIONS"),
+        ),
+        (
+            "TRACE /a",
+            Status::MethodNotAllowed,
+            Some("GET, HEAD, OPTIONS"),
+        ),
+        (
+            "CONNECT a:1",
+            Status::MethodNotAllowed,
+            Some("GET, HEAD, OPTIONS"),
+        ),
+        ("BREW /a", Status::NotImplemented, None),
+        ("get /a", Status::NotImplemented, None),
+        ("OPTIONS /%zz", Status::BadRequest, None),
+        ("GET /%zz", Status::BadRequest, None),
+        ("GET /a%2fb", Status::NotFound, None),
+    ] {
+        let plan = plan(line, &[], Ok(&facts()));
+        assert_eq!(
+            (plan.status, field(&plan, "Allow").as_deref()),
+            (status, allow),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn preconditions_come_in_the_order_of_rfc_9110() {
+    let same = |name: &str| format!("{name}: {MODIFIED_DATE}");
+    let earlier = |name: &str| format!("{name}: {EARLIER}");
+    let later = |name: &str| format!("{name}: {LATER}");
+    for (fields, status) in [
+        (vec!["If-Match: \"tag\"".to_owned()], Status::Ok),
+        (vec!["If-Match: *".to_owned()], Status::Ok),
+        (
+            vec!["If-Match: \"x\"".to_owned(), "If-Match: \"tag\"".to_owned()],
+            Status::Ok,
+        ),
+        (
+            vec!["If-Match: \"x\"".to_owned()],
+            Status::PreconditionFailed,
+        ),
+        (
+            vec!["If-Match: W/\"tag\"".to_owned()],
+            Status::PreconditionFailed,
+        ),
+        (
+            vec![
+                "If-Match: \"tag\"".to_owned(),
+                earlier("If-Unmodified-Since"),
+            ],
+            Status::Ok,
+        ),
+        (vec![same("If-Unmodified-Since")], Status::Ok),
+        (
+            vec![earlier("If-Unmodified-Since")],
+            Status::PreconditionFailed,
+        ),
+        (vec!["If-Unmodified-Since: soon".to_owned()], Status::Ok),
+        (vec!["If-None-Match: \"x\"".to_owned()], Status::Ok),
+        (
+            vec!["If-None-Match: \"tag\"".to_owned()],
+            Status::NotModified,
+        ),
+        (
+            vec!["If-None-Match: W/\"tag\"".to_owned()],
+            Status::NotModified,
+        ),
+        (vec!["If-None-Match: *".to_owned()], Status::NotModified),
+        (
+            vec![
+                "If-None-Match: \"x\"".to_owned(),
+                later("If-Modified-Since"),
+            ],
+            Status::Ok,
+        ),
+        (vec![same("If-Modified-Since")], Status::NotModified),
+        (vec![later("If-Modified-Since")], Status::NotModified),
+        (vec![earlier("If-Modified-Since")], Status::Ok),
+        (
+            vec!["If-Modified-Since: Sunday, 06-Nov-94 08:49:37 GMT".to_owned()],
+            Status::NotModified,
+        ),
+        (
+            vec!["If-Modified-Since: Sun Nov  6 08:49:37 1994".to_owned()],
+            Status::NotModified,
+        ),
+        (
+            vec![later("If-Modified-Since"), later("If-Modified-Since")],
+            Status::Ok,
+        ),
+        (
+            vec![
+                "If-Match: \"x\"".to_owned(),
+                "If-None-Match: \"tag\"".to_owned(),
+            ],
+            Status::PreconditionFailed,
+        ),
+        (
+            vec![
+                "If-None-Match: \"tag\"".to_owned(),
+                "Range: bytes=0-1".to_owned(),
+            ],
+            Status::NotModified,
+        ),
+    ] {
+        let lines: Vec<_> = fields.iter().map(String::as_str).collect();
+        assert_eq!(get(&lines).status, status, "{fields:?}");
+    }
+}
+
+#[test]
+fn what_is_absent_has_no_preconditions() {
+    for (absence, status) in [
+        (Absence::NotFound, Status::NotFound),
+        (Absence::NeedsSlash, Status::MovedPermanently),
+        (Absence::Forbidden, Status::Forbidden),
+        (Absence::Exhausted, Status::ServiceUnavailable),
+        (Absence::Failed, Status::InternalServerError),
+    ] {
+        let plan = plan(
+            "GET /a",
+            &["If-Match: \"x\"", "If-None-Match: *", "Range: bytes=0-1"],
+            Err(absence),
+        );
+        assert_eq!(plan.status, status);
+        let retry = field(&plan, "Retry-After").is_some();
+        assert_eq!(retry, absence == Absence::Exhausted);
+    }
+}
+
+#[test]
+fn a_304_carries_what_guides_a_cache_and_nothing_that_describes_content() {
+    let plan = get(&["If-None-Match: *"]);
+    assert_eq!(
+        plan.fields.as_bytes(),
+        b"ETag: \"tag\"\r\nCache-Control: no-cache\r\n"
+    );
+    assert_eq!(plan.content, Content::Empty);
+}
+
+#[test]
+fn a_range_is_described_as_a_part() {
+    let plan = get(&["Range: bytes=2-5"]);
+    assert_eq!(
+        (plan.status, &plan.content),
+        (Status::PartialContent, &Content::Part(2..6))
+    );
+    assert_eq!(
+        field(&plan, "Content-Range").as_deref(),
+        Some("bytes 2-5/10")
+    );
+    assert_eq!(field(&plan, "Content-Length").as_deref(), Some("4"));
+    assert_eq!(field(&plan, "ETag").as_deref(), Some("\"tag\""));
+}
+
+#[test]
+fn several_ranges_are_parts_whose_length_adds_up() {
+    let plan = get(&["Range: bytes=0-1,4-"]);
+    let Content::Parts(multipart) = &plan.content else {
+        panic!("{plan:?}")
+    };
+    let ranges: Vec<_> = multipart
+        .parts
+        .iter()
+        .map(|(_, range)| range.clone())
+        .collect();
+    assert_eq!(ranges, [0..2, 4..10]);
+    let (first, _) = &multipart.parts[0];
+    assert_eq!(
+        first.as_ref(),
+        b"\r\n--cut\r\nContent-Type: text/plain\r\nContent-Range: bytes 0-1/10\r\n\r\n"
+    );
+    assert_eq!(multipart.close.as_ref(), b"\r\n--cut--\r\n");
+    let heads: usize = multipart.parts.iter().map(|(head, _)| head.len()).sum();
+    let length = heads + 2 + 6 + multipart.close.len();
+    assert_eq!(field(&plan, "Content-Length"), Some(length.to_string()));
+    let content_type = field(&plan, "Content-Type");
+    assert_eq!(
+        content_type.as_deref(),
+        Some("multipart/byteranges; boundary=cut")
+    );
+    assert_eq!(field(&plan, "Content-Range"), None);
+}
+
+#[test]
+fn a_range_past_the_end_learns_the_length() {
+    let plan = get(&["Range: bytes=10-"]);
+    assert_eq!(plan.status, Status::RangeNotSatisfiable);
+    assert_eq!(field(&plan, "Content-Range").as_deref(), Some("bytes */10"));
+}
+
+#[test]
+fn if_range_decides_whether_the_range_applies() {
+    let date = format!("If-Range: {MODIFIED_DATE}");
+    let later = format!("If-Range: {LATER}");
+    for (if_range, status) in [
+        ("If-Range: \"tag\"", Status::PartialContent),
+        ("If-Range: \"x\"", Status::Ok),
+        ("If-Range: W/\"tag\"", Status::Ok),
+        ("If-Range: tag", Status::Ok),
+        (date.as_str(), Status::PartialContent),
+        (later.as_str(), Status::Ok),
+    ] {
+        assert_eq!(
+            get(&["Range: bytes=0-1", if_range]).status,
+            status,
+            "{if_range}"
+        );
+    }
+    let unsettled = Facts {
+        is_settled: false,
+        ..facts()
+    };
+    let plan = plan("GET /a", &["Range: bytes=0-1", &date], Ok(&unsettled));
+    assert_eq!(
+        plan.status,
+        Status::Ok,
+        "the file may change again within the same second"
+    );
+}
+
+#[test]
+fn a_range_that_is_malformed_or_repeated_is_ignored() {
+    for fields in [
+        &["Range: bytes=5-2"][..],
+        &["Range: bytes"],
+        &["Range: bytes=0-1", "Range: bytes=0-1"],
+    ] {
+        assert_eq!(get(fields).status, Status::Ok, "{fields:?}");
+    }
+}
+
+#[test]
+fn a_redirect_keeps_the_query_and_the_host() {
+    for (line, location) in [
+        ("GET /a", "/a/"),
+        ("GET /a?b=c%20d", "/a/?b=c%20d"),
+        ("GET //evil.example/a", "/evil.example/a/"),
+        ("GET http://other/a?", "/a/?"),
+        ("GET /%5cevil.example", "/%5Cevil.example/"),
+    ] {
+        let plan = plan(line, &[], Err(Absence::NeedsSlash));
+        assert_eq!(
+            field(&plan, "Location").as_deref(),
+            Some(location),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn an_unknown_expectation_fails_before_all_else() {
+    for (line, fields, status) in [
+        ("GET /a", "Expect: 100-continue", Status::Ok),
+        ("GET /a", "Expect: tea", Status::ExpectationFailed),
+        (
+            "BREW /a",
+            "Expect: 100-continue, tea",
+            Status::ExpectationFailed,
+        ),
+    ] {
+        assert_eq!(
+            plan(line, &[fields], Ok(&facts())).status,
+            status,
+            "{fields}"
+        );
+    }
+}
