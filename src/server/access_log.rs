@@ -24,9 +24,10 @@ pub(super) struct AccessLog {
 /// A record, up to what is known only when its exchange has ended.
 #[derive(Clone, Debug)]
 pub(super) struct Record {
-    /// What stands before the number of bytes.
+    /// What stands before the status.
     before: Vec<u8>,
-    /// What stands after it, up to the time taken.
+    pub(super) status: Status,
+    /// What stands between the number of bytes and the time taken.
     after: Vec<u8>,
     started: Instant,
 }
@@ -37,14 +38,24 @@ impl AccessLog {
             LogDestination::Off => None,
             LogDestination::Stdout => Some(Box::new(io::stdout())),
             LogDestination::Stderr => Some(Box::new(io::stderr())),
-            LogDestination::File(path) => {
-                Some(Box::new(OpenOptions::new().append(true).create(true).open(path)?))
-            }
+            LogDestination::File(path) => Some(Box::new(
+                OpenOptions::new().append(true).create(true).open(path)?,
+            )),
         };
         // RUST_LOG has a say in access records as in any others.
         let output = output.filter(|_| log::log_enabled!(target: TARGET, log::Level::Info));
-        let begun = Record { before: Vec::new(), after: Vec::new(), started: Instant::now() };
-        Ok(Self { output, format, finished: Vec::new(), begun })
+        let begun = Record {
+            before: Vec::new(),
+            status: Status::Ok,
+            after: Vec::new(),
+            started: Instant::now(),
+        };
+        Ok(Self {
+            output,
+            format,
+            finished: Vec::new(),
+            begun,
+        })
     }
 
     /// Begins the record of an exchange. `request` is `None` for what was no request.
@@ -58,14 +69,15 @@ impl AccessLog {
         if self.output.is_none() {
             return;
         }
-        let Record { before, after, started } = &mut self.begun;
+        self.begun.status = status;
+        self.begun.started = clock.now();
+        let Record { before, after, .. } = &mut self.begun;
         before.clear();
         after.clear();
-        *started = clock.now();
         match self.format {
-            AccessLogFormat::Common => common(before, peer, request, status, clock),
+            AccessLogFormat::Common => common(before, peer, request, clock),
             AccessLogFormat::Combined => {
-                common(before, peer, request, status, clock);
+                common(before, peer, request, clock);
                 for name in [FieldName::Referer, FieldName::UserAgent] {
                     after.extend_from_slice(b" \"");
                     match request.and_then(|request| request.fields.single(name)) {
@@ -75,7 +87,7 @@ impl AccessLog {
                     after.push(b'"');
                 }
             }
-            AccessLogFormat::Json => json(before, after, peer, request, status, clock),
+            AccessLogFormat::Json => json(before, after, peer, request, clock),
         }
     }
 
@@ -83,7 +95,13 @@ impl AccessLog {
     pub(super) fn finish(&mut self, content_bytes: u64) {
         if self.output.is_some() {
             let started = self.begun.started;
-            write(&mut self.finished, self.format, &self.begun, content_bytes, started);
+            write(
+                &mut self.finished,
+                self.format,
+                &self.begun,
+                content_bytes,
+                started,
+            );
         }
     }
 
@@ -102,7 +120,9 @@ impl AccessLog {
             return;
         }
         if let Some(output) = &mut self.output
-            && let Err(error) = output.write_all(&self.finished).and_then(|()| output.flush())
+            && let Err(error) = output
+                .write_all(&self.finished)
+                .and_then(|()| output.flush())
         {
             log::warn!("access records were lost: {error}");
         }
@@ -112,7 +132,9 @@ impl AccessLog {
 
 impl std::fmt::Debug for AccessLog {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AccessLog").field("format", &self.format).finish_non_exhaustive()
+        f.debug_struct("AccessLog")
+            .field("format", &self.format)
+            .finish_non_exhaustive()
     }
 }
 
@@ -124,11 +146,14 @@ fn write(
     now: Instant,
 ) {
     let seconds = now.duration_since(record.started).as_secs_f64();
+    let status = record.status.code();
     line.extend_from_slice(&record.before);
     // Writing to a vector cannot fail.
     let _ = match format {
-        AccessLogFormat::Common | AccessLogFormat::Combined => write!(line, " {content_bytes}"),
-        AccessLogFormat::Json => write!(line, "{content_bytes}"),
+        AccessLogFormat::Common | AccessLogFormat::Combined => {
+            write!(line, "{status} {content_bytes}")
+        }
+        AccessLogFormat::Json => write!(line, "{status},\"bytes\":{content_bytes}"),
     };
     line.extend_from_slice(&record.after);
     let _ = match format {
@@ -141,7 +166,6 @@ fn common(
     line: &mut Vec<u8>,
     peer: Option<IpAddr>,
     request: Option<&RequestHead<'_>>,
-    status: Status,
     clock: &Clock,
 ) {
     write_peer(line, peer);
@@ -157,7 +181,7 @@ fn common(
         }
         None => line.push(b'-'),
     }
-    let _ = write!(line, "\" {}", status.code());
+    line.extend_from_slice(b"\" ");
 }
 
 fn json(
@@ -165,7 +189,6 @@ fn json(
     after: &mut Vec<u8>,
     peer: Option<IpAddr>,
     request: Option<&RequestHead<'_>>,
-    status: Status,
     clock: &Clock,
 ) {
     before.extend_from_slice(b"{\"time\":\"");
@@ -177,9 +200,13 @@ fn json(
         json_member(before, "method", Some(request.method_name.as_bytes()));
         json_member(before, "target", Some(request.target_bytes));
         json_member(after, "referer", request.fields.single(FieldName::Referer));
-        json_member(after, "user_agent", request.fields.single(FieldName::UserAgent));
+        json_member(
+            after,
+            "user_agent",
+            request.fields.single(FieldName::UserAgent),
+        );
     }
-    let _ = write!(before, ",\"status\":{},\"bytes\":", status.code());
+    before.extend_from_slice(b",\"status\":");
     after.extend_from_slice(b",\"seconds\":");
 }
 
@@ -234,5 +261,5 @@ fn escape(line: &mut Vec<u8>, text: &[u8]) {
     }
 }
 
-/// What RUST_LOG calls access records.
+/// What `RUST_LOG` calls access records.
 const TARGET: &str = "millpond::access";

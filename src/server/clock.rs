@@ -42,7 +42,9 @@ impl Clock {
         if self.now >= self.next_second {
             let wall = SystemTime::now();
             self.compared = (self.now, wall);
-            let since_epoch = wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            let since_epoch = wall
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap_or_default();
             let rest = Duration::from_nanos((1_000_000_000 - since_epoch.subsec_nanos()).into());
             self.next_second = self.now + rest;
             self.render(wall);

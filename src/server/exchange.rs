@@ -43,12 +43,24 @@ impl Service {
         let random = || RandomState::new().hash_one(0);
         let boundary = format!("millpond-{:016x}{:016x}", random(), random());
         let (input, output) = (Vec::new(), Vec::new());
-        Self { clock, access_log, input, output, site, options, boundary }
+        Self {
+            clock,
+            access_log,
+            input,
+            output,
+            site,
+            options,
+            boundary,
+        }
     }
 
     /// The present moment, for a connection.
     pub(super) fn tick(&self) -> Tick<'_> {
-        Tick { now: self.clock.now(), origin: self.clock.origin(), options: &self.options }
+        Tick {
+            now: self.clock.now(),
+            origin: self.clock.origin(),
+            options: &self.options,
+        }
     }
 
     /// The response to an event.
@@ -75,10 +87,17 @@ impl Service {
         match self.site.resolve(&path, &moment) {
             Ok(file) => {
                 let resource = Ok(&file.representation);
-                realize(plan::decide(request, &path, resource, &self.boundary), Some(&file))
+                realize(
+                    plan::decide(request, &path, resource, &self.boundary),
+                    Some(&file),
+                )
             }
             Err(miss) => {
-                log::log!(miss.level(), "{:?} is not served: {miss}", path.to_reference().to_string());
+                log::log!(
+                    miss.level(),
+                    "{:?} is not served: {miss}",
+                    path.to_reference().to_string()
+                );
                 let resource = Err(miss.absence());
                 realize(plan::decide(request, &path, resource, &self.boundary), None)
             }
@@ -103,7 +122,8 @@ impl Service {
     }
 
     pub(super) fn finish_kept_record(&mut self, record: &Record, content_bytes: u64) {
-        self.access_log.finish_kept(record, content_bytes, self.clock.now());
+        self.access_log
+            .finish_kept(record, content_bytes, self.clock.now());
     }
 }
 
@@ -126,7 +146,11 @@ fn realize(plan: Plan, file: Option<&File>) -> Response<OpenFile> {
         }
         (plan::Content::Empty, _) | (_, None) => conn::Content::empty(),
     };
-    Response { status: plan.status, fields: plan.fields, content }
+    Response {
+        status: plan.status,
+        fields: plan.fields,
+        content,
+    }
 }
 
 fn whole(file: &File) -> Option<Segment<OpenFile>> {

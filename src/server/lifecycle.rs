@@ -2,8 +2,8 @@
 
 use mio::{Interest, Registry, Token};
 use signal_hook::consts::{SIGINT, SIGTERM};
-use std::{fmt, io};
 use std::time::Instant;
+use std::{fmt, io};
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Lifecycle {

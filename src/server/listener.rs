@@ -48,7 +48,11 @@ pub enum StartError {
 
 impl Listener {
     pub(super) fn register(&self, registry: &Registry, token: Token) -> io::Result<()> {
-        registry.register(&mut SourceFd(&self.socket.as_raw_fd()), token, Interest::READABLE)
+        registry.register(
+            &mut SourceFd(&self.socket.as_raw_fd()),
+            token,
+            Interest::READABLE,
+        )
     }
 
     pub(super) fn note_ready(&mut self) {
@@ -84,7 +88,10 @@ impl Drop for Listener {
         if let ListenAddress::Unix(path) = &self.address
             && let Err(error) = std::fs::remove_file(path)
         {
-            log::debug!("the socket {} could not be removed: {error}", path.display());
+            log::debug!(
+                "the socket {} could not be removed: {error}",
+                path.display()
+            );
         }
     }
 }
@@ -108,7 +115,10 @@ impl fmt::Display for ListenAddress {
 /// be missing on this machine.
 pub(super) fn bind_all(addresses: &[ListenAddress]) -> Result<Vec<Listener>, StartError> {
     if !addresses.is_empty() {
-        return addresses.iter().map(|address| bind(address.clone())).collect();
+        return addresses
+            .iter()
+            .map(|address| bind(address.clone()))
+            .collect();
     }
     let loopback = |ip: IpAddr| bind(ListenAddress::Tcp(SocketAddr::new(ip, DEFAULT_PORT)));
     let v4 = loopback(Ipv4Addr::LOCALHOST.into());
@@ -121,7 +131,9 @@ pub(super) fn bind_all(addresses: &[ListenAddress]) -> Result<Vec<Listener>, Sta
 
 fn is_missing_family(error: &io::Error) -> bool {
     let errno = error.raw_os_error();
-    [Errno::AFNOSUPPORT, Errno::ADDRNOTAVAIL].iter().any(|e| errno == Some(e.raw_os_error()))
+    [Errno::AFNOSUPPORT, Errno::ADDRNOTAVAIL]
+        .iter()
+        .any(|e| errno == Some(e.raw_os_error()))
 }
 
 fn bind(address: ListenAddress) -> Result<Listener, StartError> {
@@ -130,7 +142,11 @@ fn bind(address: ListenAddress) -> Result<Listener, StartError> {
         ListenAddress::Unix(path) => bind_unix(path),
     };
     match bound {
-        Ok((socket, bound)) => Ok(Listener { socket, address: bound, is_ready: true }),
+        Ok((socket, bound)) => Ok(Listener {
+            socket,
+            address: bound,
+            is_ready: true,
+        }),
         Err(error) => Err(StartError::Listen(address, error)),
     }
 }
@@ -170,11 +186,15 @@ fn bind_unix(path: &Path) -> io::Result<(OwnedFd, ListenAddress)> {
 /// Whether a server answers at a Unix-domain socket; `false` only if it certainly is none's.
 fn is_listened_on(address: &SockAddr) -> io::Result<bool> {
     let probe = socket2::Socket::new(Domain::UNIX, Type::STREAM.cloexec(), None)?;
-    Ok(!probe.connect(address).is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused))
+    Ok(!probe
+        .connect(address)
+        .is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused))
 }
 
 fn ip_of(address: &SocketAddrAny) -> Option<IpAddr> {
-    SocketAddr::try_from(address.clone()).ok().map(|address| address.ip().to_canonical())
+    SocketAddr::try_from(address.clone())
+        .ok()
+        .map(|address| address.ip().to_canonical())
 }
 
 impl fmt::Display for StartError {
@@ -187,10 +207,18 @@ impl fmt::Display for StartError {
                 write!(f, "{} is not a directory", path.display())
             }
             Self::Root(path, error) => {
-                write!(f, "the directory {} cannot be opened: {error}", path.display())
+                write!(
+                    f,
+                    "the directory {} cannot be opened: {error}",
+                    path.display()
+                )
             }
             Self::AccessLog(LogDestination::File(path), error) => {
-                write!(f, "the access log {} cannot be opened: {error}", path.display())
+                write!(
+                    f,
+                    "the access log {} cannot be opened: {error}",
+                    path.display()
+                )
             }
             Self::AccessLog(_, error) => write!(f, "the access log cannot be opened: {error}"),
             Self::Listen(address, error) if error.kind() == io::ErrorKind::AddrInUse => {

@@ -125,7 +125,9 @@ impl Server {
                 .map_err(|error| StartError::AccessLog(options.access_log, error))?;
         let listeners = listener::bind_all(&options.listen)?;
         for (listener, token) in listeners.iter().zip(0..) {
-            listener.register(poll.registry(), Token(token)).map_err(StartError::System)?;
+            listener
+                .register(poll.registry(), Token(token))
+                .map_err(StartError::System)?;
         }
         let signals_token = Token(listeners.len());
         let signals = Signals::new(poll.registry(), signals_token).map_err(StartError::System)?;
@@ -134,7 +136,15 @@ impl Server {
         let service = Service::new(site, clock, options.connection, access_log);
         let lifecycle = Lifecycle::Running;
         let drain_timeout = options.drain_timeout;
-        Ok(Self { poll, listeners, signals, sessions, service, lifecycle, drain_timeout })
+        Ok(Self {
+            poll,
+            listeners,
+            signals,
+            sessions,
+            service,
+            lifecycle,
+            drain_timeout,
+        })
     }
 
     /// Where connections are accepted: URLs that a person can click, or `unix:` and a path.
@@ -173,8 +183,13 @@ impl Server {
     fn handle(&mut self, event: &Event) {
         let Token(number) = event.token();
         if let Some(key) = self.sessions.key_of(number) {
-            if event.is_readable() || event.is_read_closed() || event.is_error() {
-                self.sessions.note_readable(key);
+            let Some(session) = self.sessions.get_mut(key) else {
+                return;
+            };
+            if event.is_read_closed() {
+                session.note_end_in_sight();
+            } else if event.is_readable() || event.is_error() {
+                session.note_readable();
             }
             self.pump(key);
         } else if let Some(listener) = self.listeners.get_mut(number) {
@@ -185,7 +200,9 @@ impl Server {
     }
 
     fn pump(&mut self, key: usize) {
-        let Some(session) = self.sessions.get_mut(key) else { return };
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
         match session.pump(&mut self.service) {
             Outcome::Waiting => self.sessions.note_deadline(key),
             Outcome::Unfinished => self.sessions.note_runnable(key),
@@ -201,10 +218,13 @@ impl Server {
                 if !self.sessions.has_room() && !self.sessions.make_room() {
                     return;
                 }
-                let Some(listener) = self.listeners.get_mut(index) else { return };
+                let Some(listener) = self.listeners.get_mut(index) else {
+                    return;
+                };
                 match listener.accept() {
                     Accepted::Session(socket, peer) => {
-                        self.sessions.admit(socket, peer, &mut self.service, self.poll.registry());
+                        self.sessions
+                            .admit(socket, peer, &mut self.service, self.poll.registry());
                     }
                     Accepted::NoDescriptors if self.sessions.make_room() => {}
                     Accepted::NoDescriptors => {
@@ -229,15 +249,18 @@ impl Server {
 
     /// How long the next wait may take: not at all while there is work, else to the next deadline.
     fn patience(&self) -> Option<Duration> {
-        let can_accept = self.listeners.iter().any(Listener::is_ready) && self.sessions.can_accept();
+        let can_accept =
+            self.listeners.iter().any(Listener::is_ready) && self.sessions.can_accept();
         if self.sessions.has_runnable() || can_accept {
             return Some(Duration::ZERO);
         }
         let deadline = match self.lifecycle {
             Lifecycle::Running => self.sessions.next_deadline(),
-            Lifecycle::Draining { deadline } => {
-                Some(self.sessions.next_deadline().map_or(deadline, |next| next.min(deadline)))
-            }
+            Lifecycle::Draining { deadline } => Some(
+                self.sessions
+                    .next_deadline()
+                    .map_or(deadline, |next| next.min(deadline)),
+            ),
             Lifecycle::Stopped => Some(self.service.clock.now()),
         };
         deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
@@ -266,14 +289,19 @@ impl Server {
         self.listeners.clear();
         for key in self.sessions.keys() {
             // A request that is here already is still answered.
-            self.sessions.note_readable(key);
+            if let Some(session) = self.sessions.get_mut(key) {
+                session.note_readable();
+            }
             self.pump(key);
             if let Some(session) = self.sessions.get_mut(key) {
                 session.drain();
                 self.pump(key);
             }
         }
-        log::info!("stopping: {} connections have something under way", self.sessions.len());
+        log::info!(
+            "stopping: {} connections have something under way",
+            self.sessions.len()
+        );
     }
 
     fn is_done(&self) -> bool {

@@ -18,10 +18,19 @@ pub(super) struct Session {
     /// Whether receiving may give anything. Edge-triggered: set by an event, and cleared only by a
     /// receive that came back short.
     may_receive: bool,
-    has_ended: bool,
+    input: Input,
     /// The record of an exchange that outlasts a tick.
     record: Option<Box<super::access_log::Record>>,
     pub(super) is_runnable: bool,
+}
+
+/// What is known of the end of what the peer sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Input {
+    Open,
+    /// The end has come, behind bytes that are yet to be received.
+    EndInSight,
+    Ended,
 }
 
 /// How a session stands after it was pumped.
@@ -43,7 +52,7 @@ impl Session {
             peer,
             rest: Vec::new(),
             may_receive: true,
-            has_ended: false,
+            input: Input::Open,
             record: None,
             is_runnable: false,
         }
@@ -51,6 +60,13 @@ impl Session {
 
     pub(super) fn note_readable(&mut self) {
         self.may_receive = true;
+    }
+
+    pub(super) fn note_end_in_sight(&mut self) {
+        self.may_receive = true;
+        if self.input == Input::Open {
+            self.input = Input::EndInSight;
+        }
     }
 
     pub(super) fn deadline(&self) -> Instant {
@@ -106,10 +122,8 @@ impl Session {
                     offered = true;
                     self.offer_rest(service);
                 }
-                Wants::Receive if self.has_ended => {
-                    // The end was told already, and still there is something to wait for.
-                    return Ok(Outcome::Done);
-                }
+                // The end was told already, and still there is something to wait for.
+                Wants::Receive if self.input == Input::Ended => return Ok(Outcome::Done),
                 Wants::Receive if self.may_receive => {
                     if budget == 0 {
                         return Ok(Outcome::Unfinished);
@@ -122,7 +136,11 @@ impl Session {
                     self.socket.shut_down_sending()?;
                     self.connection.shut_down(&service.tick());
                 }
-                Wants::Close => return Ok(Outcome::Done),
+                Wants::LastLook if !self.rest.is_empty() => self.offer_rest(service),
+                Wants::LastLook if self.may_receive && self.input != Input::Ended => {
+                    self.receive(service)?;
+                }
+                Wants::LastLook | Wants::Close => return Ok(Outcome::Done),
                 Wants::Reset => {
                     self.socket.reset_on_close();
                     return Ok(Outcome::Done);
@@ -143,7 +161,12 @@ impl Session {
             Some(Transmit::File { before, .. }) if !before.is_empty() => {
                 self.socket.send_before_more(before)
             }
-            Some(Transmit::File { file, offset, length, .. }) => {
+            Some(Transmit::File {
+                file,
+                offset,
+                length,
+                ..
+            }) => {
                 let length = usize::try_from(length).unwrap_or(usize::MAX).min(budget);
                 match self.socket.send_file(&**file, offset, length) {
                     Ok(0) => {
@@ -180,7 +203,8 @@ impl Session {
         let result = match received {
             Ok(count) => {
                 // epoll(7): a short receive has emptied the socket; what comes later is an event.
-                self.may_receive = count == room;
+                // An end that is there already, behind what was received, is not.
+                self.may_receive = count == room || self.input == Input::EndInSight;
                 let filled = input.get(..kept + count).unwrap_or_default();
                 let used = self.offer(filled, service);
                 let unused = filled.get(used..).unwrap_or_default();
@@ -228,6 +252,10 @@ impl Session {
             let rest = input.get(used..).unwrap_or_default();
             let received = self.connection.receive(rest, &mut storage, &service.tick());
             used += received.used;
+            if !self.connection.is_exchanging() {
+                // A response that was held up by the request's content is on its way now.
+                self.finish_record(service);
+            }
             match received.event {
                 Some(event) => self.answer(&event, service),
                 None if received.used == 0 || used >= input.len() => return used,
@@ -237,17 +265,26 @@ impl Session {
     }
 
     fn end(&mut self, unused: &[u8], service: &mut Service) {
-        self.has_ended = true;
+        self.input = Input::Ended;
         let mut storage = FieldStorage::default();
-        if let Some(event) = self.connection.receive_eof(unused, &mut storage, &service.tick()) {
+        if let Some(event) = self
+            .connection
+            .receive_eof(unused, &mut storage, &service.tick())
+        {
             self.answer(&event, service);
         }
     }
 
     fn answer(&mut self, event: &Event<'_>, service: &mut Service) {
         let response = service.respond(event);
-        service.begin_record(self.peer, event, response.status);
+        let status = response.status;
         self.connection.respond(response, &service.tick());
+        if let Some(record) = &mut self.record {
+            // A request whose content went wrong: there is one response to it, and one record.
+            record.status = status;
+            return;
+        }
+        service.begin_record(self.peer, event, status);
         if self.connection.is_exchanging() {
             self.record = service.keep_record();
         } else {

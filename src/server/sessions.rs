@@ -14,7 +14,7 @@ pub(super) struct Sessions {
     slab: Slab<Session>,
     /// The number of the token of the first key.
     first_token: usize,
-    sessions_max: usize,
+    limit: usize,
     /// Sessions that could go on but for the turn of others.
     runnable: Vec<usize>,
     /// No session's deadline is before this.
@@ -35,7 +35,7 @@ impl Sessions {
         Self {
             slab: Slab::new(),
             first_token,
-            sessions_max: sessions_max.map_or(affordable, |max| max.min(affordable)),
+            limit: sessions_max.map_or(affordable, |max| max.min(affordable)),
             runnable: Vec::new(),
             next_deadline: None,
             shortage_until: None,
@@ -94,12 +94,6 @@ impl Sessions {
         token.checked_sub(self.first_token)
     }
 
-    pub(super) fn note_readable(&mut self, key: usize) {
-        if let Some(session) = self.slab.get_mut(key) {
-            session.note_readable();
-        }
-    }
-
     pub(super) fn note_runnable(&mut self, key: usize) {
         if let Some(session) = self.slab.get_mut(key)
             && !session.is_runnable
@@ -129,7 +123,10 @@ impl Sessions {
     pub(super) fn note_deadline(&mut self, key: usize) {
         if let Some(session) = self.slab.get(key) {
             let deadline = session.deadline();
-            self.next_deadline = Some(self.next_deadline.map_or(deadline, |next| next.min(deadline)));
+            self.next_deadline = Some(
+                self.next_deadline
+                    .map_or(deadline, |next| next.min(deadline)),
+            );
         }
     }
 
@@ -163,7 +160,7 @@ impl Sessions {
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.slab.len() < self.sessions_max
+        self.slab.len() < self.limit
     }
 
     /// Whether accepting can give anything.
@@ -182,7 +179,8 @@ impl Sessions {
 
     fn longest_idle(&self) -> Option<usize> {
         let idle = self.slab.iter().filter(|(_, session)| session.is_idle());
-        idle.min_by_key(|(_, session)| session.deadline()).map(|(key, _)| key)
+        idle.min_by_key(|(_, session)| session.deadline())
+            .map(|(key, _)| key)
     }
 
     /// Takes note that no descriptor is left, and none of ours can be freed.

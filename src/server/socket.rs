@@ -39,9 +39,7 @@ impl Socket {
 
     /// Sends bytes that more will follow at once, so that they share the first segment with it.
     pub(super) fn send_before_more(&self, bytes: &[u8]) -> Result<usize> {
-        uninterrupted(|| {
-            rustix::net::send(&self.0, bytes, SendFlags::NOSIGNAL | SendFlags::MORE)
-        })
+        uninterrupted(|| rustix::net::send(&self.0, bytes, SendFlags::NOSIGNAL | SendFlags::MORE))
     }
 
     /// Sends a run of a file, from the page cache to the socket. 0: the file ends before it.
@@ -82,6 +80,12 @@ pub(super) fn is_not_ready(errno: Errno) -> bool {
 pub(super) fn raise_descriptor_limit() -> io::Result<u64> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?;
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        },
+    )?;
     Ok(limit.maximum.unwrap_or(u64::MAX))
 }
