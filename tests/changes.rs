@@ -1,0 +1,123 @@
+//! Files that change while they are served: what comes is never older than its request.
+
+mod support;
+
+use std::{fs, thread, time::Duration};
+use support::{Client, Server, Site, noise};
+
+/// The content that a connection that persists gets.
+fn content(client: &mut Client, target: &str) -> Vec<u8> {
+    client.send(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
+    let response = client.response_to("GET");
+    if response.status == 200 {
+        response.content
+    } else {
+        response.status.to_string().into()
+    }
+}
+
+#[test]
+fn a_changed_file_is_seen_at_once() {
+    let site = Site::small();
+    let server = Server::start(site.root());
+    let mut client = server.connect();
+    for round in 0..10 {
+        let versions = [format!("in place {round}"), format!("renamed {round}")];
+        fs::write(site.path("a.txt"), &versions[0]).unwrap();
+        assert_eq!(content(&mut client, "/a.txt"), versions[0].as_bytes());
+        site.replace("a.txt", &versions[1]);
+        assert_eq!(content(&mut client, "/a.txt"), versions[1].as_bytes());
+        fs::write(site.path("a.txt"), "").unwrap();
+        assert_eq!(content(&mut client, "/a.txt"), b"");
+        fs::remove_file(site.path("a.txt")).unwrap();
+        assert_eq!(content(&mut client, "/a.txt"), b"404");
+        site.file("a.txt", "made anew");
+        assert_eq!(content(&mut client, "/a.txt"), b"made anew");
+    }
+}
+
+#[test]
+fn a_change_of_the_same_size_and_time_is_seen() {
+    let site = Site::new();
+    site.file("a.txt", "one");
+    let server = Server::start(site.root());
+    let mut client = server.connect();
+    assert_eq!(content(&mut client, "/a.txt"), b"one");
+    // The modification time is set back to what it was.
+    site.file("a.txt", "two");
+    assert_eq!(content(&mut client, "/a.txt"), b"two");
+    site.replace("a.txt", "six");
+    assert_eq!(content(&mut client, "/a.txt"), b"six");
+}
+
+#[test]
+fn a_large_file_that_changes_is_seen_at_once() {
+    let site = Site::new();
+    let versions = [noise(3_000_000), noise(3_000_001)];
+    site.file("large.bin", &versions[0]);
+    let server = Server::start(site.root());
+    let mut client = server.connect();
+    assert!(content(&mut client, "/large.bin") == versions[0]);
+    site.replace("large.bin", &versions[1]);
+    assert!(content(&mut client, "/large.bin") == versions[1]);
+    fs::remove_file(site.path("large.bin")).unwrap();
+    assert_eq!(content(&mut client, "/large.bin"), b"404");
+}
+
+#[test]
+fn a_directory_that_is_moved_takes_its_files_along() {
+    let site = Site::new();
+    site.file("old/a.txt", "moved");
+    let server = Server::start(site.root());
+    let mut client = server.connect();
+    assert_eq!(content(&mut client, "/old/a.txt"), b"moved");
+    fs::rename(site.path("old"), site.path("new")).unwrap();
+    assert_eq!(content(&mut client, "/old/a.txt"), b"404");
+    assert_eq!(content(&mut client, "/new/a.txt"), b"moved");
+}
+
+#[test]
+fn a_config_map_mount_and_its_atomic_swap_work() {
+    // As the kubelet lays it out: names are links through `..data`, which is swapped as a whole.
+    let site = Site::new();
+    site.file("..2024_01/index.html", "first")
+        .file("..2024_02/index.html", "second");
+    site.symlink("..data", "..2024_01")
+        .symlink("index.html", "..data/index.html");
+    let server = Server::start(site.root());
+    let mut client = server.connect();
+    assert_eq!(content(&mut client, "/"), b"first");
+    Site::swap_symlink(&site.path("..data"), "..2024_02");
+    assert_eq!(content(&mut client, "/"), b"second");
+    fs::remove_dir_all(site.path("..2024_01")).unwrap();
+    assert_eq!(content(&mut client, "/index.html"), b"second");
+    assert_eq!(content(&mut client, "/..data/index.html"), b"404");
+}
+
+#[test]
+fn a_root_that_is_a_symlink_may_be_swapped_to_a_new_release() {
+    let site = Site::new();
+    let large = noise(30_000_000);
+    site.file("v1/version", "one")
+        .file("v1/large.bin", &large)
+        .file("v2/version", "two");
+    site.symlink("current", "v1");
+    let server = Server::start(site.path("current"));
+    let mut client = server.connect();
+    assert_eq!(content(&mut client, "/version"), b"one");
+
+    let mut under_way = server.connect();
+    under_way
+        .send("GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await_bytes(100_000);
+    Site::swap_symlink(&site.path("current"), "v2");
+    thread::sleep(Duration::from_secs(1));
+    assert_eq!(content(&mut client, "/version"), b"two");
+    assert_eq!(content(&mut client, "/large.bin"), b"404");
+    fs::remove_dir_all(site.path("v1")).unwrap();
+    assert!(
+        under_way.response_to("GET").content == large,
+        "what is under way is unharmed"
+    );
+    assert_eq!(content(&mut under_way, "/version"), b"two");
+}

@@ -1,0 +1,161 @@
+//! How connections end: half-closed, lingering, or with a peer that has vanished.
+
+mod support;
+
+use std::{
+    fs::{self, File},
+    iter,
+};
+use support::{Server, Site, noise, poll_until, responses};
+
+const REQUEST: &str = "GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n";
+
+#[test]
+fn a_client_that_half_closes_after_its_request_still_gets_the_response() {
+    let site = Site::small();
+    let large = noise(8_000_000);
+    site.file("large.bin", &large);
+    let server = Server::start(site.root());
+    for (target, content) in [("/a.txt", b"alpha\n".as_slice()), ("/large.bin", &large)] {
+        let mut client = server.connect();
+        client
+            .send(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"))
+            .finish_sending();
+        let response = client.response_to("GET");
+        assert_eq!(
+            (response.status, response.content == content),
+            (200, true),
+            "{target}"
+        );
+        assert_eq!(client.rest(), b"", "the server closes in its turn");
+    }
+}
+
+#[test]
+fn a_client_that_half_closes_after_many_requests_gets_every_response() {
+    let site = Site::small();
+    site.file("medium.bin", noise(300_000));
+    let server = Server::start(site.root());
+    let request = "GET /medium.bin HTTP/1.1\r\nHost: a\r\n\r\n".repeat(20);
+    let output = server.exchange(request);
+    let all = responses(&output, iter::repeat("GET"));
+    assert_eq!(all.len(), 20);
+    assert!(
+        all.iter()
+            .all(|response| response.content == all[0].content)
+    );
+}
+
+#[test]
+fn a_client_that_half_closes_in_a_head_or_in_content_is_not_kept() {
+    let site = Site::small();
+    let server = Server::start(site.root());
+    let beginnings = [
+        "",
+        "G",
+        "GET /a.txt HTTP/1.1\r\nHost: a\r\n",
+        "POST /a.txt HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel",
+        "POST /a.txt HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel",
+    ];
+    for beginning in beginnings {
+        let output = server.exchange(beginning);
+        let all = responses(&output, ["GET"]);
+        let refused = all
+            .iter()
+            .all(|response| response.status >= 400 && response.closes());
+        assert!(refused, "{beginning:?} gives {all:?}");
+    }
+}
+
+#[test]
+fn nothing_is_answered_after_a_response_that_closes() {
+    let site = Site::small();
+    let server = Server::start(site.root());
+    let closing = "GET /a.txt HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    for last in [closing, "GET /a.txt HTTP/1.1\r\n\r\n", "nonsense\r\n\r\n"] {
+        let output = server.exchange(format!("{REQUEST}{last}{REQUEST}"));
+        let all = responses(&output, ["GET"; 3]);
+        let closes: Vec<_> = all.iter().map(support::Response::closes).collect();
+        assert_eq!(closes, [false, true], "{last:?}");
+    }
+}
+
+#[test]
+fn an_error_is_read_in_full_by_a_client_that_goes_on_sending() {
+    // Were the socket closed with bytes unread, a reset would overtake the response.
+    let site = Site::small();
+    let server = Server::start(site.root());
+    let heads = [
+        (
+            "POST /a.txt HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n",
+            413,
+        ),
+        (
+            "POST /a.txt HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\n",
+            400,
+        ),
+        (
+            "POST /a.txt HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
+            400,
+        ),
+        ("POST /a.txt HTTP/2.0\r\nHost: a\r\n\r\n", 505),
+        ("nonsense\r\n\r\n", 400),
+    ];
+    for (head, status) in heads {
+        let mut client = server.connect();
+        client.send(head);
+        for _ in 0..64 {
+            client.try_send([b'x'; 64 * 1024]);
+        }
+        let output = client.finish_sending().rest();
+        assert_eq!(responses(&output, ["POST"])[0].status, status, "{head:?}");
+    }
+}
+
+#[test]
+fn a_closing_response_is_read_in_full_by_a_client_that_goes_on_sending() {
+    let site = Site::small();
+    site.file("medium.bin", noise(1_000_000));
+    let server = Server::start(site.root());
+    let mut request = b"GET /medium.bin HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".to_vec();
+    request.extend(REQUEST.repeat(20_000).into_bytes());
+    let output = server.exchange(request);
+    let all = responses(&output, ["GET"]);
+    assert_eq!((all.len(), all[0].content.len()), (1, 1_000_000));
+}
+
+#[test]
+fn a_peer_that_vanishes_is_no_error_of_ours() {
+    let site = Site::small();
+    File::create(site.path("huge.bin"))
+        .unwrap()
+        .set_len(1 << 30)
+        .unwrap();
+    let server = Server::start(site.root());
+    for _ in 0..20 {
+        // Dropped with bytes unread, the client's socket answers with a reset.
+        let mut client = server.connect();
+        client
+            .send("GET /huge.bin HTTP/1.1\r\nHost: a\r\n\r\n")
+            .await_bytes(1);
+        drop(client);
+        drop(server.connect());
+        server.connect().send("GET /a.txt HT");
+        server
+            .connect()
+            .send("POST /a.txt HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx");
+        server.connect().send(REQUEST.repeat(50));
+    }
+    assert_eq!(server.get("/a.txt").status, 200);
+    let descriptors = format!("/proc/{}/fd", server.process.id());
+    poll_until("every socket to be closed", || {
+        let links = fs::read_dir(&descriptors).unwrap().flatten();
+        let targets = links.filter_map(|entry| fs::read_link(entry.path()).ok());
+        let sockets = targets
+            .filter(|target| target.to_string_lossy().starts_with("socket:"))
+            .count();
+        // The listener, and perhaps the pair by which signals arrive.
+        (sockets <= 3).then_some(())
+    });
+    // That nothing was said on standard error is asserted when the server ends.
+}

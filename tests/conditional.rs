@@ -1,0 +1,301 @@
+//! Preconditions (RFC 9110 §13), in the order of §13.2.2.
+
+mod support;
+
+use support::{LAST_MODIFIED, Server, Site, assert_all, noise};
+
+const EARLIER: &str = "Tue, 02 Jan 2024 03:04:04 GMT";
+const LATER: &str = "Tue, 02 Jan 2024 03:04:06 GMT";
+
+type Condition<'a> = &'a [(&'a str, &'a str)];
+
+/// Asserts the status that `GET` and `HEAD` give under each of the conditions, in which `{etag}`
+/// stands for the current entity tag.
+#[track_caller]
+fn assert_statuses(table: &[(Condition<'_>, u16)]) {
+    let site = Site::small();
+    site.file("large.bin", noise(4_000_000));
+    let server = Server::start(site.root());
+    for target in ["/a.txt", "/large.bin"] {
+        let etag = server.await_strong_etag(target);
+        assert_all(
+            table.iter().map(|(fields, status)| (*fields, [*status; 2])),
+            |fields| {
+                let values: Vec<_> = fields
+                    .iter()
+                    .map(|(_, value)| value.replace("{etag}", &etag))
+                    .collect();
+                let fields: Vec<_> = fields
+                    .iter()
+                    .zip(&values)
+                    .map(|((name, _), value)| (*name, value.as_str()))
+                    .collect();
+                ["GET", "HEAD"].map(|method| server.request(method, target, &fields).status)
+            },
+        );
+    }
+}
+
+#[test]
+fn if_match_compares_strongly() {
+    assert_statuses(&[
+        (&[("If-Match", "{etag}")], 200),
+        (&[("If-Match", "*")], 200),
+        (&[("If-Match", "\"other\", {etag}")], 200),
+        (&[("If-Match", "\"a,b\",{etag}")], 200),
+        (&[("If-Match", "\"other\""), ("If-Match", "{etag}")], 200),
+        (&[("If-Match", "\"other\"")], 412),
+        (&[("If-Match", "W/{etag}")], 412),
+        (&[("If-Match", "\"one\", \"two\"")], 412),
+    ]);
+}
+
+#[test]
+fn if_unmodified_since_compares_to_the_second() {
+    assert_statuses(&[
+        (&[("If-Unmodified-Since", LAST_MODIFIED)], 200),
+        (&[("If-Unmodified-Since", LATER)], 200),
+        (&[("If-Unmodified-Since", EARLIER)], 412),
+        (&[("If-Unmodified-Since", "no date")], 200),
+    ]);
+}
+
+#[test]
+fn if_match_takes_precedence_over_if_unmodified_since() {
+    assert_statuses(&[
+        (
+            &[("If-Match", "{etag}"), ("If-Unmodified-Since", EARLIER)],
+            200,
+        ),
+        (
+            &[("If-Match", "\"other\""), ("If-Unmodified-Since", LATER)],
+            412,
+        ),
+    ]);
+}
+
+#[test]
+fn if_none_match_compares_weakly() {
+    assert_statuses(&[
+        (&[("If-None-Match", "{etag}")], 304),
+        (&[("If-None-Match", "W/{etag}")], 304),
+        (&[("If-None-Match", "*")], 304),
+        (&[("If-None-Match", "\"other\", {etag}")], 304),
+        (&[("If-None-Match", "\"a, b\" ,W/{etag}")], 304),
+        (&[("If-None-Match", ", ,{etag}")], 304),
+        (
+            &[("If-None-Match", "\"other\""), ("If-None-Match", "{etag}")],
+            304,
+        ),
+        (&[("If-None-Match", "\"other\"")], 200),
+        (&[("If-None-Match", "\"\"")], 200),
+        (&[("If-None-Match", "\"{etag}\"")], 200),
+    ]);
+}
+
+#[test]
+fn if_modified_since_compares_to_the_second() {
+    assert_statuses(&[
+        (&[("If-Modified-Since", LAST_MODIFIED)], 304),
+        (&[("If-Modified-Since", LATER)], 304),
+        (&[("If-Modified-Since", EARLIER)], 200),
+    ]);
+}
+
+#[test]
+fn if_none_match_takes_precedence_over_if_modified_since() {
+    assert_statuses(&[
+        (
+            &[("If-None-Match", "\"other\""), ("If-Modified-Since", LATER)],
+            200,
+        ),
+        (
+            &[
+                ("If-Modified-Since", LAST_MODIFIED),
+                ("If-None-Match", "\"other\""),
+            ],
+            200,
+        ),
+        (
+            &[("If-None-Match", "{etag}"), ("If-Modified-Since", EARLIER)],
+            304,
+        ),
+    ]);
+}
+
+#[test]
+fn what_must_hold_comes_before_what_must_not() {
+    assert_statuses(&[
+        (
+            &[("If-None-Match", "{etag}"), ("If-Match", "\"other\"")],
+            412,
+        ),
+        (&[("If-None-Match", "{etag}"), ("If-Match", "{etag}")], 304),
+        (
+            &[
+                ("If-None-Match", "{etag}"),
+                ("If-Unmodified-Since", EARLIER),
+            ],
+            412,
+        ),
+        (
+            &[("If-Modified-Since", LATER), ("If-Match", "\"other\"")],
+            412,
+        ),
+        (
+            &[("If-Modified-Since", LATER), ("If-Unmodified-Since", LATER)],
+            304,
+        ),
+        (
+            &[("If-Match", "{etag}"), ("If-None-Match", "\"other\"")],
+            200,
+        ),
+    ]);
+}
+
+#[test]
+fn all_three_formats_of_a_date_are_understood() {
+    assert_statuses(&[
+        (
+            &[("If-Modified-Since", "Tue, 02 Jan 2024 03:04:05 GMT")],
+            304,
+        ),
+        (
+            &[("If-Modified-Since", "Tuesday, 02-Jan-24 03:04:05 GMT")],
+            304,
+        ),
+        (&[("If-Modified-Since", "Tue Jan  2 03:04:05 2024")], 304),
+        (
+            &[("If-Modified-Since", "Tuesday, 02-Jan-24 03:04:04 GMT")],
+            200,
+        ),
+        (&[("If-Modified-Since", "Tue Jan  2 03:04:04 2024")], 200),
+        // RFC 9110 §5.6.7: more than 50 years ahead is in the past.
+        (
+            &[("If-Modified-Since", "Sunday, 06-Nov-94 08:49:37 GMT")],
+            200,
+        ),
+    ]);
+}
+
+#[test]
+fn what_is_no_date_is_ignored() {
+    for value in [
+        "0",
+        "-1",
+        "no date",
+        "2024-01-02T03:04:05Z",
+        "Tue, 32 Jan 2034 03:04:05 GMT",
+        "",
+    ] {
+        assert_statuses(&[(&[("If-Modified-Since", value)], 200)]);
+    }
+}
+
+#[test]
+fn if_range_gives_the_part_of_what_is_still_the_same_and_else_the_whole() {
+    let range = ("Range", "bytes=1-2");
+    assert_statuses(&[
+        (&[range, ("If-Range", "{etag}")], 206),
+        (&[range, ("If-Range", LAST_MODIFIED)], 206),
+        (&[range, ("If-Range", "W/{etag}")], 200),
+        (&[range, ("If-Range", "\"other\"")], 200),
+        (&[range, ("If-Range", EARLIER)], 200),
+        // RFC 9110 §13.1.5: dates must be the same, not merely no older.
+        (&[range, ("If-Range", LATER)], 200),
+        (&[range, ("If-Range", "neither tag nor date")], 200),
+        (&[range, ("If-Range", "*")], 200),
+        (&[("If-Range", "{etag}")], 200),
+        (
+            &[("Range", "bytes=99999999-"), ("If-Range", "\"other\"")],
+            200,
+        ),
+        (&[("Range", "bytes=99999999-"), ("If-Range", "{etag}")], 416),
+    ]);
+}
+
+#[test]
+fn a_precondition_comes_before_a_range() {
+    let range = ("Range", "bytes=1-2");
+    assert_statuses(&[
+        (&[range, ("If-None-Match", "{etag}")], 304),
+        (&[range, ("If-Modified-Since", LAST_MODIFIED)], 304),
+        (&[range, ("If-Match", "\"other\"")], 412),
+        (&[range, ("If-Match", "{etag}")], 206),
+        (
+            &[("Range", "bytes=99999999-"), ("If-None-Match", "{etag}")],
+            304,
+        ),
+        (
+            &[
+                range,
+                ("If-Range", "\"other\""),
+                ("If-None-Match", "{etag}"),
+            ],
+            304,
+        ),
+    ]);
+}
+
+#[test]
+fn preconditions_are_ignored_where_the_response_would_be_no_success() {
+    // RFC 9110 §13.2.1.
+    let site = Site::new();
+    site.directory("bare");
+    let server = Server::start(site.root());
+    for condition in [
+        ("If-Match", "\"other\""),
+        ("If-None-Match", "*"),
+        ("If-Match", "*"),
+    ] {
+        assert_eq!(
+            server.request("GET", "/missing", &[condition]).status,
+            404,
+            "{condition:?}"
+        );
+        assert_eq!(
+            server.request("GET", "/bare", &[condition]).status,
+            301,
+            "{condition:?}"
+        );
+    }
+}
+
+#[test]
+fn a_304_carries_what_guides_a_cache_and_nothing_that_describes_content() {
+    let site = Site::small();
+    let server = Server::start(site.root());
+    let whole = server.get("/a.txt");
+    let etag = whole.field("etag").unwrap();
+    for condition in [
+        ("If-None-Match", etag),
+        ("If-Modified-Since", LAST_MODIFIED),
+    ] {
+        let response = server.request("GET", "/a.txt", &[condition]);
+        assert_eq!(response.status, 304);
+        for name in ["etag", "cache-control", "vary"] {
+            assert_eq!(response.field(name), whole.field(name), "{name}");
+        }
+        let describing = response
+            .fields
+            .iter()
+            .map(|(name, _)| name.to_ascii_lowercase());
+        let describing: Vec<_> = describing
+            .filter(|name| name.starts_with("content-") || name == "last-modified")
+            .collect();
+        assert_eq!(describing, [""; 0]);
+    }
+}
+
+#[test]
+fn a_412_says_so_in_a_page_and_keeps_the_connection() {
+    let site = Site::small();
+    let server = Server::start(site.root());
+    let mut client = server.connect();
+    for _ in 0..2 {
+        client.send("GET /a.txt HTTP/1.1\r\nHost: a\r\nIf-Match: \"other\"\r\n\r\n");
+        let response = client.response_to("GET");
+        assert_eq!((response.status, response.closes()), (412, false));
+        assert!(response.text().contains("412"));
+    }
+}

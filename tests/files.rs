@@ -1,0 +1,338 @@
+//! Files (what stands beneath the root, and what must not be reached through it).
+
+mod support;
+
+use rustix::process::{Resource, Rlimit};
+use std::{
+    ffi::OsStr,
+    fs::{self, File},
+    os::unix::{ffi::OsStrExt, net::UnixListener},
+    path::Path,
+};
+use support::{Launch, Server, Site, assert_all, unavailable};
+
+fn text_of(server: &Server, target: &str) -> (u16, String) {
+    let response = server.get(target);
+    (
+        response.status,
+        String::from_utf8_lossy(&response.content).into_owned(),
+    )
+}
+
+#[track_caller]
+fn assert_serves(server: &Server, target: &str, content: &str) {
+    assert_eq!(
+        text_of(server, target),
+        (200, content.to_owned()),
+        "{target}"
+    );
+}
+
+#[test]
+fn names_that_are_not_utf_8_are_served() {
+    let site = Site::new();
+    let names: [&[u8]; 4] = [b"caf\xe9.txt", b"\xff\xfe", b"a\tb", b"line\nbreak"];
+    for name in names {
+        site.file(OsStr::from_bytes(name), name);
+    }
+    let server = Server::start(site.root());
+    for name in names {
+        let target: String = name.iter().map(|byte| format!("%{byte:02X}")).collect();
+        let response = server.get(&format!("/{target}"));
+        assert_eq!(
+            (response.status, response.content.as_slice()),
+            (200, name),
+            "{target}"
+        );
+    }
+}
+
+#[test]
+fn an_empty_file_is_served() {
+    let site = Site::new();
+    site.file("empty.txt", "");
+    let response = Server::start(site.root()).get("/empty.txt");
+    assert_eq!(
+        (response.status, response.field("content-length")),
+        (200, Some("0"))
+    );
+}
+
+#[test]
+fn symlinks_inside_the_root_are_followed() {
+    let site = Site::small();
+    site.file("dir/b.txt", "beta\n")
+        .symlink("to-file", "a.txt")
+        .symlink("to-link", "to-file")
+        .symlink("to-dir", "dir")
+        .symlink("dir/up", "../a.txt")
+        .symlink("to-deep", "dir/../dir/./b.txt");
+    let server = Server::start(site.root());
+    assert_serves(&server, "/to-file", "alpha\n");
+    assert_serves(&server, "/to-link", "alpha\n");
+    assert_serves(&server, "/to-dir/b.txt", "beta\n");
+    assert_serves(&server, "/dir/up", "alpha\n");
+    assert_serves(&server, "/to-deep", "beta\n");
+}
+
+#[test]
+fn symlinks_that_lead_out_give_404_and_a_log_line_that_says_why() {
+    let site = Site::small();
+    fs::write(site.outside("secret.txt"), "secret\n").unwrap();
+    site.symlink("relative", "../secret.txt")
+        .symlink("absolute", site.outside("secret.txt"))
+        .symlink("directory", "..")
+        .symlink("back-in", site.path("a.txt"))
+        .symlink("system", "/etc/passwd")
+        .symlink("magic", "/proc/self/root")
+        .symlink("chain", "relative");
+    let server = Launch::of(site.root())
+        .env("RUST_LOG", "debug")
+        .talkative()
+        .start();
+    let targets = [
+        "/relative",
+        "/absolute",
+        "/directory/secret.txt",
+        "/directory/root/a.txt",
+        "/back-in",
+        "/system",
+        "/magic/etc/passwd",
+        "/chain",
+    ];
+    assert_all(targets.map(|target| (target, 404)), |target| {
+        server.get(target).status
+    });
+    server
+        .process
+        .await_stderr("a line about a symbolic link that leads out", |stderr| {
+            let mut lines = stderr.lines();
+            lines
+                .find(|line| line.contains("relative") && line.contains("link"))
+                .map(|_| ())
+        });
+}
+
+#[test]
+fn symlinks_that_lead_nowhere_or_in_circles_give_404() {
+    let site = Site::new();
+    site.symlink("dangling", "missing")
+        .symlink("self", "self")
+        .symlink("one", "two");
+    site.symlink("two", "one");
+    let server = Server::start(site.root());
+    let targets = ["/dangling", "/self", "/one", "/one/below"];
+    assert_all(targets.map(|target| (target, 404)), |target| {
+        server.get(target).status
+    });
+}
+
+#[test]
+fn what_is_no_file_gives_404_without_blocking() {
+    let site = Site::new();
+    site.fifo("pipe").fifo("index.html");
+    let _socket = UnixListener::bind(site.path("socket")).unwrap();
+    let server = Server::start(site.root());
+    let targets = ["/pipe", "/socket", "/"];
+    assert_all(targets.map(|target| (target, 404)), |target| {
+        server.get(target).status
+    });
+}
+
+#[test]
+fn devices_give_404() {
+    let server = Server::start("/dev");
+    let targets = ["/null", "/zero", "/random", "/tty"];
+    assert_all(targets.map(|target| (target, 404)), |target| {
+        server.get(target).status
+    });
+}
+
+#[test]
+fn dotfiles_give_404_except_below_well_known() {
+    let site = Site::small();
+    site.file(".hidden", "hidden\n")
+        .file(".git/config", "hidden\n")
+        .file("dir/.htpasswd", "hidden\n")
+        .file("dir/.d/a.txt", "hidden\n")
+        .file("...", "hidden\n")
+        .file(".well-known/security.txt", "known\n")
+        .file(".well-known/.hidden", "also known\n")
+        .file("dir/.well-known/a.txt", "hidden\n")
+        .file(".well-known-not/a.txt", "hidden\n");
+    let server = Server::start(site.root());
+    let hidden = [
+        "/.hidden",
+        "/.git/config",
+        "/.git/",
+        "/.git",
+        "/dir/.htpasswd",
+        "/dir/.d/a.txt",
+        "/...",
+        "/%2ehidden",
+        "/%2Egit/config",
+        "/dir/../.hidden",
+        "/.well-known/../.hidden",
+        "/dir/.well-known/a.txt",
+        "/.well-known-not/a.txt",
+        "/.well-known/../.git/config",
+    ];
+    assert_all(hidden.map(|target| (target, 404)), |target| {
+        server.get(target).status
+    });
+    assert_serves(&server, "/.well-known/security.txt", "known\n");
+    assert_serves(&server, "/%2ewell-known/security.txt", "known\n");
+}
+
+#[test]
+fn permission_denied_gives_403() {
+    let site = Site::small();
+    site.file("closed.txt", "closed\n")
+        .mode("closed.txt", 0o000);
+    site.file("dir/b.txt", "beta\n").mode("dir", 0o000);
+    let server = Launch::unprivileged(&site.root()).start();
+    let table = [
+        ("/a.txt", 200),
+        ("/closed.txt", 403),
+        ("/dir/b.txt", 403),
+        ("/dir/", 403),
+    ];
+    assert_all(table, |target| server.get(target).status);
+    drop(server);
+    site.mode("dir", 0o755);
+}
+
+#[test]
+fn a_name_too_long_gives_404() {
+    let site = Site::small();
+    let server = Server::start(site.root());
+    let name = "n".repeat(256);
+    let many_names = "n/".repeat(3000);
+    let encoded = "%6e".repeat(256);
+    let targets = [
+        format!("/{name}"),
+        format!("/{name}/a.txt"),
+        format!("/{many_names}"),
+        encoded,
+    ];
+    let targets = targets.map(|target| format!("/{}", target.trim_start_matches('/')));
+    assert_all(targets.map(|target| (target, 404)), |target| {
+        server.get(target).status
+    });
+}
+
+#[test]
+fn a_file_in_the_way_of_a_directory_gives_404() {
+    let site = Site::small();
+    let server = Server::start(site.root());
+    let targets = ["/a.txt/b.txt", "/a.txt/", "/index.html/"];
+    assert_all(targets.map(|target| (target, 404)), |target| {
+        server.get(target).status
+    });
+}
+
+#[test]
+fn no_descriptors_left_gives_503_with_retry_after() {
+    let site = Site::small();
+    let server = Launch::of(site.root()).talkative().start();
+    let mut client = server.connect();
+    client
+        .send("GET /missing HTTP/1.1\r\nHost: a\r\n\r\n")
+        .response_to("GET");
+    let pid = server.process.pid();
+    let lowest_free = (0..)
+        .find(|number| !Path::new(&format!("/proc/{}/fd/{number}", server.process.id())).exists());
+    let none = Rlimit {
+        current: lowest_free,
+        maximum: None,
+    };
+    let before = rustix::process::prlimit(Some(pid), Resource::Nofile, none).unwrap();
+    let response = client
+        .send("GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n")
+        .response_to("GET");
+    assert_eq!(response.status, 503);
+    let seconds = response
+        .field("retry-after")
+        .and_then(|value| value.parse::<u32>().ok());
+    assert!(seconds.is_some_and(|seconds| seconds > 0), "{response:?}");
+    rustix::process::prlimit(Some(pid), Resource::Nofile, before).unwrap();
+    assert_serves(&server, "/a.txt", "alpha\n");
+}
+
+#[test]
+fn an_io_error_gives_500() {
+    // The kernel refuses to tell the speed of the loopback interface.
+    let root = Path::new("/sys/devices/virtual/net/lo");
+    if fs::read(root.join("speed")).is_ok() || !root.join("speed").exists() {
+        return unavailable("a file of sysfs whose reading fails");
+    }
+    let server = Launch::of(root).talkative().start();
+    assert_eq!(server.get("/speed").status, 500);
+    server.process.await_stderr("the failure", |stderr| {
+        stderr.contains("speed").then_some(())
+    });
+}
+
+#[test]
+fn a_file_that_is_shorter_than_it_claims_is_never_padded() {
+    // sysfs says 4096 bytes of each of its files and gives a few.
+    let root = Path::new("/sys/devices/virtual/net/lo");
+    let Ok(content) = fs::read(root.join("mtu")) else {
+        return unavailable("sysfs");
+    };
+    let server = Launch::of(root).talkative().start();
+    let output = server.connect().exchange(
+        [b"GET /mtu HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".as_slice()].into_iter(),
+    );
+    let head = output
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .expect("a head");
+    let sent = &output[head + 4..];
+    assert!(
+        sent == content || output.starts_with(b"HTTP/1.1 500 "),
+        "{}",
+        output.escape_ascii()
+    );
+}
+
+#[test]
+fn a_file_that_shrinks_while_it_is_sent_ends_its_connection() {
+    let site = Site::small();
+    let file = File::create(site.path("huge.bin")).unwrap();
+    file.set_len(1 << 30).unwrap();
+    let server = Launch::of(site.root()).talkative().start();
+    let mut client = server.connect();
+    client
+        .send("GET /huge.bin HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await_bytes(100_000);
+    file.set_len(50_000).unwrap();
+    let received = client.rest_or_reset();
+    assert!(received.len() < 1 << 30, "the content ends early");
+    let head = received
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .expect("a head")
+        + 4;
+    assert!(
+        received[head..].iter().all(|byte| *byte == 0),
+        "nothing else is sent in its place"
+    );
+    assert_serves(&server, "/a.txt", "alpha\n");
+}
+
+#[test]
+fn a_file_that_grows_while_it_is_sent_gives_exactly_its_content_length() {
+    let site = Site::small();
+    let file = File::create(site.path("huge.bin")).unwrap();
+    file.set_len(50_000_000).unwrap();
+    let server = Server::start(site.root());
+    let mut client = server.connect();
+    client
+        .send("GET /huge.bin HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await_bytes(100_000);
+    file.set_len(60_000_000).unwrap();
+    assert_eq!(client.response_to("GET").content.len(), 50_000_000);
+    client.send("GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(client.response_to("GET").content, b"alpha\n");
+}

@@ -1,0 +1,122 @@
+//! Signals: how a server stops.
+
+mod support;
+
+use std::{
+    fs::File,
+    net::TcpStream,
+    time::{Duration, Instant},
+};
+use support::{Launch, Server, Signal, Site, noise, poll_until};
+
+/// Long before the default deadline of 10 s for what is under way.
+const AT_ONCE: Duration = Duration::from_secs(7);
+
+#[test]
+fn term_and_int_end_the_server_with_code_0() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let site = Site::small();
+        let mut server = Server::start(site.root());
+        assert_eq!(server.get("/a.txt").status, 200);
+        assert_eq!(server.stop(signal).code(), Some(0), "{signal:?}");
+    }
+}
+
+#[test]
+fn idle_connections_are_closed_at_once() {
+    let site = Site::small();
+    let mut server = Server::start(site.root());
+    let mut fresh = server.connect();
+    let mut used = server.connect();
+    used.send("GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n")
+        .response_to("GET");
+    let start = Instant::now();
+    assert_eq!(server.stop(Signal::TERM).code(), Some(0));
+    assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
+    assert_eq!(
+        (fresh.rest_or_reset(), used.rest_or_reset()),
+        (vec![], vec![])
+    );
+}
+
+#[test]
+fn a_response_under_way_is_finished() {
+    let site = Site::small();
+    let content = noise(30_000_000);
+    site.file("large.bin", &content);
+    let mut server = Server::start(site.root());
+    let mut client = server.connect();
+    client
+        .send("GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await_bytes(100_000);
+    server.process.signal(Signal::TERM);
+    poll_until("the listener to close", || {
+        TcpStream::connect(server.address).err()
+    });
+    assert!(server.process.is_running());
+    assert!(client.response_to("GET").content == content);
+    assert_eq!(client.rest(), b"");
+    assert_eq!(server.process.wait().code(), Some(0));
+}
+
+#[test]
+fn what_takes_longer_than_the_drain_timeout_is_cut() {
+    let site = Site::small();
+    File::create(site.path("huge.bin"))
+        .unwrap()
+        .set_len(1 << 30)
+        .unwrap();
+    let launch = Launch::of(site.root()).args(["--drain-timeout", "300ms"]);
+    let mut server = launch.talkative().start();
+    let mut client = server.connect();
+    client
+        .send("GET /huge.bin HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await_bytes(100_000);
+    let start = Instant::now();
+    assert_eq!(server.stop(Signal::TERM).code(), Some(0));
+    assert!(start.elapsed() >= Duration::from_millis(300) && start.elapsed() < AT_ONCE);
+    assert!(client.rest_or_reset().len() < 1 << 30);
+}
+
+#[test]
+fn a_second_signal_ends_the_server_now() {
+    let site = Site::small();
+    File::create(site.path("huge.bin"))
+        .unwrap()
+        .set_len(1 << 30)
+        .unwrap();
+    let mut server = Launch::of(site.root()).talkative().start();
+    let mut client = server.connect();
+    client
+        .send("GET /huge.bin HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await_bytes(100_000);
+    let start = Instant::now();
+    server.process.signal(Signal::TERM);
+    poll_until("the listener to close", || {
+        TcpStream::connect(server.address).err()
+    });
+    assert!(
+        server.process.is_running(),
+        "the first one waits for what is under way"
+    );
+    server.stop(Signal::TERM);
+    assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_server_can_be_started_again_on_its_port_at_once() {
+    let site = Site::small();
+    let mut first = Server::start(site.root());
+    let mut client = first.connect();
+    client
+        .send("GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n")
+        .response_to("GET");
+    first.stop(Signal::TERM);
+    // The server closed first, so its side of the connection lingers in TIME_WAIT.
+    let address = first.address.to_string();
+    let second = Launch::bare()
+        .arg(site.root())
+        .args(["--listen", &address])
+        .start();
+    assert_eq!(second.get("/a.txt").status, 200);
+}

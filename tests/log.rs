@@ -1,0 +1,317 @@
+//! Access records: one for each exchange, which no request can forge.
+
+mod support;
+
+use std::fs;
+use support::{Launch, Server, Signal, Site, noise, poll_until};
+
+/// A record taken apart as readers of the Common Log Format do it: at spaces, except where
+/// brackets or quotes hold them, in which a backslash takes the meaning from what follows it.
+#[track_caller]
+fn columns(record: &str) -> Vec<String> {
+    let mut columns = vec![String::new()];
+    let mut closing = None;
+    let mut chars = record.chars();
+    while let Some(char) = chars.next() {
+        let column = columns.last_mut().expect("there is always one");
+        match (closing, char) {
+            (None, ' ') => columns.push(String::new()),
+            (None, '[') if column.is_empty() => closing = Some(']'),
+            (None, '"') if column.is_empty() => closing = Some('"'),
+            (Some('"'), '\\') => {
+                column.push(char);
+                column.extend(chars.next());
+            }
+            (Some(end), char) if end == char => closing = None,
+            _ => column.push(char),
+        }
+    }
+    assert_eq!(closing, None, "an open quote in {record}");
+    columns
+}
+
+/// Asserts that a record is one line of what any terminal and any reader of logs can take.
+#[track_caller]
+fn assert_plain(record: &str) {
+    assert!(
+        record.bytes().all(|byte| matches!(byte, b' '..=b'~')),
+        "{record:?}"
+    );
+}
+
+/// The status that raw bytes get from a connection of their own.
+#[track_caller]
+fn status_of(server: &Server, request: &[u8]) -> String {
+    let output = server.exchange(request);
+    let status = output
+        .get(9..12)
+        .unwrap_or_else(|| panic!("no answer to {request:?}"));
+    String::from_utf8_lossy(status).into_owned()
+}
+
+#[test]
+fn an_exchange_leaves_one_record_of_peer_method_target_status_bytes_and_time() {
+    let site = Site::small();
+    let server = Server::start(site.root());
+    let mut client = server.connect();
+    let requests = [
+        ("GET", "/a.txt?x=y", "200"),
+        ("HEAD", "/a.txt", "200"),
+        ("GET", "/missing", "404"),
+        ("POST", "/a.txt", "405"),
+        ("OPTIONS", "*", "204"),
+    ];
+    for (number, (method, target, status)) in (1..).zip(requests) {
+        client.send(format!("{method} {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        let content = client.response_to(method).content;
+        let records = server.records(number);
+        assert_eq!(records.len(), number, "{records:?}");
+        let record = &records[number - 1];
+        let columns = columns(record);
+        assert_eq!(columns[0], "127.0.0.1", "{record}");
+        assert_eq!(
+            columns[4],
+            format!("{method} {target} HTTP/1.1"),
+            "{record}"
+        );
+        assert_eq!(columns[5], status, "{record}");
+        let bytes = if columns[6] == "-" { "0" } else { &columns[6] };
+        assert_eq!(bytes, content.len().to_string(), "{record}");
+        let seconds: f64 = columns[7].parse().expect("the time in seconds");
+        assert!((0.0..20.0).contains(&seconds), "{record}");
+    }
+}
+
+#[test]
+fn pipelined_requests_leave_a_record_each_in_their_order() {
+    let site = Site::small();
+    let server = Server::start(site.root());
+    let request_to = |n| format!("GET /a.txt?{n} HTTP/1.1\r\nHost: a\r\n\r\n");
+    server.exchange((0..100).map(request_to).collect::<String>());
+    let lines: Vec<_> = server
+        .records(100)
+        .iter()
+        .map(|record| columns(record)[4].clone())
+        .collect();
+    let expected: Vec<_> = (0..100)
+        .map(|n| format!("GET /a.txt?{n} HTTP/1.1"))
+        .collect();
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn a_response_cut_short_leaves_a_record_of_what_was_sent() {
+    let site = Site::small();
+    site.file("large.bin", noise(30_000_000));
+    let server = Server::start(site.root());
+    let mut client = server.connect();
+    client
+        .send("GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await_bytes(100_000);
+    drop(client);
+    let columns = columns(&server.records(1)[0]);
+    let bytes: usize = columns[6].parse().unwrap();
+    assert!((50_000..30_000_000).contains(&bytes), "{columns:?}");
+}
+
+#[test]
+fn what_is_no_request_leaves_one_plain_record() {
+    let site = Site::small();
+    let server = Server::start(site.root());
+    let requests: [&[u8]; 6] = [
+        b"nonsense\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        b"GET /\x1b[31mred HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /a\rb HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"G\x00T / HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX\x1b]0;title\x07: a\r\n\r\n",
+    ];
+    for (number, request) in (1..).zip(requests) {
+        assert_eq!(status_of(&server, request), "400");
+        let records = server.records(number);
+        assert_eq!(records.len(), number, "{records:?}");
+        assert_plain(&records[number - 1]);
+        assert_eq!(columns(&records[number - 1])[5], "400");
+    }
+}
+
+#[test]
+fn a_request_cannot_forge_a_line_or_a_column() {
+    let site = Site::small();
+    let server = Server::start(site.root());
+    let targets: [&[u8]; 10] = [
+        b"/\"",
+        b"/a\\",
+        b"/a\\\"",
+        b"/\"-\"200\"9999",
+        b"/%0a127.0.0.1%20-%20-%20[x]%20%22GET%20/%20HTTP/1.1%22%20200%201%200",
+        b"/%0d%0a",
+        b"/%1b[2J",
+        b"/%22%20200%201%20%22",
+        b"/caf\xe9\"\xff",
+        b"/?\"200\"\\",
+    ];
+    for (number, target) in (1..).zip(targets) {
+        let request = [b"GET ".as_slice(), target, b" HTTP/1.1\r\nHost: a\r\n\r\n"].concat();
+        let status = status_of(&server, &request);
+        let records = server.records(number);
+        assert_eq!(records.len(), number, "{records:?}");
+        let record = &records[number - 1];
+        assert_plain(record);
+        let columns = columns(record);
+        assert_eq!((columns.len(), &columns[5]), (8, &status), "{record}");
+    }
+}
+
+#[test]
+fn combined_records_escape_the_fields_that_they_quote() {
+    let site = Site::small();
+    let format = ["--access-log-format", "combined"];
+    let server = Launch::of(site.root()).args(format).start();
+    let values: [&[u8]; 5] = [
+        b"plain",
+        b"\" 500 1 \"",
+        b"back\\",
+        b"tab\tand latin \xe9",
+        b"\\\" \\\\\" x",
+    ];
+    for (number, value) in (1..).zip(values) {
+        let head = b"GET /a.txt HTTP/1.1\r\nHost: a\r\n".as_slice();
+        let fields = [b"Referer: ", value, b"\r\nUser-Agent: ", value, b"\r\n\r\n"].concat();
+        assert_eq!(status_of(&server, &[head, &fields].concat()), "200");
+        let record = server.records(number).pop().unwrap();
+        assert_plain(&record);
+        let columns = columns(&record);
+        assert_eq!(
+            (columns.len(), columns[5].as_str()),
+            (10, "200"),
+            "{record}"
+        );
+        // The referrer and the agent were the same, and so they are in the record.
+        let same = columns
+            .windows(2)
+            .any(|pair| pair[0] == pair[1] && pair[0] != "-");
+        assert!(same, "{record}");
+    }
+}
+
+#[test]
+fn json_records_are_json_whatever_a_request_says() {
+    let site = Site::small();
+    let server = Launch::of(site.root())
+        .args(["--access-log-format", "json"])
+        .start();
+    let requests: [&[u8]; 3] = [
+        b"GET /a.txt HTTP/1.1\r\nHost: a\r\nUser-Agent: \"},{\"\\\tx\xe9\xff\r\n\r\n",
+        b"GET /\"},{\"a\":\"\\ HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"\x16\x03\"\\\r\n\r\n",
+    ];
+    for (number, request) in (1..).zip(requests) {
+        let status = status_of(&server, request);
+        let record = server.records(number).pop().unwrap();
+        assert_plain(&record);
+        let members = json_members(&record);
+        assert!(
+            members
+                .iter()
+                .any(|(name, value)| name == "status" && *value == status),
+            "{record}"
+        );
+    }
+}
+
+/// The members of one flat JSON object (RFC 8259), strings without their quotes.
+#[track_caller]
+fn json_members(record: &str) -> Vec<(String, String)> {
+    let mut rest = record.strip_prefix('{').expect("an object");
+    let mut members = Vec::new();
+    loop {
+        let (name, after) = json_string(rest);
+        rest = after.strip_prefix(':').expect("a colon after a name");
+        let (value, after) = if rest.starts_with('"') {
+            json_string(rest)
+        } else {
+            let end = rest.find([',', '}']).expect("an end");
+            assert!(
+                rest[..end] == *"null" || rest[..end].parse::<f64>().is_ok(),
+                "{record}"
+            );
+            (rest[..end].to_owned(), &rest[end..])
+        };
+        members.push((name, value));
+        match after.split_at(1) {
+            (",", after) => rest = after,
+            (end, after) => {
+                assert_eq!((end, after), ("}", ""), "{record}");
+                return members;
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn json_string(text: &str) -> (String, &str) {
+    let text = text
+        .strip_prefix('"')
+        .unwrap_or_else(|| panic!("no string: {text}"));
+    let mut escaped = false;
+    for (position, char) in text.char_indices() {
+        match char {
+            '"' if !escaped => return (text[..position].to_owned(), &text[position + 1..]),
+            _ if escaped => {
+                assert!("\"\\/bfnrtu".contains(char), "an unknown escape in {text}");
+                escaped = false;
+            }
+            _ => escaped = char == '\\',
+        }
+    }
+    panic!("an open string: {text}");
+}
+
+#[test]
+fn the_log_goes_where_the_operator_says() {
+    let site = Site::small();
+    let get = |server: &Server| assert_eq!(server.get("/a.txt").status, 200);
+
+    let mut server = Launch::of(site.root())
+        .args(["--access-log", "off"])
+        .start();
+    get(&server);
+    server.stop(Signal::TERM);
+    assert_eq!(
+        server.process.stdout().lines().count(),
+        1,
+        "the address and nothing else"
+    );
+
+    let server = Launch::of(site.root())
+        .args(["--access-log", "stderr"])
+        .talkative()
+        .start();
+    get(&server);
+    server.process.await_stderr("a record", |stderr| {
+        stderr.contains("\"GET /a.txt").then_some(())
+    });
+
+    let path = site.outside("access.log");
+    fs::write(&path, "what stood there\n").unwrap();
+    let server = Launch::of(site.root())
+        .arg("--access-log")
+        .arg(&path)
+        .start();
+    get(&server);
+    poll_until("a record in the file", || {
+        let log = fs::read_to_string(&path).unwrap();
+        (log.starts_with("what stood there\n") && log.contains("\"GET /a.txt")).then_some(())
+    });
+}
+
+#[test]
+fn a_log_that_nobody_reads_any_more_does_not_end_the_server() {
+    let site = Site::small();
+    let mut server = Launch::of(site.root()).unheard().talkative().start();
+    for _ in 0..10 {
+        assert_eq!(server.get("/a.txt").status, 200);
+    }
+    assert!(server.process.is_running());
+}

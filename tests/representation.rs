@@ -1,0 +1,255 @@
+//! What describes a file (RFC 9110 §8): its type, its length and its validators.
+
+mod support;
+
+use std::{
+    fs::{self, File},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use support::{LAST_MODIFIED, Launch, Response, Server, Site, assert_all, noise, settled_time};
+
+/// Larger than what anybody would hold in memory for one file.
+const LARGE: usize = 4_000_000;
+
+fn etag(response: &Response) -> &str {
+    response.field("etag").expect("a file has an entity tag")
+}
+
+#[test]
+fn the_type_follows_the_extension() {
+    let table = [
+        ("page.html", "text/html; charset=utf-8"),
+        ("page.htm", "text/html; charset=utf-8"),
+        ("PAGE.HTML", "text/html; charset=utf-8"),
+        ("style.css", "text/css; charset=utf-8"),
+        ("script.js", "text/javascript; charset=utf-8"),
+        ("module.mjs", "text/javascript; charset=utf-8"),
+        ("data.json", "application/json; charset=utf-8"),
+        ("image.svg", "image/svg+xml; charset=utf-8"),
+        ("feed.xml", "text/xml; charset=utf-8"),
+        ("page.xhtml", "application/xhtml+xml; charset=utf-8"),
+        ("notes.txt", "text/plain; charset=utf-8"),
+        ("notes.md", "text/markdown; charset=utf-8"),
+        ("table.csv", "text/csv; charset=utf-8"),
+        ("image.png", "image/png"),
+        ("photo.jpg", "image/jpeg"),
+        ("photo.webp", "image/webp"),
+        ("favicon.ico", "image/x-icon"),
+        ("font.woff2", "font/woff2"),
+        ("code.wasm", "application/wasm"),
+        ("film.mp4", "video/mp4"),
+        ("film.webm", "video/webm"),
+        ("paper.pdf", "application/pdf"),
+        ("archive.zip", "application/zip"),
+        ("dir.html/plain", "application/octet-stream"),
+        ("LICENSE", "application/octet-stream"),
+        ("odd.unheard-of", "application/octet-stream"),
+        ("ends-in-a-dot.", "application/octet-stream"),
+    ];
+    let site = Site::new();
+    for (name, _) in table {
+        site.file(name, "content");
+    }
+    let server = Server::start(site.root());
+    assert_all(
+        table.map(|(name, media_type)| (name, Some(media_type.to_owned()))),
+        |name| {
+            let response = server.get(&format!("/{name}"));
+            response.field("content-type").map(str::to_owned)
+        },
+    );
+}
+
+#[test]
+fn a_file_comes_with_all_that_describes_it() {
+    let site = Site::small();
+    let response = Server::start(site.root()).get("/a.txt");
+    let expected = [
+        ("content-type", "text/plain; charset=utf-8"),
+        ("content-length", "6"),
+        ("last-modified", LAST_MODIFIED),
+        ("accept-ranges", "bytes"),
+        ("cache-control", "no-cache"),
+        ("x-content-type-options", "nosniff"),
+    ];
+    for (name, value) in expected {
+        assert_eq!(response.field(name), Some(value), "{name}");
+    }
+    let server = response.field("server").expect("the server names itself");
+    assert!(server.starts_with("millpond"), "{server}");
+}
+
+#[test]
+fn the_date_is_now() {
+    let site = Site::small();
+    let server = Server::start(site.root());
+    let before = SystemTime::now() - Duration::from_secs(1);
+    let response = server.get("/a.txt");
+    let date = httpdate::parse_http_date(response.field("date").unwrap()).unwrap();
+    assert!(before <= date && date <= SystemTime::now(), "{date:?}");
+}
+
+#[test]
+fn the_server_field_can_be_switched_off() {
+    let site = Site::small();
+    let server = Launch::of(site.root()).arg("--server-field=false").start();
+    for target in ["/a.txt", "/missing", "/%zz"] {
+        assert_eq!(server.get(target).field("server"), None, "{target}");
+    }
+}
+
+#[test]
+fn cache_control_is_what_the_operator_says() {
+    let site = Site::small();
+    let server = Launch::of(site.root())
+        .arg("--cache-control=max-age=60")
+        .start();
+    assert_eq!(
+        server.get("/a.txt").field("cache-control"),
+        Some("max-age=60")
+    );
+    let server = Launch::of(site.root()).arg("--cache-control=").start();
+    assert_eq!(server.get("/a.txt").field("cache-control"), None);
+}
+
+#[test]
+fn last_modified_is_never_later_than_date() {
+    let site = Site::small();
+    let tomorrow = SystemTime::now() + Duration::from_secs(86_400);
+    site.modified("a.txt", tomorrow);
+    let response = Server::start(site.root()).get("/a.txt");
+    if let Some(modified) = response.field("last-modified") {
+        let date = response.field("date").unwrap();
+        let [modified, date] =
+            [modified, date].map(|date| httpdate::parse_http_date(date).unwrap());
+        assert!(modified <= date, "{response:?}");
+    }
+}
+
+#[test]
+fn a_file_without_a_time_has_no_last_modified() {
+    let site = Site::new();
+    for (name, seconds) in [("zero", 0), ("one", 1)] {
+        site.file(name, name)
+            .modified(name, UNIX_EPOCH + Duration::from_secs(seconds));
+        let large = format!("{name}.bin");
+        site.file(&large, noise(LARGE))
+            .modified(&large, UNIX_EPOCH + Duration::from_secs(seconds));
+    }
+    let server = Server::start(site.root());
+    for target in ["/zero", "/one", "/zero.bin", "/one.bin"] {
+        assert_eq!(
+            server.request("HEAD", target, &[]).field("last-modified"),
+            None,
+            "{target}"
+        );
+    }
+    assert!(
+        !etag(&server.get("/zero")).starts_with("W/"),
+        "content needs no time"
+    );
+}
+
+#[test]
+fn the_entity_tag_of_a_small_file_is_of_its_content_alone() {
+    let [one, other] = [Site::new(), Site::new()];
+    one.file("a.txt", "same")
+        .file("b.txt", "different")
+        .file("c.css", "same");
+    other
+        .file("renamed.txt", "same")
+        .modified("renamed.txt", UNIX_EPOCH);
+    let [server, replica] = [&one, &other].map(|site| Server::start(site.root()));
+    let tag = etag(&server.get("/a.txt")).to_owned();
+    assert!(
+        tag.starts_with('"') && tag.ends_with('"') && tag.len() > 2,
+        "{tag}"
+    );
+    assert_eq!(etag(&replica.get("/renamed.txt")), tag, "replicas agree");
+    assert_ne!(etag(&server.get("/b.txt")), tag);
+}
+
+#[test]
+fn a_small_file_just_written_has_a_strong_entity_tag() {
+    let site = Site::new();
+    let server = Server::start(site.root());
+    let mut tags = Vec::new();
+    for content in ["one", "two", "six"] {
+        fs::write(site.path("a.txt"), content).unwrap();
+        site.modified("a.txt", settled_time());
+        tags.push(etag(&server.get("/a.txt")).to_owned());
+    }
+    assert!(tags.iter().all(|tag| tag.starts_with('"')), "{tags:?}");
+    tags.dedup();
+    assert_eq!(
+        tags.len(),
+        3,
+        "the same size and time, and yet not the same"
+    );
+}
+
+#[test]
+fn the_entity_tag_of_a_large_file_is_of_its_size_and_time() {
+    let site = Site::new();
+    let content = noise(LARGE);
+    let nanosecond_later = settled_time() + Duration::from_nanos(1);
+    site.file("a.bin", &content)
+        .file("later.bin", &content)
+        .modified("later.bin", nanosecond_later)
+        .file("longer.bin", noise(LARGE + 1));
+    let server = Server::start(site.root());
+    let tags = ["/a.bin", "/later.bin", "/longer.bin"].map(|name| server.await_strong_etag(name));
+    assert_ne!(tags[0], tags[1], "a nanosecond later");
+    assert_ne!(tags[0], tags[2], "a byte longer");
+    assert_eq!(server.await_strong_etag("/a.bin"), tags[0]);
+}
+
+#[test]
+fn the_entity_tag_of_a_large_file_is_weak_while_it_changed_within_two_seconds() {
+    let site = Site::new();
+    let server = Server::start(site.root());
+    let file = File::create(site.path("large.bin")).unwrap();
+    file.set_len(LARGE as u64).unwrap();
+    file.set_modified(SystemTime::now()).unwrap();
+    let fresh = server.get("/large.bin");
+    assert!(etag(&fresh).starts_with("W/\""), "{}", etag(&fresh));
+    let strong = server.await_strong_etag("/large.bin");
+    let age = file
+        .metadata()
+        .unwrap()
+        .modified()
+        .unwrap()
+        .elapsed()
+        .unwrap();
+    assert!(age >= Duration::from_secs(2), "strong after {age:?}");
+    // Whoever got it while it was weak need not fetch it again.
+    let weak = format!("W/{strong}");
+    assert_eq!(
+        server
+            .request("GET", "/large.bin", &[("If-None-Match", &weak)])
+            .status,
+        304
+    );
+}
+
+#[test]
+fn a_cache_changes_no_byte_of_a_response() {
+    let site = Site::small();
+    site.file("large.bin", noise(LARGE)).directory("bare");
+    let cached = Server::start(site.root());
+    let uncached = Launch::of(site.root())
+        .args(["--cache-bytes-max", "0"])
+        .start();
+    cached.await_strong_etag("/large.bin");
+    for target in ["/", "/a.txt", "/large.bin", "/bare", "/missing"] {
+        for _ in 0..2 {
+            let [one, other] = [&cached, &uncached].map(|server| server.get(target));
+            assert_eq!(
+                one.fields_without_date(),
+                other.fields_without_date(),
+                "{target}"
+            );
+            assert!(one.content == other.content, "{target}");
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! How the server starts, and how it says that it cannot.
+
+mod support;
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener},
+    os::unix::net::UnixStream,
+    path::Path,
+    process::Command,
+};
+use support::{Client, Launch, Process, Response, Server, Site, assert_all, unavailable};
+
+/// What a failed start gives: the code, and its sentence if it is one.
+fn failure(launch: Launch) -> (Option<i32>, String) {
+    let mut process = launch.spawn();
+    let status = process.wait();
+    let said = process.end();
+    assert_eq!(process.stdout(), "", "nothing is served");
+    (status.code(), said)
+}
+
+/// Asserts that the start fails with code 1 and one sentence about `subject`.
+#[track_caller]
+fn assert_one_sentence(launch: Launch, subject: &str) {
+    let (code, said) = failure(launch);
+    assert_eq!(code, Some(1), "{said}");
+    let is_one_line = said.ends_with('\n') && said.lines().count() == 1;
+    assert!(
+        is_one_line && said.contains(subject),
+        "{said:?} about {subject}"
+    );
+    for raw in ["Os {", "Error(", "panicked", "kind:"] {
+        assert!(!said.contains(raw), "{said:?} is for people");
+    }
+}
+
+#[test]
+fn each_listener_prints_a_line_with_an_address_to_click() {
+    let site = Site::small();
+    let mut launch = Launch::of(site.root()).args(["--listen", "127.0.0.1:0"]);
+    let has_ipv6 = TcpListener::bind("[::1]:0").is_ok();
+    if has_ipv6 {
+        launch = launch.args(["--listen", "[::1]:0"]);
+    }
+    let server = launch.start();
+    let count = if has_ipv6 { 3 } else { 2 };
+    let stdout = server.process.await_stdout("a line for each", |stdout| {
+        (stdout.lines().count() == count).then(|| stdout.to_owned())
+    });
+    let prefix = format!("millpond serves {} at http://", site.root().display());
+    for line in stdout.lines() {
+        let address = line
+            .strip_prefix(&prefix)
+            .and_then(|rest| rest.strip_suffix('/'));
+        let address = address
+            .unwrap_or_else(|| panic!("{line}"))
+            .parse::<SocketAddr>()
+            .unwrap();
+        assert_ne!(address.port(), 0);
+        let mut client = Client::connect(address);
+        client.send("GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(client.response_to("GET").text(), "alpha\n");
+    }
+}
+
+#[test]
+fn a_unix_socket_is_served() {
+    let site = Site::small();
+    let path = site.outside("socket");
+    let listen = format!("unix:{}", path.display());
+    let server = Launch::bare()
+        .arg(site.root())
+        .args(["--listen", &listen])
+        .spawn();
+    let line = format!("millpond serves {} at {listen}\n", site.root().display());
+    server.await_stdout("the address", |stdout| (stdout == line).then_some(()));
+    let mut stream = UnixStream::connect(&path).unwrap();
+    stream
+        .write_all(b"GET /a.txt HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let mut output = Vec::new();
+    stream.read_to_end(&mut output).unwrap();
+    let (response, _) = Response::parse(&output, "GET")
+        .unwrap()
+        .expect("a whole response");
+    assert_eq!((response.status, response.text()), (200, "alpha\n"));
+}
+
+#[test]
+fn without_arguments_static_is_served_on_port_8080_of_both_loopbacks() {
+    // A network of its own, where the port is sure to be free.
+    let site = Site::small();
+    fs::rename(site.root(), site.outside("static")).unwrap();
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--user", "--map-root-user", "--net", "sh", "-c"]);
+    unshare.args([
+        "ip link set lo up && exec \"$0\"",
+        env!("CARGO_BIN_EXE_millpond"),
+    ]);
+    unshare.current_dir(site.outside("."));
+    let probe = "unshare --user --map-root-user --net ip link set lo up";
+    let can = Command::new("sh")
+        .args(["-c", probe])
+        .output()
+        .is_ok_and(|it| it.status.success());
+    if !can {
+        return unavailable("a network namespace (unshare, ip)");
+    }
+    let server = Process::spawn(&mut unshare);
+    let stdout = server.await_stdout("both lines", |stdout| {
+        (stdout.lines().count() == 2).then(|| stdout.to_owned())
+    });
+    let expected = "millpond serves static at http://127.0.0.1:8080/\n\
+                    millpond serves static at http://[::1]:8080/\n";
+    assert_eq!(stdout, expected);
+}
+
+#[test]
+fn a_root_may_be_relative_and_end_in_a_slash() {
+    let site = Site::small();
+    for root in ["root", "root/", "./root", "."] {
+        let directory = if root == "." {
+            site.root()
+        } else {
+            site.outside(".")
+        };
+        let server = Launch::of(root).current_dir(directory).start();
+        assert_eq!(server.get("/a.txt").text(), "alpha\n", "{root}");
+    }
+}
+
+#[test]
+fn a_port_in_use_gives_one_sentence_and_code_1() {
+    let site = Site::small();
+    let first = Server::start(site.root());
+    let address = first.address.to_string();
+    let second = Launch::bare().arg(site.root()).args(["--listen", &address]);
+    assert_one_sentence(second, &first.address.port().to_string());
+    assert_eq!(first.get("/a.txt").status, 200);
+}
+
+#[test]
+fn an_address_of_another_machine_gives_one_sentence_and_code_1() {
+    // RFC 5737: for documentation only, so nobody has it.
+    let site = Site::small();
+    let launch = Launch::bare()
+        .arg(site.root())
+        .args(["--listen", "192.0.2.1:0"]);
+    assert_one_sentence(launch, "192.0.2.1");
+}
+
+#[test]
+fn a_missing_root_gives_one_sentence_and_code_1() {
+    let site = Site::new();
+    assert_one_sentence(Launch::of(site.path("missing")), "missing");
+    site.symlink("dangling", "nowhere");
+    assert_one_sentence(Launch::of(site.path("dangling")), "dangling");
+}
+
+#[test]
+fn a_root_that_is_no_directory_gives_one_sentence_and_code_1() {
+    let site = Site::small();
+    site.fifo("pipe");
+    assert_one_sentence(Launch::of(site.path("a.txt")), "a.txt");
+    assert_one_sentence(Launch::of(site.path("pipe")), "pipe");
+}
+
+#[test]
+fn a_root_that_may_not_be_read_gives_one_sentence_and_code_1() {
+    let site = Site::small();
+    site.mode(".", 0o000);
+    let launch = Launch::unprivileged(&site.root());
+    assert_one_sentence(launch, "root");
+    site.mode(".", 0o755);
+}
+
+#[test]
+fn an_access_log_that_cannot_be_written_gives_one_sentence_and_code_1() {
+    let site = Site::small();
+    let path = site.outside("missing/access.log");
+    assert_one_sentence(
+        Launch::of(site.root()).arg("--access-log").arg(path),
+        "access.log",
+    );
+}
+
+#[test]
+fn bad_arguments_give_code_2() {
+    let site = Site::small();
+    let root = site.root();
+    let arguments: [&[&str]; 8] = [
+        &["--no-such-option"],
+        &["--listen"],
+        &["--listen", "nonsense"],
+        &["--listen", "127.0.0.1:99999"],
+        &["another-root"],
+        &["--idle-timeout", "soon"],
+        &["--fields-max", "-1"],
+        &["--access-log-format", "nonsense"],
+    ];
+    assert_all(
+        arguments.map(|arguments| (arguments, Some(2))),
+        |arguments| {
+            let launch = Launch::bare().arg(&root).args(*arguments);
+            let (code, said) = failure(launch);
+            assert!(
+                !said.is_empty() && !said.contains("panicked"),
+                "{arguments:?} gives {said:?}"
+            );
+            code
+        },
+    );
+}
+
+#[test]
+fn nothing_is_written_to_standard_error_in_normal_operation() {
+    let site = Site::small();
+    let mut server = Server::start(site.root());
+    for target in ["/", "/a.txt", "/missing", "/%zz", "/a.txt/"] {
+        server.get(target);
+    }
+    assert!(server.stop(support::Signal::TERM).success());
+    assert_eq!(server.process.end(), "");
+}
+
+#[test]
+fn the_site_that_comes_along_is_whole() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("static");
+    let server = Server::start(&root);
+    let page = server.get("/");
+    assert_eq!(
+        (page.status, page.field("content-type")),
+        (200, Some("text/html; charset=utf-8"))
+    );
+    let references: Vec<_> = ["href=\"", "src=\""]
+        .iter()
+        .flat_map(|attribute| page.text().split(attribute).skip(1))
+        .filter_map(|rest| rest.split('"').next())
+        .filter(|reference| !reference.contains(':') && !reference.starts_with('#'))
+        .collect();
+    assert!(
+        references.len() >= 3,
+        "a page, a style sheet, a script, an image: {references:?}"
+    );
+    for reference in references {
+        let target = format!("/{}", reference.trim_start_matches('/'));
+        assert_eq!(server.get(&target).status, 200, "{reference}");
+    }
+}

@@ -1,0 +1,156 @@
+//! A client that sends exactly the bytes it is given.
+
+use super::{PATIENCE, Response};
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::{Shutdown, SocketAddr, TcpStream},
+    thread,
+    time::Duration,
+};
+
+/// One connection.
+pub(crate) struct Client {
+    stream: TcpStream,
+    received: Vec<u8>,
+}
+
+impl Client {
+    #[track_caller]
+    pub(crate) fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect_timeout(&address, PATIENCE).expect("the server accepts");
+        stream.set_nodelay(true).expect("TCP_NODELAY can be set");
+        stream
+            .set_read_timeout(Some(PATIENCE))
+            .expect("a timeout can be set");
+        stream
+            .set_write_timeout(Some(PATIENCE))
+            .expect("a timeout can be set");
+        Self {
+            stream,
+            received: Vec::new(),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
+        self.stream
+            .write_all(bytes.as_ref())
+            .expect("the server takes what is sent");
+        self
+    }
+
+    /// Sends what the server may no longer want: whether it took all of it.
+    pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        self.stream.write_all(bytes.as_ref()).is_ok()
+    }
+
+    /// Half-closes: nothing more will be sent, but all is still to be received.
+    pub(crate) fn finish_sending(&mut self) -> &mut Self {
+        // A server that has closed already may have closed our side too.
+        let _ = self.stream.shutdown(Shutdown::Write);
+        self
+    }
+
+    /// Receives one response, without a byte of what follows it.
+    #[track_caller]
+    pub(crate) fn response_to(&mut self, method: &str) -> Response {
+        loop {
+            match Response::parse(&self.received, method) {
+                Ok(Some((response, length))) => {
+                    self.received.drain(..length);
+                    return response;
+                }
+                Ok(None) => assert!(self.receive_more(), "the connection ended in a response"),
+                Err(problem) => panic!("{problem} in {:?}", Shown(&self.received)),
+            }
+        }
+    }
+
+    /// Receives at least `count` bytes in all, and leaves them to be received again.
+    #[track_caller]
+    pub(crate) fn await_bytes(&mut self, count: usize) {
+        while self.received.len() < count {
+            assert!(
+                self.receive_more(),
+                "the connection ended before {count} bytes"
+            );
+        }
+    }
+
+    /// Receives until the server closes.
+    #[track_caller]
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
+        while self.receive_more() {}
+        std::mem::take(&mut self.received)
+    }
+
+    /// Receives until the connection ends in whatever way, a reset included.
+    pub(crate) fn rest_or_reset(&mut self) -> Vec<u8> {
+        let mut bytes = std::mem::take(&mut self.received);
+        // A reset leaves what came before it in place.
+        let _ = self.stream.read_to_end(&mut bytes);
+        bytes
+    }
+
+    /// Whether the server sends nothing and keeps the connection open for so long.
+    pub(crate) fn is_silent_for(&mut self, duration: Duration) -> bool {
+        self.stream
+            .set_read_timeout(Some(duration))
+            .expect("a timeout can be set");
+        let peeked = self.stream.peek(&mut [0]);
+        self.stream
+            .set_read_timeout(Some(PATIENCE))
+            .expect("a timeout can be set");
+        peeked
+            .is_err_and(|error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
+    }
+
+    /// Sends the pieces, half-closes, and gives all that the server answers until it closes.
+    ///
+    /// Sending and receiving go on at once, so that neither side waits for the other. A reset
+    /// fails the test: whatever the bytes are, the server's last words must reach its peer.
+    #[track_caller]
+    pub(crate) fn exchange<'bytes>(
+        mut self,
+        pieces: impl Iterator<Item = &'bytes [u8]> + Send,
+    ) -> Vec<u8> {
+        let mut sender = self.stream.try_clone().expect("a socket can be cloned");
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                // A server that has said its last word need not take the rest.
+                let _ = pieces
+                    .map(|piece| sender.write_all(piece))
+                    .find(Result::is_err);
+                let _ = sender.shutdown(Shutdown::Write);
+            });
+            self.rest()
+        })
+    }
+
+    #[track_caller]
+    fn receive_more(&mut self) -> bool {
+        let mut buffer = [0; 64 * 1024];
+        match self.stream.read(&mut buffer) {
+            Ok(count) => {
+                self.received.extend_from_slice(&buffer[..count]);
+                count > 0
+            }
+            Err(error) => panic!("{error} after {:?}", Shown(&self.received)),
+        }
+    }
+}
+
+/// Bytes as a person can read them, and only the last where they are many.
+struct Shown<'bytes>(&'bytes [u8]);
+
+impl std::fmt::Debug for Shown<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (hidden, shown) = self.0.split_at(self.0.len().saturating_sub(1024));
+        write!(
+            formatter,
+            "{} bytes and \"{}\"",
+            hidden.len(),
+            shown.escape_ascii()
+        )
+    }
+}

@@ -1,0 +1,22 @@
+//! What every black-box test stands on: a directory to serve, the real binary on a free port, a
+//! client that speaks raw bytes, and a parser that forgives a response nothing.
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "each test file is a crate of its own and uses its own part of what stands here"
+)]
+
+mod client;
+mod process;
+mod response;
+mod server;
+mod site;
+mod table;
+
+pub(crate) use client::Client;
+pub(crate) use process::{PATIENCE, Process, poll_until};
+pub(crate) use response::{Response, responses, without_dates};
+pub(crate) use rustix::process::Signal;
+pub(crate) use server::{Launch, Server};
+pub(crate) use site::{LAST_MODIFIED, Site, noise, settled_time};
+pub(crate) use table::{assert_all, unavailable};

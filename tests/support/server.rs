@@ -1,0 +1,231 @@
+//! The real binary on a free port.
+
+use super::{Client, Process, Response, poll_until, responses};
+use rustix::process::Signal;
+use std::{
+    env,
+    ffi::OsStr,
+    fs, iter,
+    net::SocketAddr,
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus},
+    thread,
+};
+
+/// How a server is to be started.
+pub(crate) struct Launch {
+    command: Command,
+    quiet: bool,
+    heard: bool,
+}
+
+impl Launch {
+    /// The binary with nothing but what a test adds.
+    pub(crate) fn bare() -> Self {
+        Self::by(Command::new(binary()))
+    }
+
+    /// The binary on a free port of the loopback, serving `root`.
+    pub(crate) fn of(root: impl AsRef<Path>) -> Self {
+        Self::bare()
+            .arg(root.as_ref())
+            .args(["--listen", "127.0.0.1:0"])
+    }
+
+    /// As [`Launch::of`], by a user whom file permissions bind.
+    ///
+    /// Root drops to the customary `nobody`, who can reach a copy of the binary beside the site;
+    /// anybody else is bound already.
+    pub(crate) fn unprivileged(root: &Path) -> Self {
+        let mut command = Command::new(binary());
+        if rustix::process::geteuid().is_root() {
+            let copy = root.with_file_name("millpond");
+            fs::copy(binary(), &copy).expect("the binary can be copied");
+            command = Command::new(copy);
+            command.uid(65534).gid(65534);
+        }
+        Self::by(command)
+            .arg(root)
+            .args(["--listen", "127.0.0.1:0"])
+    }
+
+    fn by(mut command: Command) -> Self {
+        // Nothing of the tester's own environment may change what is tested.
+        for (name, _) in env::vars_os() {
+            if name.as_encoded_bytes().starts_with(b"MILLPOND_") || name == "RUST_LOG" {
+                command.env_remove(name);
+            }
+        }
+        Self {
+            command,
+            quiet: true,
+            heard: true,
+        }
+    }
+
+    pub(crate) fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
+    pub(crate) fn args(mut self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.command.args(arguments);
+        self
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub(crate) fn current_dir(mut self, path: impl AsRef<Path>) -> Self {
+        self.command.current_dir(path);
+        self
+    }
+
+    /// Lets the server write to standard error, which otherwise fails the test.
+    pub(crate) fn talkative(mut self) -> Self {
+        self.quiet = false;
+        self
+    }
+
+    /// Nobody reads standard output after its first line.
+    pub(crate) fn unheard(mut self) -> Self {
+        self.heard = false;
+        self
+    }
+
+    /// Starts the server and waits until it says where it listens.
+    #[track_caller]
+    pub(crate) fn start(mut self) -> Server {
+        let process = if self.heard {
+            Process::spawn(&mut self.command)
+        } else {
+            Process::spawn_and_hear_one_line(&mut self.command)
+        };
+        let address = process.await_stdout("a line with the address", |stdout| {
+            let (_, rest) = stdout.split_once(" at http://")?;
+            let (address, _) = rest.split_once("/\n")?;
+            Some(address.parse().expect("an address follows \"http://\""))
+        });
+        Server {
+            process,
+            address,
+            quiet: self.quiet,
+        }
+    }
+
+    /// Starts what may end by itself, or say something else.
+    pub(crate) fn spawn(mut self) -> Process {
+        Process::spawn(&mut self.command)
+    }
+}
+
+/// A server that runs as long as its test. What it says on standard error fails the test.
+pub(crate) struct Server {
+    pub(crate) process: Process,
+    pub(crate) address: SocketAddr,
+    quiet: bool,
+}
+
+impl Server {
+    /// A server of `root` with every option at its default.
+    #[track_caller]
+    pub(crate) fn start(root: impl AsRef<Path>) -> Self {
+        Launch::of(root).start()
+    }
+
+    #[track_caller]
+    pub(crate) fn connect(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    /// Sends the bytes at once, half-closes, and gives all that comes back.
+    #[track_caller]
+    pub(crate) fn exchange(&self, bytes: impl AsRef<[u8]>) -> Vec<u8> {
+        self.connect().exchange(iter::once(bytes.as_ref()))
+    }
+
+    /// Sends the bytes one by one, half-closes, and gives all that comes back.
+    #[track_caller]
+    pub(crate) fn exchange_byte_by_byte(&self, bytes: impl AsRef<[u8]>) -> Vec<u8> {
+        self.connect().exchange(bytes.as_ref().chunks(1))
+    }
+
+    /// The response to a request of its own connection.
+    #[track_caller]
+    pub(crate) fn request(&self, method: &str, target: &str, fields: &[(&str, &str)]) -> Response {
+        let mut lines = String::new();
+        for (name, value) in fields {
+            lines.push_str(&format!("{name}: {value}\r\n"));
+        }
+        let head = format!("{method} {target} HTTP/1.1\r\nHost: a.example\r\n{lines}\r\n");
+        self.response_to(method, head)
+    }
+
+    /// The response to `GET` of a target.
+    #[track_caller]
+    pub(crate) fn get(&self, target: &str) -> Response {
+        self.request("GET", target, &[])
+    }
+
+    /// The one response to one raw request.
+    #[track_caller]
+    pub(crate) fn response_to(&self, method: &str, request: impl AsRef<[u8]>) -> Response {
+        let output = self.exchange(request);
+        let mut all = responses(&output, [method]);
+        all.pop().expect("a request is answered")
+    }
+
+    /// Waits until a file has been unchanged for so long that its entity tag is strong.
+    #[track_caller]
+    pub(crate) fn await_strong_etag(&self, target: &str) -> String {
+        poll_until("a strong entity tag", || {
+            let response = self.request("HEAD", target, &[]);
+            let etag = response.field("etag").expect("a file has an entity tag");
+            (!etag.starts_with("W/")).then(|| etag.to_owned())
+        })
+    }
+
+    /// Waits until there are `count` access records, and gives them.
+    #[track_caller]
+    pub(crate) fn records(&self, count: usize) -> Vec<String> {
+        self.process.await_stdout("access records", |stdout| {
+            let lines = stdout.split_terminator('\n');
+            let is_record = |line: &&str| !line.starts_with("millpond serves ");
+            let records: Vec<_> = lines.filter(is_record).map(str::to_owned).collect();
+            (records.len() >= count && stdout.ends_with('\n')).then_some(records)
+        })
+    }
+
+    /// Sends a signal and waits for the end.
+    #[track_caller]
+    pub(crate) fn stop(&mut self, signal: Signal) -> ExitStatus {
+        self.process.signal(signal);
+        self.process.wait()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let said = self.process.end();
+        if thread::panicking() {
+            let stdout = self.process.stdout();
+            let last = stdout.lines().rev().take(8).collect::<Vec<_>>();
+            eprintln!(
+                "the server said:\n{said}\nand logged last, backwards:\n{}",
+                last.join("\n")
+            );
+        } else if self.quiet {
+            assert!(
+                said.is_empty(),
+                "the server said on standard error:\n{said}"
+            );
+        }
+    }
+}
+
+fn binary() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_millpond"))
+}

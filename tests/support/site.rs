@@ -1,0 +1,144 @@
+//! A directory made for one test and removed after it.
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use std::{
+    env, fs,
+    fs::File,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::{Path, PathBuf},
+    process,
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, SystemTime},
+};
+
+/// `Last-Modified` of every file that a site makes, unless a test changes it.
+pub(crate) const LAST_MODIFIED: &str = "Tue, 02 Jan 2024 03:04:05 GMT";
+
+/// The time that [`LAST_MODIFIED`] names, with a fraction that the field cannot carry.
+pub(crate) fn settled_time() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::new(1_704_164_645, 123_456_789)
+}
+
+/// A directory with the served `root` inside, so that there is an outside to escape to.
+pub(crate) struct Site {
+    directory: PathBuf,
+}
+
+impl Site {
+    /// A site whose root is empty.
+    pub(crate) fn new() -> Self {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "millpond-test-{}-{}",
+            process::id(),
+            MADE.fetch_add(1, Ordering::Relaxed)
+        );
+        let site = Self {
+            directory: env::temp_dir().join(name),
+        };
+        fs::create_dir_all(site.root()).expect("a temporary directory can be made");
+        site
+    }
+
+    /// A site with a page, `index.html`, and a text, `a.txt`.
+    pub(crate) fn small() -> Self {
+        let site = Self::new();
+        site.file("index.html", "<!doctype html><title>Start</title>")
+            .file("a.txt", "alpha\n");
+        site
+    }
+
+    /// The served directory.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.directory.join("root")
+    }
+
+    /// A path beneath the root.
+    pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.root().join(name)
+    }
+
+    /// A path beside the root, which must never be served.
+    pub(crate) fn outside(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// Writes a file, and the directories that lead to it, with [`settled_time`] as its time.
+    pub(crate) fn file(&self, name: impl AsRef<Path>, content: impl AsRef<[u8]>) -> &Self {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a file has a parent")).expect("can be made");
+        fs::write(&path, content).expect("a file can be written");
+        set_modified(&path, settled_time());
+        self
+    }
+
+    pub(crate) fn directory(&self, name: impl AsRef<Path>) -> &Self {
+        fs::create_dir_all(self.path(name)).expect("a directory can be made");
+        self
+    }
+
+    /// Makes `name` beneath the root a symbolic link to `target`.
+    pub(crate) fn symlink(&self, name: impl AsRef<Path>, target: impl AsRef<Path>) -> &Self {
+        symlink(target, self.path(name)).expect("a symbolic link can be made");
+        self
+    }
+
+    /// Replaces whatever `name` is by a symbolic link to `target` in one step.
+    pub(crate) fn swap_symlink(path: &Path, target: impl AsRef<Path>) {
+        let fresh = path.with_extension("fresh");
+        symlink(target, &fresh).expect("a symbolic link can be made");
+        fs::rename(&fresh, path).expect("a symbolic link can be renamed");
+    }
+
+    pub(crate) fn fifo(&self, name: impl AsRef<Path>) -> &Self {
+        let mode = Mode::from_raw_mode(0o644);
+        mknodat(CWD, self.path(name), FileType::Fifo, mode, 0).expect("a FIFO can be made");
+        self
+    }
+
+    pub(crate) fn mode(&self, name: impl AsRef<Path>, mode: u32) -> &Self {
+        let permissions = fs::Permissions::from_mode(mode);
+        fs::set_permissions(self.path(name), permissions).expect("a mode can be set");
+        self
+    }
+
+    pub(crate) fn modified(&self, name: impl AsRef<Path>, time: SystemTime) -> &Self {
+        set_modified(&self.path(name), time);
+        self
+    }
+
+    /// A file that replaces `name` in one step, as an editor or a deployment does it.
+    pub(crate) fn replace(&self, name: &str, content: impl AsRef<[u8]>) -> &Self {
+        let fresh = format!("{name}.fresh");
+        self.file(&fresh, content);
+        fs::rename(self.path(&fresh), self.path(name)).expect("a file can be renamed");
+        self
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        // What cannot be removed is left to the system's own cleaning of temporary files.
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// Content of which any two parts of some length differ, so that no misplaced byte goes unseen.
+pub(crate) fn noise(length: usize) -> Vec<u8> {
+    let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        // xorshift64 of Marsaglia: enough to be irregular, and the same every time.
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}
+
+fn set_modified(path: &Path, time: SystemTime) {
+    let file = File::open(path).expect("a file can be opened");
+    file.set_modified(time).expect("a time can be set");
+}

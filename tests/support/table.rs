@@ -1,0 +1,36 @@
+//! Tables of cases, and tests that the machine may lack something for.
+
+use std::fmt::Debug;
+
+/// Compares what each case gives with what stands beside it, and reports every case that differs.
+#[track_caller]
+pub(crate) fn assert_all<Case: Debug, Outcome: Debug + PartialEq>(
+    table: impl IntoIterator<Item = (Case, Outcome)>,
+    mut outcome_of: impl FnMut(&Case) -> Outcome,
+) {
+    let mut failures = Vec::new();
+    for (case, expected) in table {
+        let actual = outcome_of(&case);
+        if actual != expected {
+            failures.push(format!(
+                "{case:?}\n     gives {actual:?}\n  instead of {expected:?}"
+            ));
+        }
+    }
+    assert!(
+        failures.is_empty(),
+        "{} cases differ:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+}
+
+/// Says that a test was skipped and why. Under `CI=true` what is missing is a failure.
+#[track_caller]
+pub(crate) fn unavailable(what: &str) {
+    assert!(
+        std::env::var_os("CI").is_none_or(|value| value != "true"),
+        "missing: {what}"
+    );
+    eprintln!("SKIPPED: {what}");
+}

@@ -1,0 +1,187 @@
+//! How long a peer may take over each part of an exchange.
+
+mod support;
+
+use std::{
+    fs::File,
+    thread,
+    time::{Duration, Instant},
+};
+use support::{Launch, PATIENCE, Server, Site, responses};
+
+const SHORT: Duration = Duration::from_millis(400);
+
+/// A server in which one timeout is short, and every other at its long default.
+fn impatient(site: &Site, timeout: &str) -> Server {
+    Launch::of(site.root()).args([timeout, "400ms"]).start()
+}
+
+#[test]
+fn a_head_that_takes_too_long_gives_408() {
+    let site = Site::small();
+    let server = impatient(&site, "--head-timeout");
+    for beginning in [
+        "G",
+        "GET /a.txt HTTP/1.1\r\n",
+        "GET /a.txt HTTP/1.1\r\nHost: a\r\n",
+    ] {
+        let start = Instant::now();
+        let mut client = server.connect();
+        let response = client.send(beginning).response_to("GET");
+        assert_eq!(
+            (response.status, response.closes()),
+            (408, true),
+            "{beginning:?}"
+        );
+        assert!(start.elapsed() >= SHORT, "{:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn trickled_bytes_do_not_extend_the_deadline_of_a_head() {
+    let site = Site::small();
+    let server = impatient(&site, "--head-timeout");
+    let mut client = server.connect();
+    client.send("GET /a.txt HTTP/1.1\r\nHost: a\r\n");
+    let start = Instant::now();
+    while client.is_silent_for(Duration::from_millis(50)) {
+        client.try_send("X: y\r\n");
+        assert!(start.elapsed() < PATIENCE, "trickling keeps the head alive");
+    }
+    assert_eq!(client.response_to("GET").status, 408);
+}
+
+#[test]
+fn a_head_after_a_response_has_its_own_deadline() {
+    let site = Site::small();
+    let server = impatient(&site, "--head-timeout");
+    let mut client = server.connect();
+    for _ in 0..3 {
+        client
+            .send("GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n")
+            .response_to("GET");
+        // Between requests the idle timeout runs, not that of the head.
+        assert!(client.is_silent_for(SHORT + Duration::from_millis(200)));
+    }
+    let response = client.send("GET /a").response_to("GET");
+    assert_eq!((response.status, response.closes()), (408, true));
+}
+
+#[test]
+fn an_idle_connection_is_closed_without_a_word() {
+    let site = Site::small();
+    let server = impatient(&site, "--idle-timeout");
+    let start = Instant::now();
+    assert_eq!(server.connect().rest(), b"", "before the first request");
+    assert!(start.elapsed() >= SHORT, "{:?}", start.elapsed());
+    let mut client = server.connect();
+    client
+        .send("GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n")
+        .response_to("GET");
+    assert_eq!(client.rest(), b"", "after a response");
+}
+
+#[test]
+fn content_that_stalls_ends_its_connection() {
+    let site = Site::small();
+    let server = impatient(&site, "--content-stall-timeout");
+    let beginnings = [
+        "Content-Length: 5\r\n\r\n",
+        "Content-Length: 5\r\n\r\nhel",
+        "Transfer-Encoding: chunked\r\n\r\n5\r\nhel",
+        "Transfer-Encoding: chunked\r\n\r\n0\r\nX-Trailer: a\r\n",
+    ];
+    for beginning in beginnings {
+        let start = Instant::now();
+        let mut client = server.connect();
+        client.send(format!("POST /a.txt HTTP/1.1\r\nHost: a\r\n{beginning}"));
+        let output = client.rest();
+        assert!(start.elapsed() >= SHORT, "{:?}", start.elapsed());
+        let statuses: Vec<_> = responses(&output, ["POST"])
+            .iter()
+            .map(|it| it.status)
+            .collect();
+        assert_eq!(statuses, [408], "{beginning:?}");
+    }
+}
+
+#[test]
+fn a_response_without_progress_ends_its_connection() {
+    let site = Site::small();
+    let length = 1 << 30;
+    File::create(site.path("huge.bin"))
+        .unwrap()
+        .set_len(length)
+        .unwrap();
+    let server = impatient(&site, "--send-stall-timeout");
+    let mut client = server.connect();
+    client.send("GET /huge.bin HTTP/1.1\r\nHost: a\r\n\r\n");
+    thread::sleep(SHORT * 4);
+    let received = client.rest_or_reset();
+    assert!(
+        (received.len() as u64) < length,
+        "the connection ended early"
+    );
+    assert_eq!(server.get("/a.txt").status, 200);
+}
+
+#[test]
+fn a_slow_reader_that_makes_progress_is_not_cut() {
+    let site = Site::small();
+    File::create(site.path("large.bin"))
+        .unwrap()
+        .set_len(40_000_000)
+        .unwrap();
+    let server = Launch::of(site.root())
+        .args(["--send-stall-timeout", "2s"])
+        .start();
+    let mut client = server.connect();
+    client.send("GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n");
+    // Longer in all than the timeout, but never for so long without a byte.
+    for count in (1..=30).map(|step| step * 1_000_000) {
+        thread::sleep(Duration::from_millis(150));
+        client.await_bytes(count);
+    }
+    assert_eq!(client.response_to("GET").content.len(), 40_000_000);
+}
+
+#[test]
+fn a_lingering_close_ends_in_its_time() {
+    let site = Site::small();
+    let server = impatient(&site, "--linger-timeout");
+    let mut client = server.connect();
+    let response = client.send("nonsense\r\n\r\n").response_to("GET");
+    assert_eq!(response.status, 400);
+    assert_eq!(client.rest(), b"", "the server's side is shut");
+    let start = Instant::now();
+    while client.try_send("more nonsense\r\n") {
+        assert!(start.elapsed() < PATIENCE, "the server goes on listening");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn slow_peers_hold_nobody_else_up() {
+    let site = Site::small();
+    File::create(site.path("huge.bin"))
+        .unwrap()
+        .set_len(1 << 30)
+        .unwrap();
+    let server = Server::start(site.root());
+    let mut slow = Vec::new();
+    for _ in 0..50 {
+        for beginning in [
+            "",
+            "GET /a.txt HTTP/1.1\r\n",
+            "POST /a.txt HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx",
+            "GET /huge.bin HTTP/1.1\r\nHost: a\r\n\r\n",
+        ] {
+            let mut client = server.connect();
+            client.send(beginning);
+            slow.push(client);
+        }
+    }
+    for _ in 0..50 {
+        assert_eq!(server.get("/a.txt").status, 200);
+    }
+}
