@@ -1,4 +1,4 @@
-//! The command line: what it may hold, and the help, manual page and completions that tell of it.
+//! The command line: what it may hold, with its help and its completions.
 //!
 //! Settings come from the table in [`super::options`]. What is defined here is what only a command
 //! line can ask for.
@@ -6,6 +6,7 @@
 use super::{
     CONFIG_VARIABLE, Given, Origin,
     kind::Kind,
+    manual,
     options::{self, Definition},
     print::wrap,
 };
@@ -15,10 +16,6 @@ use clap::{
     value_parser,
 };
 use clap_complete::Shell;
-use clap_mangen::{
-    Man,
-    roff::{Roff, roman},
-};
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
@@ -89,40 +86,6 @@ impl Arguments {
     }
 }
 
-/// The manual page, in roff.
-pub fn manual() -> String {
-    let command = command()
-        .override_usage("millpond [OPTIONS] [ROOT]")
-        .mut_args(|argument| match argument.get_possible_values().as_slice() {
-            [] => argument,
-            // They would take a line each, and the text names them.
-            _ => argument.hide_possible_values(true),
-        });
-    let page = Man::new(command)
-        .section("8")
-        .manual("System administration");
-    let mut text = Vec::new();
-    // Memory always takes what is written to it.
-    let _ = page
-        .render_title(&mut text)
-        .and_then(|()| page.render_name_section(&mut text))
-        .and_then(|()| page.render_synopsis_section(&mut text))
-        .and_then(|()| page.render_description_section(&mut text))
-        .and_then(|()| page.render_options_section(&mut text));
-    let mut sections = Roff::new();
-    for (heading, text) in SECTIONS {
-        sections.control("SH", [heading.to_uppercase().as_str()]);
-        for line in text.lines() {
-            match line.strip_prefix(' ') {
-                None => sections.text([roman(line)]),
-                Some(example) => sections.control("br", []).text([roman(example)]),
-            };
-        }
-    }
-    text.extend(sections.render().into_bytes());
-    String::from_utf8_lossy(&text).into_owned()
-}
-
 /// The completions for `shell`.
 pub fn completions(shell: Shell) -> String {
     let mut text = Vec::new();
@@ -130,13 +93,14 @@ pub fn completions(shell: Shell) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-fn command() -> Command {
+/// The command line as clap knows it.
+pub(super) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_PKG_NAME"))
         .version(env!("CARGO_PKG_VERSION"))
         .about("Serves a directory over HTTP/1.1")
         .long_about(LONG_ABOUT)
         .after_help(AFTER_HELP)
-        .after_long_help(after_long_help());
+        .after_long_help(manual::help());
     for group in options::GROUPS {
         command = command.args(group.options.iter().map(|definition| {
             let argument = argument(definition);
@@ -243,14 +207,6 @@ fn given(definition: &'static Definition, matches: &ArgMatches) -> Option<Given>
     })
 }
 
-fn after_long_help() -> String {
-    let sections = SECTIONS.iter().map(|(heading, text)| {
-        let lines: Vec<_> = text.lines().map(|line| format!("  {line}")).collect();
-        format!("{heading}:\n{}", lines.join("\n"))
-    });
-    sections.collect::<Vec<_>>().join("\n\n")
-}
-
 const CONFIG: &str = "config";
 const CHECK: &str = "check";
 const PRINT_CONFIG: &str = "print-config";
@@ -270,54 +226,6 @@ serves at, and goes on until it is told to stop.";
 
 const AFTER_HELP: &str = "\
 Settings can stand in environment variables and in a file, too; --help says how.";
-
-/// What else is to know, by heading. Lines that begin with a space are examples.
-const SECTIONS: &[(&str, &str)] = &[
-    (
-        "Settings",
-        "\
-Where an option names an environment variable, it can be set in three ways: by its flag, by that
-variable, and in the --config file by a line with the flag's name:
- --idle-timeout 75s
- MILLPOND_IDLE_TIMEOUT=75s
- idle-timeout = \"75s\"
-A flag beats a variable, which beats the file; what is beaten has to be right all the same. Variables that name no option are ignored, since other programs set some: Kubernetes sets
-MILLPOND_PORT for a service of that name.
-Durations are numbers with units: d, h, m, s and ms. Sizes are bytes, or have one of the units KiB,
-MiB, GiB and TiB, of 1024 each.",
-    ),
-    (
-        "Logs",
-        "\
-Records of exchanges go where --access-log says. Everything else that is to be told goes to standard
-error; the environment variable RUST_LOG says how much, by module:
- RUST_LOG=debug
- RUST_LOG=warn,millpond::site=debug",
-    ),
-    (
-        "Signals",
-        "\
-TERM and INT: accept no more, finish what is under way within --drain-timeout, and exit.",
-    ),
-    (
-        "Exit status",
-        "\
-0 after a signal to stop, and when what was asked for was printed.
-1 when the server cannot be started, or when a variable or the file is wrong.
-2 when the command line is wrong.",
-    ),
-    (
-        "Examples",
-        "\
-Serve a directory to every machine that can reach this one:
- millpond /srv/www --listen 0.0.0.0:80 --listen [::]:80
-Test the settings before they are used:
- millpond --config /etc/millpond.toml --check
-Begin with a file of all settings, and read the manual:
- millpond --print-config > millpond.toml
- millpond --man | man -l -",
-    ),
-];
 
 #[cfg(test)]
 mod tests {

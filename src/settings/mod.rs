@@ -5,7 +5,8 @@
 //! | `options` | the table of options, from which all else is made |
 //! | `kind` | kinds of settings: their syntax, and the way to their field and back |
 //! | `value` | the syntax of single values |
-//! | `command` | the command line, its help, manual page and completions |
+//! | `command` | the command line, its help and its completions |
+//! | `manual` | the manual page, and what else there is to tell |
 //! | `file` | the TOML file, with the places where its values stand |
 //! | `print` | settings written as a TOML file |
 //!
@@ -19,11 +20,13 @@
 mod command;
 mod file;
 mod kind;
+mod manual;
 mod options;
 mod print;
 mod value;
 
-pub use command::{Action, Arguments, completions, manual};
+pub use command::{Action, Arguments, completions};
+pub use manual::manual;
 pub use print::sample_file;
 
 use crate::server;

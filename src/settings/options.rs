@@ -237,8 +237,7 @@ pub(super) static GROUPS: &[Group] = &[
                     DURATIONS,
                 ),
                 help: "How long a response may make no progress; then a reset",
-                reason: "The connection is reset, since nobody is there to read a farewell. A \
-                         download may take as long as it likes, so long as it goes on.",
+                reason: "A download may take as long as it likes, so long as it goes on.",
             },
             Definition {
                 name: "linger-timeout",
@@ -254,8 +253,9 @@ pub(super) static GROUPS: &[Group] = &[
                 name: "drain-timeout",
                 kind: Kind::Duration(|settings| &mut settings.server.drain_timeout, DURATIONS),
                 help: "How long responses under way may go on after a signal to stop",
-                reason: "Set it shorter than what comes next: Docker kills after 10s, Kubernetes \
-                         after 30s, systemd after 90s.",
+                reason: "What would kill the server should wait for longer: Docker waits for 10s if \
+                         it is not told otherwise (--stop-timeout), Kubernetes for 30s, systemd for \
+                         90s.",
             },
         ],
     },
