@@ -4,8 +4,8 @@
 //! the same outcome. Strict: a bare LF, a stray space or a bare CR is an error, because recipients
 //! that forgive them forgive them differently.
 
-use super::framing::{ContentError, Progress};
 use super::fields::is_token_byte;
+use super::framing::{ContentError, Progress};
 
 /// Reads chunks and trailer fields up to the end of the content.
 #[derive(Clone, Debug)]
@@ -45,7 +45,10 @@ enum State {
 impl ChunkedDecoder {
     /// A decoder that takes up to `content_bytes_max` bytes.
     pub fn new(content_bytes_max: u64) -> Self {
-        Self { state: State::SizeStart, allowance: content_bytes_max }
+        Self {
+            state: State::SizeStart,
+            allowance: content_bytes_max,
+        }
     }
 
     /// Reads on in `input`.
@@ -69,7 +72,11 @@ impl ChunkedDecoder {
     fn skip_data(&mut self, remaining: u64, available: usize) -> usize {
         let skipped = usize::try_from(remaining).map_or(available, |want| want.min(available));
         let left = remaining.saturating_sub(u64::try_from(skipped).unwrap_or(u64::MAX));
-        self.state = if left == 0 { State::DataCr } else { State::Data(left) };
+        self.state = if left == 0 {
+            State::DataCr
+        } else {
+            State::Data(left)
+        };
         skipped
     }
 
@@ -93,7 +100,7 @@ impl ChunkedDecoder {
                 self.spend(1)?;
                 Ok(State::Extension(size))
             }
-            (State::SizeEnd(0), b'\n') => Ok(State::TrailerStart),
+            (State::SizeEnd(0) | State::TrailerLf, b'\n') => Ok(State::TrailerStart),
             (State::SizeEnd(size), b'\n') => {
                 self.spend(size)?;
                 Ok(State::Data(size))
@@ -111,19 +118,24 @@ impl ChunkedDecoder {
                 self.spend(1)?;
                 Ok(State::TrailerValue)
             }
-            (State::TrailerLf, b'\n') => Ok(State::TrailerStart),
             _ => Err(ContentError::Malformed),
         }
     }
 
     fn spend(&mut self, bytes: u64) -> Result<(), ContentError> {
-        self.allowance = self.allowance.checked_sub(bytes).ok_or(ContentError::TooLarge)?;
+        self.allowance = self
+            .allowance
+            .checked_sub(bytes)
+            .ok_or(ContentError::TooLarge)?;
         Ok(())
     }
 }
 
 fn hex_digit(byte: u8) -> Result<u64, ContentError> {
-    char::from(byte).to_digit(16).map(u64::from).ok_or(ContentError::Malformed)
+    char::from(byte)
+        .to_digit(16)
+        .map(u64::from)
+        .ok_or(ContentError::Malformed)
 }
 
 /// A byte of a field value (RFC 9110 §5.5): no control byte but the tab.
@@ -171,13 +183,25 @@ mod tests {
             b"0\r\nA: b\r\nC:\r\n\r\n",
             b"0\r\nA: b c\td \xe9\r\n\r\n",
         ] {
-            assert_eq!(decode(input, 100), Ok(Progress::Done(input.len())), "{input:?}");
+            assert_eq!(
+                decode(input, 100),
+                Ok(Progress::Done(input.len())),
+                "{input:?}"
+            );
         }
     }
 
     #[test]
     fn more_is_to_come_until_then() {
-        for input in [&b""[..], b"3", b"3\r\nab", b"3\r\nabc\r\n", b"0\r\n", b"0\r\nA: b\r\n", b"0\r\n\r"] {
+        for input in [
+            &b""[..],
+            b"3",
+            b"3\r\nab",
+            b"3\r\nabc\r\n",
+            b"0\r\n",
+            b"0\r\nA: b\r\n",
+            b"0\r\n\r",
+        ] {
             assert_eq!(decode(input, 100), Ok(Progress::More), "{input:?}");
         }
     }
@@ -185,21 +209,53 @@ mod tests {
     #[test]
     fn a_broken_frame_is_an_error() {
         for input in [
-            &b"\r\n"[..], b"x\r\n", b"-1\r\n", b"0x1\r\n", b" 1\r\n", b"1\n", b"1\r\r", b"1 \r\n",
-            b";x\r\n", b"1;\x00\r\n", b"1;\n", b"3\r\nabcd\r\n", b"3\r\nabc\n", b"3\r\nabc0\r\n",
-            b"0\r\n: b\r\n", b"0\r\n A: b\r\n", b"0\r\nA : b\r\n", b"0\r\nA\r\n", b"0\r\nA: b\n",
-            b"0\r\nA: \x00\r\n", b"0\r\nA: b\r\r\n", b"0\r\n\n", b"0\r\n\r\r",
+            &b"\r\n"[..],
+            b"x\r\n",
+            b"-1\r\n",
+            b"0x1\r\n",
+            b" 1\r\n",
+            b"1\n",
+            b"1\r\r",
+            b"1 \r\n",
+            b";x\r\n",
+            b"1;\x00\r\n",
+            b"1;\n",
+            b"3\r\nabcd\r\n",
+            b"3\r\nabc\n",
+            b"3\r\nabc0\r\n",
+            b"0\r\n: b\r\n",
+            b"0\r\n A: b\r\n",
+            b"0\r\nA : b\r\n",
+            b"0\r\nA\r\n",
+            b"0\r\nA: b\n",
+            b"0\r\nA: \x00\r\n",
+            b"0\r\nA: b\r\r\n",
+            b"0\r\n\n",
+            b"0\r\n\r\r",
         ] {
-            assert_eq!(decode(input, 100), Err(ContentError::Malformed), "{input:?}");
+            assert_eq!(
+                decode(input, 100),
+                Err(ContentError::Malformed),
+                "{input:?}"
+            );
         }
     }
 
     #[test]
     fn data_extensions_trailers_and_leading_zeros_share_one_limit() {
-        assert_eq!(decode(b"a\r\n0123456789\r\n0\r\n\r\n", 10), Ok(Progress::Done(20)));
+        assert_eq!(
+            decode(b"a\r\n0123456789\r\n0\r\n\r\n", 10),
+            Ok(Progress::Done(20))
+        );
         for input in [
-            &b"b\r\n"[..], b"5\r\n01234\r\n6\r\n", b"ffffffffffffffff\r\n", b"10000000000000000\r\n",
-            b"1;0123456789a\r\n", b"0\r\nA:0123456789a\r\n", b"0\r\nA123456789b:", b"000000000000",
+            &b"b\r\n"[..],
+            b"5\r\n01234\r\n6\r\n",
+            b"ffffffffffffffff\r\n",
+            b"10000000000000000\r\n",
+            b"1;0123456789a\r\n",
+            b"0\r\nA:0123456789a\r\n",
+            b"0\r\nA123456789b:",
+            b"000000000000",
             b"1           ;",
         ] {
             assert_eq!(decode(input, 10), Err(ContentError::TooLarge), "{input:?}");

@@ -38,7 +38,12 @@ impl EntityTag {
 
 impl fmt::Display for EntityTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}\"{}\"", if self.weak { "W/" } else { "" }, self.opaque)
+        write!(
+            f,
+            "{}\"{}\"",
+            if self.weak { "W/" } else { "" },
+            self.opaque
+        )
     }
 }
 
@@ -59,7 +64,11 @@ impl<'a> RequestedTag<'a> {
         let inner = quoted.strip_prefix(b"\"")?;
         let end = memchr::memchr(b'"', inner)?;
         let (opaque, rest) = (inner.get(..end)?, inner.get(end + 1..)?);
-        opaque.iter().copied().all(is_etagc).then_some((Self { weak, opaque }, rest))
+        opaque
+            .iter()
+            .copied()
+            .all(is_etagc)
+            .then_some((Self { weak, opaque }, rest))
     }
 
     /// Reads a field value that is one entity tag, as `If-Range` may be.
@@ -86,7 +95,9 @@ pub fn list_matches<'a>(
         let mut rest = value;
         loop {
             rest = skip_list_separators(rest);
-            let Some((tag, after)) = RequestedTag::read(rest) else { break };
+            let Some((tag, after)) = RequestedTag::read(rest) else {
+                break;
+            };
             if matches(tag) {
                 found = TagList::OneMatches;
             }
@@ -108,7 +119,9 @@ pub enum TagList {
 }
 
 fn skip_list_separators(list: &[u8]) -> &[u8] {
-    let start = list.iter().position(|byte| !matches!(byte, b',' | b' ' | b'\t'));
+    let start = list
+        .iter()
+        .position(|byte| !matches!(byte, b',' | b' ' | b'\t'));
     list.get(start.unwrap_or(list.len())..).unwrap_or_default()
 }
 
@@ -122,7 +135,9 @@ mod tests {
     use super::*;
 
     fn weakly(tag: &EntityTag, lines: &[&str]) -> TagList {
-        list_matches(lines.iter().map(|line| line.as_bytes()), |other| tag.matches_weakly(other))
+        list_matches(lines.iter().map(|line| line.as_bytes()), |other| {
+            tag.matches_weakly(other)
+        })
     }
 
     #[test]
@@ -143,7 +158,10 @@ mod tests {
     fn lists_are_read_over_lines_commas_and_spaces() {
         let tag = EntityTag::strong("a,b");
         assert_eq!(weakly(&tag, &["\"x\", W/\"a,b\""]), TagList::OneMatches);
-        assert_eq!(weakly(&tag, &["\"x\"", ",, \t\"a,b\" ,"]), TagList::OneMatches);
+        assert_eq!(
+            weakly(&tag, &["\"x\"", ",, \t\"a,b\" ,"]),
+            TagList::OneMatches
+        );
         assert_eq!(weakly(&tag, &["\"x\"", " * "]), TagList::Any);
         assert_eq!(weakly(&tag, &["", ","]), TagList::NoneMatch);
     }
@@ -160,7 +178,16 @@ mod tests {
     #[test]
     fn one_tag_is_read_whole_or_not_at_all() {
         assert!(RequestedTag::parse(b"\"a\"").is_some());
-        for broken in [&b""[..], b"a", b"\"a", b"a\"", b"\"a\"x", b"\"a b\"", b"W/a", b"\"\x7f\""] {
+        for broken in [
+            &b""[..],
+            b"a",
+            b"\"a",
+            b"a\"",
+            b"\"a\"x",
+            b"\"a b\"",
+            b"W/a",
+            b"\"\x7f\"",
+        ] {
             assert_eq!(RequestedTag::parse(broken), None, "{broken:?}");
         }
     }

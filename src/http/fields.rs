@@ -88,7 +88,7 @@ impl<'h> Fields<'h> {
 
     /// The values of all lines of this name, in order.
     pub fn values(&self, name: FieldName) -> impl Iterator<Item = &'h [u8]> + use<'h> {
-        self.from_first(name)
+        self.lines_from(name)
             .iter()
             .filter(move |line| FieldName::recognize(line.name) == Some(name))
             .map(|line| line.value)
@@ -104,7 +104,7 @@ impl<'h> Fields<'h> {
 
     /// Whether there is a line of this name.
     pub fn contains(&self, name: FieldName) -> bool {
-        !self.from_first(name).is_empty()
+        !self.lines_from(name).is_empty()
     }
 
     /// The members of a list field over all its lines (RFC 9110 §5.6.1), without empty ones.
@@ -116,8 +116,12 @@ impl<'h> Fields<'h> {
     }
 
     /// The lines from the first one of this name to the end; none if the name does not occur.
-    fn from_first(&self, name: FieldName) -> &'h [Header<'h>] {
-        let number = self.first.get(name as usize).copied().map_or(0, usize::from);
+    fn lines_from(&self, name: FieldName) -> &'h [Header<'h>] {
+        let number = self
+            .first
+            .get(name as usize)
+            .copied()
+            .map_or(0, usize::from);
         match number.checked_sub(1) {
             Some(index) => self.lines.get(index..).unwrap_or_default(),
             None => &[],
@@ -135,7 +139,10 @@ mod tests {
     use super::*;
 
     fn header(name: &'static str, value: &'static str) -> Header<'static> {
-        Header { name, value: value.as_bytes() }
+        Header {
+            name,
+            value: value.as_bytes(),
+        }
     }
 
     #[test]

@@ -40,7 +40,10 @@ impl Framing {
 /// Accepts `chunked` alone (RFC 9112 §6.1).
 fn transfer_coding(fields: &Fields<'_>) -> Result<(), HeadError> {
     let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
-    let chunked = fields.members(FieldName::TransferEncoding).filter(|c| is_chunked(c)).count();
+    let chunked = fields
+        .members(FieldName::TransferEncoding)
+        .filter(|c| is_chunked(c))
+        .count();
     let mut last_is_chunked = false;
     let mut others = false;
     for coding in fields.members(FieldName::TransferEncoding) {
@@ -50,7 +53,11 @@ fn transfer_coding(fields: &Fields<'_>) -> Result<(), HeadError> {
     if !last_is_chunked || chunked > 1 {
         return Err(HeadError::InvalidTransferEncoding);
     }
-    if others { Err(HeadError::UnknownTransferCoding) } else { Ok(()) }
+    if others {
+        Err(HeadError::UnknownTransferCoding)
+    } else {
+        Ok(())
+    }
 }
 
 /// One value, or the same value several times (RFC 9110 §8.6).
@@ -139,9 +146,17 @@ mod tests {
     use super::*;
     use httparse::Header;
 
-    fn framing(version: Version, lines: &[(&'static str, &'static str)]) -> Result<Framing, HeadError> {
-        let lines: Vec<_> =
-            lines.iter().map(|(name, value)| Header { name, value: value.as_bytes() }).collect();
+    fn framing(
+        version: Version,
+        lines: &[(&'static str, &'static str)],
+    ) -> Result<Framing, HeadError> {
+        let lines: Vec<_> = lines
+            .iter()
+            .map(|(name, value)| Header {
+                name,
+                value: value.as_bytes(),
+            })
+            .collect();
         Framing::of_request(version, &Fields::new(&lines))
     }
 
@@ -165,7 +180,10 @@ mod tests {
             (&["-5"], Err(HeadError::InvalidContentLength)),
             (&["5 5"], Err(HeadError::InvalidContentLength)),
             (&["0x5"], Err(HeadError::InvalidContentLength)),
-            (&["18446744073709551616"], Err(HeadError::InvalidContentLength)),
+            (
+                &["18446744073709551616"],
+                Err(HeadError::InvalidContentLength),
+            ),
         ] {
             let lines: Vec<_> = values.iter().map(|value| (CL, *value)).collect();
             assert_eq!(framing(Version::Http11, &lines), expected, "{values:?}");
@@ -180,7 +198,10 @@ mod tests {
             (&["gzip, chunked"], Err(HeadError::UnknownTransferCoding)),
             (&["gzip", "chunked"], Err(HeadError::UnknownTransferCoding)),
             (&["chunked, gzip"], Err(HeadError::InvalidTransferEncoding)),
-            (&["chunked, chunked"], Err(HeadError::InvalidTransferEncoding)),
+            (
+                &["chunked, chunked"],
+                Err(HeadError::InvalidTransferEncoding),
+            ),
             (&["gzip"], Err(HeadError::InvalidTransferEncoding)),
             (&["identity"], Err(HeadError::InvalidTransferEncoding)),
             (&["chunked;q=1"], Err(HeadError::InvalidTransferEncoding)),
@@ -195,9 +216,15 @@ mod tests {
     #[test]
     fn both_fields_or_chunks_in_http_10_are_refused() {
         let both = [(CL, "5"), (TE, "chunked")];
-        assert_eq!(framing(Version::Http11, &both), Err(HeadError::ConflictingFraming));
+        assert_eq!(
+            framing(Version::Http11, &both),
+            Err(HeadError::ConflictingFraming)
+        );
         let chunked = [(TE, "chunked")];
-        assert_eq!(framing(Version::Http10, &chunked), Err(HeadError::ConflictingFraming));
+        assert_eq!(
+            framing(Version::Http10, &chunked),
+            Err(HeadError::ConflictingFraming)
+        );
         assert_eq!(framing(Version::Http11, &[]), Ok(Framing::None));
     }
 

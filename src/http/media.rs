@@ -46,7 +46,10 @@ mod tests {
             (b"app.js", "text/javascript; charset=utf-8"),
             (b"app.mjs", "text/javascript; charset=utf-8"),
             (b"data.json", "application/json; charset=utf-8"),
-            (b"site.webmanifest", "application/manifest+json; charset=utf-8"),
+            (
+                b"site.webmanifest",
+                "application/manifest+json; charset=utf-8",
+            ),
             (b"pond.svg", "image/svg+xml; charset=utf-8"),
             (b"feed.xml", "text/xml; charset=utf-8"),
             (b"page.xhtml", "application/xhtml+xml; charset=utf-8"),
@@ -62,7 +65,12 @@ mod tests {
             (b"odd.\xff", "application/octet-stream"),
             (b"", "application/octet-stream"),
         ] {
-            assert_eq!(content_type(name), expected, "{}", String::from_utf8_lossy(name));
+            assert_eq!(
+                content_type(name),
+                expected,
+                "{}",
+                String::from_utf8_lossy(name)
+            );
         }
     }
 }

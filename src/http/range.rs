@@ -42,7 +42,10 @@ impl RangeSet {
         if !unit.eq_ignore_ascii_case(b"bytes=") {
             return None;
         }
-        let mut set = Self { specs: [RangeSpec::Suffix(0); RANGES_MAX], count: 0 };
+        let mut set = Self {
+            specs: [RangeSpec::Suffix(0); RANGES_MAX],
+            count: 0,
+        };
         for member in list.split(|byte| *byte == b',') {
             let member = member.trim_ascii();
             // RFC 9110 §5.6.1.2: a recipient must accept empty list elements.
@@ -59,12 +62,22 @@ impl RangeSet {
         let specs = self.specs.get(..self.count).unwrap_or_default();
         if length == 0 {
             // A suffix of nothing is satisfiable but has no Content-Range to be told with.
-            let suffix = specs.iter().any(|spec| matches!(spec, RangeSpec::Suffix(1..)));
-            return if suffix { Satisfaction::Whole } else { Satisfaction::Unsatisfiable };
+            let suffix = specs
+                .iter()
+                .any(|spec| matches!(spec, RangeSpec::Suffix(1..)));
+            return if suffix {
+                Satisfaction::Whole
+            } else {
+                Satisfaction::Unsatisfiable
+            };
         }
         let mut fitted = specs.iter().filter_map(|spec| spec.fit(length));
-        let Some(first) = fitted.next() else { return Satisfaction::Unsatisfiable };
-        let Some(second) = fitted.next() else { return Satisfaction::One(first) };
+        let Some(first) = fitted.next() else {
+            return Satisfaction::Unsatisfiable;
+        };
+        let Some(second) = fitted.next() else {
+            return Satisfaction::One(first);
+        };
         let mut parts = vec![first];
         merge_into(&mut parts, second);
         for range in fitted {
@@ -85,7 +98,11 @@ impl RangeSpec {
             return Some(Self::Suffix(parse_position(last)?));
         }
         let first = parse_position(first)?;
-        let last = if last.is_empty() { u64::MAX } else { parse_position(last)? };
+        let last = if last.is_empty() {
+            u64::MAX
+        } else {
+            parse_position(last)?
+        };
         // RFC 9110 §14.1.1: a last position below the first is invalid, not unsatisfiable.
         (first <= last).then_some(Self::From(first, last))
     }
@@ -101,9 +118,8 @@ impl RangeSpec {
 
 /// Adds a range to `parts`, at the place of the first part that it overlaps or at the end.
 fn merge_into(parts: &mut Vec<Range<u64>>, mut range: Range<u64>) {
-    let overlaps = |part: &Range<u64>, range: &Range<u64>| {
-        part.start < range.end && range.start < part.end
-    };
+    let overlaps =
+        |part: &Range<u64>, range: &Range<u64>| part.start < range.end && range.start < part.end;
     let mut place = parts.len();
     while let Some(index) = parts.iter().position(|part| overlaps(part, &range)) {
         let part = parts.remove(index);
@@ -145,15 +161,31 @@ mod tests {
             ("bytes= 0-4 ,, ", 0..5),
             ("bytes=0-99999999999999999999999", 0..10),
         ] {
-            assert_eq!(satisfy(value, 10), Some(Satisfaction::One(expected)), "{value}");
+            assert_eq!(
+                satisfy(value, 10),
+                Some(Satisfaction::One(expected)),
+                "{value}"
+            );
         }
     }
 
     #[test]
     fn malformed_sets_and_other_units_are_ignored() {
         for value in [
-            "", "bytes", "bytes=", "bytes=,", "bytes=-", "bytes=a-b", "bytes=1", "bytes=4-2",
-            "bytes=+1-2", "bytes=0x1-2", "lines=0-1", "bytes 0-1", "bytes=0-1,x", "bytes=1-2-3",
+            "",
+            "bytes",
+            "bytes=",
+            "bytes=,",
+            "bytes=-",
+            "bytes=a-b",
+            "bytes=1",
+            "bytes=4-2",
+            "bytes=+1-2",
+            "bytes=0x1-2",
+            "lines=0-1",
+            "bytes 0-1",
+            "bytes=0-1,x",
+            "bytes=1-2-3",
             "bytes=1 - 2",
         ] {
             assert_eq!(RangeSet::parse(value.as_bytes()), None, "{value}");
@@ -164,7 +196,10 @@ mod tests {
     fn what_lies_past_the_end_is_unsatisfiable_unless_another_range_is_not() {
         assert_eq!(satisfy("bytes=10-", 10), Some(Satisfaction::Unsatisfiable));
         assert_eq!(satisfy("bytes=-0", 10), Some(Satisfaction::Unsatisfiable));
-        assert_eq!(satisfy("bytes=10-,-0", 10), Some(Satisfaction::Unsatisfiable));
+        assert_eq!(
+            satisfy("bytes=10-,-0", 10),
+            Some(Satisfaction::Unsatisfiable)
+        );
         assert_eq!(satisfy("bytes=10-,3-3", 10), Some(Satisfaction::One(3..4)));
     }
 
@@ -183,10 +218,17 @@ mod tests {
             ("bytes=6-7,0-1,1-3", vec![6..8, 0..4]),
             ("bytes=8-8,0-1,4-5,1-4", vec![8..9, 0..6]),
         ] {
-            assert_eq!(satisfy(value, 10), Some(Satisfaction::Many(expected)), "{value}");
+            assert_eq!(
+                satisfy(value, 10),
+                Some(Satisfaction::Many(expected)),
+                "{value}"
+            );
         }
         assert_eq!(satisfy("bytes=0-5,3-8", 10), Some(Satisfaction::One(0..9)));
-        assert_eq!(satisfy("bytes=0-,0-,0-", 10), Some(Satisfaction::One(0..10)));
+        assert_eq!(
+            satisfy("bytes=0-,0-,0-", 10),
+            Some(Satisfaction::One(0..10))
+        );
     }
 
     #[test]

@@ -157,6 +157,10 @@ impl<'h> RequestHead<'h> {
         }
     }
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "its fields are lent on for longer"
+    )]
     fn from_parsed<'b: 'h>(
         request: httparse::Request<'h, 'b>,
         head: &[u8],
@@ -166,17 +170,19 @@ impl<'h> RequestHead<'h> {
         if has_bare_line_feed(head) {
             return Err(HeadError::Syntax);
         }
-        let (method_name, target) =
-            request.method.zip(request.path).ok_or(HeadError::Syntax)?;
+        let (method_name, target) = request.method.zip(request.path).ok_or(HeadError::Syntax)?;
         if target.len() > limits.request_target_bytes_max {
             return Err(HeadError::TargetTooLong);
         }
         let target_bytes = target.as_bytes();
         let method = Method::recognize(method_name);
-        let version = if request.version == Some(0) { Version::Http10 } else { Version::Http11 };
+        let version = if request.version == Some(0) {
+            Version::Http10
+        } else {
+            Version::Http11
+        };
         let fields = Fields::new(request.headers);
-        let target =
-            RequestTarget::parse(target_bytes, method).ok_or(HeadError::InvalidTarget)?;
+        let target = RequestTarget::parse(target_bytes, method).ok_or(HeadError::InvalidTarget)?;
         check_host(version, &fields)?;
         Ok(Self {
             method,
@@ -253,7 +259,10 @@ fn too_large(window: &[u8], limits: &Limits) -> HeadError {
 fn version_error(window: &[u8]) -> Option<HeadError> {
     let line = first_line(window)?;
     let mut words = line.split(|byte| *byte == b' ').skip(2);
-    let version = words.next().filter(|_| words.next().is_none()).unwrap_or_default();
+    let version = words
+        .next()
+        .filter(|_| words.next().is_none())
+        .unwrap_or_default();
     Some(match version {
         [b'H', b'T', b'T', b'P', b'/', major, b'.', minor, b'\r']
             if major.is_ascii_digit() && minor.is_ascii_digit() =>
@@ -287,9 +296,17 @@ mod tests {
             let parsed = RequestHead::parse(bytes, &mut storage, &limits)?;
             Ok(parsed.map(|(head, length)| {
                 assert!(length <= input.len());
-                let persistence = if head.wants_persistence { "persist" } else { "close" };
-                let (method, target) = (head.method_name, String::from_utf8_lossy(head.target_bytes));
-                format!("{method} {target} {:?} {:?} {persistence}", head.version, head.framing)
+                let persistence = if head.wants_persistence {
+                    "persist"
+                } else {
+                    "close"
+                };
+                let (method, target) =
+                    (head.method_name, String::from_utf8_lossy(head.target_bytes));
+                format!(
+                    "{method} {target} {:?} {:?} {persistence}",
+                    head.version, head.framing
+                )
             }))
         };
         let whole = once(input);
@@ -299,7 +316,11 @@ mod tests {
             .unwrap_or(Ok(None));
         assert_eq!(whole, bytewise, "{:?}", String::from_utf8_lossy(input));
         if whole != Ok(None) {
-            assert_eq!(whole, once(&[input, b"GET /next"].concat()), "with bytes trailing");
+            assert_eq!(
+                whole,
+                once(&[input, b"GET /next"].concat()),
+                "with bytes trailing"
+            );
         }
         whole
     }
@@ -307,33 +328,70 @@ mod tests {
     #[test]
     fn heads_are_read_with_what_they_imply() {
         for (input, expected) in [
-            ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / Http11 None persist"),
+            (
+                "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+                "GET / Http11 None persist",
+            ),
             ("GET / HTTP/1.0\r\n\r\n", "GET / Http10 None close"),
-            ("get /a?b HTTP/1.1\r\nhost:\r\n\r\n", "get /a?b Http11 None persist"),
-            ("GET / HTTP/1.1\r\nHost: a\r\nConnection: x, CLOSE\r\n\r\n", "GET / Http11 None close"),
-            ("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", "GET / Http10 None persist"),
+            (
+                "get /a?b HTTP/1.1\r\nhost:\r\n\r\n",
+                "get /a?b Http11 None persist",
+            ),
+            (
+                "GET / HTTP/1.1\r\nHost: a\r\nConnection: x, CLOSE\r\n\r\n",
+                "GET / Http11 None close",
+            ),
+            (
+                "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n",
+                "GET / Http10 None persist",
+            ),
             (
                 "GET / HTTP/1.0\r\nConnection: keep-alive\r\nConnection: close\r\n\r\n",
                 "GET / Http10 None close",
             ),
-            ("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n", "PUT / Http11 Length(3) persist"),
-            ("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", "OPTIONS * Http11 None persist"),
-            ("GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n", "GET http://b/ Http11 None persist"),
+            (
+                "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n",
+                "PUT / Http11 Length(3) persist",
+            ),
+            (
+                "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+                "OPTIONS * Http11 None persist",
+            ),
+            (
+                "GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n",
+                "GET http://b/ Http11 None persist",
+            ),
         ] {
-            assert_eq!(parse(input.as_bytes()), Ok(Some(expected.to_owned())), "{input:?}");
+            assert_eq!(
+                parse(input.as_bytes()),
+                Ok(Some(expected.to_owned())),
+                "{input:?}"
+            );
         }
     }
 
     #[test]
     fn a_head_that_breaks_the_grammar_is_refused() {
         for input in [
-            "GET / HTTP/1.1\nHost: a\n\n", "GET / HTTP/1.1\r\nHost: a\n\r\n", "GET  / HTTP/1.1\r\n\r\n",
-            "GET /a b HTTP/1.1\r\n\r\n", "GET / HTTP/1.1 \r\n\r\n", "GET /\r\n\r\n", " GET / HTTP/1.1\r\n\r\n",
-            "G@T / HTTP/1.1\r\n\r\n", "GET / HTTP/1.10\r\n\r\n", "GET / http/1.1\r\n\r\n", "GET / HTTP/x.1\r\n\r\n",
-            "GET / HTTP/1.1\r\nHost : a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n",
-            "GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\0\r\n\r\n",
-            "GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nA(b: c\r\n\r\n",
-            "GET / HTTP/1.1\r\nHost: a\r\nx\r\n\r\n", "GET / HTTP/1.1\r\nHost: \x7f\r\n\r\n",
+            "GET / HTTP/1.1\nHost: a\n\n",
+            "GET / HTTP/1.1\r\nHost: a\n\r\n",
+            "GET  / HTTP/1.1\r\n\r\n",
+            "GET /a b HTTP/1.1\r\n\r\n",
+            "GET / HTTP/1.1 \r\n\r\n",
+            "GET /\r\n\r\n",
+            " GET / HTTP/1.1\r\n\r\n",
+            "G@T / HTTP/1.1\r\n\r\n",
+            "GET / HTTP/1.10\r\n\r\n",
+            "GET / http/1.1\r\n\r\n",
+            "GET / HTTP/x.1\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\0\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\nA(b: c\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\nx\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: \x7f\r\n\r\n",
             "\r\nGET / HTTP/1.0\r\n\r\n",
             "\x16\x03\x01\x02\0\x01\0\x01",
         ] {
@@ -345,12 +403,28 @@ mod tests {
     fn each_error_has_its_status() {
         for (input, expected, code) in [
             ("GET / HTTP/2.0\r\n\r\n", HeadError::UnsupportedVersion, 505),
-            ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", HeadError::UnsupportedVersion, 505),
+            (
+                "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+                HeadError::UnsupportedVersion,
+                505,
+            ),
             ("GET / HTTP/1.2\r\n\r\n", HeadError::UnsupportedVersion, 505),
             ("GET / HTTP/1.1\r\n\r\n", HeadError::InvalidHost, 400),
-            ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", HeadError::InvalidHost, 400),
-            ("GET / HTTP/1.0\r\nHost: a b\r\n\r\n", HeadError::InvalidHost, 400),
-            ("GET * HTTP/1.1\r\nHost: a\r\n\r\n", HeadError::InvalidTarget, 400),
+            (
+                "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+                HeadError::InvalidHost,
+                400,
+            ),
+            (
+                "GET / HTTP/1.0\r\nHost: a b\r\n\r\n",
+                HeadError::InvalidHost,
+                400,
+            ),
+            (
+                "GET * HTTP/1.1\r\nHost: a\r\n\r\n",
+                HeadError::InvalidTarget,
+                400,
+            ),
             (
                 "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: x, chunked\r\n\r\n",
                 HeadError::UnknownTransferCoding,
@@ -366,11 +440,23 @@ mod tests {
     fn each_limit_is_told_apart() {
         let long = |count| "a".repeat(count);
         for (input, expected) in [
-            (format!("GET /{} HTTP/1.0\r\n\r\n", long(40)), HeadError::TargetTooLong),
+            (
+                format!("GET /{} HTTP/1.0\r\n\r\n", long(40)),
+                HeadError::TargetTooLong,
+            ),
             (format!("GET /{}", long(200)), HeadError::TargetTooLong),
-            (format!("GET / HTTP/1.0\r\nA: {}\r\n\r\n", long(120)), HeadError::TooLarge),
-            (format!("GET / HTTP/1.0\r\n{}\r\n", "A: b\r\n".repeat(5)), HeadError::TooLarge),
-            (format!("GET /{} HTTP/1.0\r\nA: {}", long(60), long(60)), HeadError::TargetTooLong),
+            (
+                format!("GET / HTTP/1.0\r\nA: {}\r\n\r\n", long(120)),
+                HeadError::TooLarge,
+            ),
+            (
+                format!("GET / HTTP/1.0\r\n{}\r\n", "A: b\r\n".repeat(5)),
+                HeadError::TooLarge,
+            ),
+            (
+                format!("GET /{} HTTP/1.0\r\nA: {}", long(60), long(60)),
+                HeadError::TargetTooLong,
+            ),
         ] {
             assert_eq!(parse(input.as_bytes()), Err(expected), "{input:?}");
         }

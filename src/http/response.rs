@@ -48,7 +48,9 @@ impl FieldBlockWriter {
 
     /// The block, ready to be shared.
     pub fn finish(self) -> FieldBlock {
-        FieldBlock { lines: Bytes::from(self.lines) }
+        FieldBlock {
+            lines: Bytes::from(self.lines),
+        }
     }
 }
 
@@ -57,7 +59,10 @@ struct FieldValue<'a>(&'a mut String);
 impl fmt::Write for FieldValue<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         if text.bytes().any(|byte| byte.is_ascii_control()) {
-            self.0.extend(text.chars().map(|char| if char.is_control() { ' ' } else { char }));
+            self.0.extend(
+                text.chars()
+                    .map(|char| if char.is_control() { ' ' } else { char }),
+            );
         } else {
             self.0.push_str(text);
         }
@@ -81,7 +86,9 @@ mod tests {
 
     #[test]
     fn no_value_can_start_a_line_of_its_own() {
-        let block = FieldBlockWriter::default().field("Location", "/a\r\nSet-Cookie: b\0").finish();
+        let block = FieldBlockWriter::default()
+            .field("Location", "/a\r\nSet-Cookie: b\0")
+            .finish();
         assert_eq!(block.as_bytes(), b"Location: /a  Set-Cookie: b \r\n");
     }
 }

@@ -68,7 +68,10 @@ mod tests {
 
     #[test]
     fn a_status_line_carries_code_and_reason() {
-        assert_eq!(Status::PartialContent.line(), "HTTP/1.1 206 Partial Content\r\n");
+        assert_eq!(
+            Status::PartialContent.line(),
+            "HTTP/1.1 206 Partial Content\r\n"
+        );
         for status in Status::ALL {
             let expected = format!("HTTP/1.1 {} {}\r\n", status.code(), status.reason());
             assert_eq!(status.line(), expected);

@@ -62,7 +62,10 @@ impl<'b> RequestTarget<'b> {
         // RFC 9110 §4.2.1: an http URI with an empty host is invalid.
         let valid = !authority.is_empty() && is_authority(authority, Port::Optional);
         let path_and_query = PathAndQuery::split(rest);
-        valid.then_some(Self::Absolute { authority, path_and_query })
+        valid.then_some(Self::Absolute {
+            authority,
+            path_and_query,
+        })
     }
 
     /// The path and query, where the form has them.
@@ -82,7 +85,10 @@ impl<'b> PathAndQuery<'b> {
         let end = memchr::memchr(b'#', target).unwrap_or(target.len());
         let target = target.get(..end).unwrap_or_default();
         match memchr::memchr(b'?', target) {
-            None => Self { path: target, query: None },
+            None => Self {
+                path: target,
+                query: None,
+            },
             Some(at) => Self {
                 path: target.get(..at).unwrap_or_default(),
                 query: target.get(at + 1..),
@@ -106,9 +112,14 @@ pub fn is_host(value: &[u8]) -> bool {
 /// `uri-host [ ":" port ]` of RFC 9110 §7.2, without user information.
 fn is_authority(value: &[u8], port: Port) -> bool {
     let (host_is_valid, rest) = if let Some(inner) = value.strip_prefix(b"[") {
-        let Some(end) = memchr::memchr(b']', inner) else { return false };
+        let Some(end) = memchr::memchr(b']', inner) else {
+            return false;
+        };
         let (address, rest) = inner.split_at(end);
-        (is_ip_literal(address), rest.strip_prefix(b"]").unwrap_or_default())
+        (
+            is_ip_literal(address),
+            rest.strip_prefix(b"]").unwrap_or_default(),
+        )
     } else {
         let end = memchr::memchr(b':', value).unwrap_or(value.len());
         let (name, rest) = value.split_at(end);
@@ -123,12 +134,16 @@ fn is_authority(value: &[u8], port: Port) -> bool {
 
 /// The inside of `IP-literal` (RFC 3986 §3.2.2): an IPv6 address or a later kind.
 fn is_ip_literal(address: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(address) else { return false };
+    let Ok(text) = std::str::from_utf8(address) else {
+        return false;
+    };
     let is_future = || {
         let (version, rest) = text.strip_prefix(['v', 'V'])?.split_once('.')?;
         let version = !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_hexdigit());
         let rest = !rest.is_empty()
-            && rest.bytes().all(|byte| byte == b':' || is_unreserved_or_sub_delim(byte));
+            && rest
+                .bytes()
+                .all(|byte| byte == b':' || is_unreserved_or_sub_delim(byte));
         Some(version && rest)
     };
     text.parse::<Ipv6Addr>().is_ok() || is_future() == Some(true)
@@ -136,7 +151,9 @@ fn is_ip_literal(address: &[u8]) -> bool {
 
 /// `reg-name` of RFC 3986 §3.2.2, which IPv4 addresses are of, too.
 fn is_registered_name(name: &[u8]) -> bool {
-    name.iter().all(|byte| *byte == b'%' || is_unreserved_or_sub_delim(*byte)) && escapes_are_whole(name)
+    name.iter()
+        .all(|byte| *byte == b'%' || is_unreserved_or_sub_delim(*byte))
+        && escapes_are_whole(name)
 }
 
 fn is_unreserved_or_sub_delim(byte: u8) -> bool {
@@ -255,7 +272,8 @@ fn normalize(path: &[u8]) -> Result<Vec<u8>, PathError> {
 
 fn escapes_are_whole(text: &[u8]) -> bool {
     memchr::memchr_iter(b'%', text).all(|at| {
-        text.get(at + 1..at + 3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+        text.get(at + 1..at + 3)
+            .is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     })
 }
 
@@ -266,10 +284,24 @@ fn has_hidden_segment(path: &[u8]) -> bool {
 
 /// All that RFC 3986 §3.3 does not let stand in a path.
 const OUTSIDE_PATH: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-').remove(b'.').remove(b'_').remove(b'~')
-    .remove(b'!').remove(b'$').remove(b'&').remove(b'\'').remove(b'(').remove(b')')
-    .remove(b'*').remove(b'+').remove(b',').remove(b';').remove(b'=')
-    .remove(b':').remove(b'@').remove(b'/');
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b':')
+    .remove(b'@')
+    .remove(b'/');
 
 /// All that RFC 3986 §3.4 does not let stand in a query; its escapes are kept as they came.
 const OUTSIDE_QUERY: &AsciiSet = &OUTSIDE_PATH.remove(b'?').remove(b'%');
@@ -286,12 +318,31 @@ mod tests {
     #[test]
     fn paths_are_decoded_once_and_lose_their_dot_segments() {
         for (raw, expected) in [
-            ("", ""), ("/", ""), ("//", ""), ("/.", ""), ("/..", ""), ("/../..", ""),
-            ("/a", "a"), ("/a/", "a/"), ("/a/b.txt", "a/b.txt"), ("//a///b//", "a/b/"),
-            ("/a/./b", "a/b"), ("/a/../b", "b"), ("/a/..", ""), ("/a/b/..", "a/"), ("/a/b/.", "a/b/"),
-            ("/../../etc/passwd", "etc/passwd"), ("/%2e%2e/%2E./etc", "etc"), ("/a/%2e%2e/b", "b"),
-            ("/%61%20b", "a b"), ("/%2561", "%61"), ("/a%5Cb", "a\\b"), ("/a\\..\\b", "a\\..\\b"),
-            ("/...", "..."), ("/a..b/..c", "a..b/..c"), ("/caf%C3%A9", "caf\u{e9}"),
+            ("", ""),
+            ("/", ""),
+            ("//", ""),
+            ("/.", ""),
+            ("/..", ""),
+            ("/../..", ""),
+            ("/a", "a"),
+            ("/a/", "a/"),
+            ("/a/b.txt", "a/b.txt"),
+            ("//a///b//", "a/b/"),
+            ("/a/./b", "a/b"),
+            ("/a/../b", "b"),
+            ("/a/..", ""),
+            ("/a/b/..", "a/"),
+            ("/a/b/.", "a/b/"),
+            ("/../../etc/passwd", "etc/passwd"),
+            ("/%2e%2e/%2E./etc", "etc"),
+            ("/a/%2e%2e/b", "b"),
+            ("/%61%20b", "a b"),
+            ("/%2561", "%61"),
+            ("/a%5Cb", "a\\b"),
+            ("/a\\..\\b", "a\\..\\b"),
+            ("/...", "..."),
+            ("/a..b/..c", "a..b/..c"),
+            ("/caf%C3%A9", "caf\u{e9}"),
         ] {
             assert_eq!(path(raw).as_deref(), Ok(expected), "{raw}");
         }
@@ -302,10 +353,15 @@ mod tests {
     #[test]
     fn what_no_file_can_be_named_is_refused() {
         for (raw, expected) in [
-            ("/%", PathError::BrokenEscape), ("/%4", PathError::BrokenEscape),
-            ("/%zz", PathError::BrokenEscape), ("/a%/b", PathError::BrokenEscape),
-            ("/%+1", PathError::BrokenEscape), ("/%00", PathError::Nul), ("/a%00.html", PathError::Nul),
-            ("/a%2fb", PathError::EncodedSlash), ("/..%2f..%2Fetc", PathError::EncodedSlash),
+            ("/%", PathError::BrokenEscape),
+            ("/%4", PathError::BrokenEscape),
+            ("/%zz", PathError::BrokenEscape),
+            ("/a%/b", PathError::BrokenEscape),
+            ("/%+1", PathError::BrokenEscape),
+            ("/%00", PathError::Nul),
+            ("/a%00.html", PathError::Nul),
+            ("/a%2fb", PathError::EncodedSlash),
+            ("/..%2f..%2Fetc", PathError::EncodedSlash),
         ] {
             assert_eq!(path(raw), Err(expected), "{raw}");
         }
@@ -314,26 +370,44 @@ mod tests {
     #[test]
     fn dotfiles_are_hidden_but_below_well_known() {
         for (raw, hidden) in [
-            ("/", false), ("/a.b", false), ("/.env", true), ("/a/.git/config", true), ("/.a/b", true),
-            ("/%2egit/", true), ("/a/%2eb", true), ("/.well-known/security.txt", false),
-            ("/.well-known", false), ("/.well-known/", false), ("/.well-knownx", true),
+            ("/", false),
+            ("/a.b", false),
+            ("/.env", true),
+            ("/a/.git/config", true),
+            ("/.a/b", true),
+            ("/%2egit/", true),
+            ("/a/%2eb", true),
+            ("/.well-known/security.txt", false),
+            ("/.well-known", false),
+            ("/.well-known/", false),
+            ("/.well-knownx", true),
             ("/a/.well-known/x", true),
         ] {
-            assert_eq!(RequestPath::parse(raw.as_bytes()).unwrap().is_hidden(), hidden, "{raw}");
+            assert_eq!(
+                RequestPath::parse(raw.as_bytes()).unwrap().is_hidden(),
+                hidden,
+                "{raw}"
+            );
         }
     }
 
     #[test]
     fn a_reference_never_names_another_host() {
         for (raw, expected) in [
-            ("//evil.example/", "/evil.example/"), ("/%5Cevil.example", "/%5Cevil.example"),
-            ("/\\evil.example", "/%5Cevil.example"), ("/a b%0d%0aX: y", "/a%20b%0D%0AX:%20y"),
-            ("/caf%C3%A9/%3F%23", "/caf%C3%A9/%3F%23"), ("/https://evil.example", "/https:/evil.example"),
+            ("//evil.example/", "/evil.example/"),
+            ("/%5Cevil.example", "/%5Cevil.example"),
+            ("/\\evil.example", "/%5Cevil.example"),
+            ("/a b%0d%0aX: y", "/a%20b%0D%0AX:%20y"),
+            ("/caf%C3%A9/%3F%23", "/caf%C3%A9/%3F%23"),
+            ("/https://evil.example", "/https:/evil.example"),
         ] {
             let path = RequestPath::parse(raw.as_bytes()).unwrap();
             assert_eq!(path.to_reference().to_string(), expected, "{raw}");
         }
-        assert_eq!(query_reference(b"a=%20b c\"<\xff").to_string(), "a=%20b%20c%22%3C%FF");
+        assert_eq!(
+            query_reference(b"a=%20b c\"<\xff").to_string(),
+            "a=%20b%20c%22%3C%FF"
+        );
     }
 
     #[test]
@@ -341,18 +415,31 @@ mod tests {
         let parse = |target: &'static str, method| RequestTarget::parse(target.as_bytes(), method);
         let origin = |path: &'static str, query: Option<&'static str>| {
             let query = query.map(str::as_bytes);
-            Some(RequestTarget::Origin(PathAndQuery { path: path.as_bytes(), query }))
+            Some(RequestTarget::Origin(PathAndQuery {
+                path: path.as_bytes(),
+                query,
+            }))
         };
         assert_eq!(parse("/a?b?c", Method::Get), origin("/a", Some("b?c")));
         assert_eq!(parse("/a?", Method::Get), origin("/a", Some("")));
         assert_eq!(parse("/a#b?c", Method::Get), origin("/a", None));
         assert_eq!(parse("*", Method::Options), Some(RequestTarget::Asterisk));
         assert_eq!(parse("*", Method::Get), None);
-        assert_eq!(parse("a:1", Method::Connect), Some(RequestTarget::Authority(b"a:1")));
+        assert_eq!(
+            parse("a:1", Method::Connect),
+            Some(RequestTarget::Authority(b"a:1"))
+        );
         for (target, method) in [
-            ("a", Method::Connect), ("/", Method::Connect), ("a:1", Method::Get), ("", Method::Get),
-            ("a", Method::Get), ("ftp://a/", Method::Get), ("http:/a", Method::Get),
-            ("http://", Method::Get), ("http:///a", Method::Get), ("http://u@a/", Method::Get),
+            ("a", Method::Connect),
+            ("/", Method::Connect),
+            ("a:1", Method::Get),
+            ("", Method::Get),
+            ("a", Method::Get),
+            ("ftp://a/", Method::Get),
+            ("http:/a", Method::Get),
+            ("http://", Method::Get),
+            ("http:///a", Method::Get),
+            ("http://u@a/", Method::Get),
         ] {
             assert_eq!(parse(target, method), None, "{target}");
         }
@@ -373,21 +460,34 @@ mod tests {
                     query: query.map(str::as_bytes),
                 },
             };
-            assert_eq!(RequestTarget::parse(target.as_bytes(), Method::Get), Some(expected));
+            assert_eq!(
+                RequestTarget::parse(target.as_bytes(), Method::Get),
+                Some(expected)
+            );
         }
     }
 
     #[test]
     fn a_host_is_a_name_or_an_address_and_maybe_a_port() {
         for valid in [
-            "", "a", "a.example", "A-b_c~1", "127.0.0.1", "127.0.0.1:8080", "a:", "[::1]", "[::1]:80",
-            "[v1.a:b]", "a%20b", "xn--caf-dma.example",
+            "",
+            "a",
+            "a.example",
+            "A-b_c~1",
+            "127.0.0.1",
+            "127.0.0.1:8080",
+            "a:",
+            "[::1]",
+            "[::1]:80",
+            "[v1.a:b]",
+            "a%20b",
+            "xn--caf-dma.example",
         ] {
             assert!(is_host(valid.as_bytes()), "{valid}");
         }
         for invalid in [
-            "a b", "a/b", "a,b", "u@a", "a:b", "a:1:2", "::1", "[::1", "[::1]a", "[a]", "[]", "[v.a]",
-            "a%2", "a%zz", "a\\b", "a#b", "a?b", "\u{e9}", "a:123456", "<a>",
+            "a b", "a/b", "a,b", "u@a", "a:b", "a:1:2", "::1", "[::1", "[::1]a", "[a]", "[]",
+            "[v.a]", "a%2", "a%zz", "a\\b", "a#b", "a?b", "\u{e9}", "a:123456", "<a>",
         ] {
             let expected = invalid == "a,b"; // A sub-delimiter: odd, but within the grammar.
             assert_eq!(is_host(invalid.as_bytes()), expected, "{invalid}");

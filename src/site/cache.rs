@@ -34,8 +34,15 @@ struct Entry {
 
 impl Cache {
     pub(super) fn new(bytes_max: usize, entries_max: usize) -> Self {
-        let entries = NonZeroUsize::new(entries_max).filter(|_| bytes_max > 0).map(LruCache::new);
-        Self { entries, bytes: 0, bytes_max, descriptors: 0 }
+        let entries = NonZeroUsize::new(entries_max)
+            .filter(|_| bytes_max > 0)
+            .map(LruCache::new);
+        Self {
+            entries,
+            bytes: 0,
+            bytes_max,
+            descriptors: 0,
+        }
     }
 
     /// The file that was found under this path, if it still is what is there.
@@ -55,7 +62,9 @@ impl Cache {
     /// Keeps a file that was just loaded, at the expense of those not used for the longest time.
     pub(super) fn insert(&mut self, path: &[u8], loaded: Loaded, tick: u64) -> Rc<File> {
         let file = Rc::new(loaded.file);
-        let Some(entries) = &mut self.entries else { return file };
+        let Some(entries) = &mut self.entries else {
+            return file;
+        };
         let entry = Entry {
             file: Rc::clone(&file),
             location: loaded.location,

@@ -47,15 +47,29 @@ pub(super) fn load(
     check_type(&facts, path)?;
     let (source, stamp) = read(descriptor, Stamp::of(&facts))?;
     let is_settled = stamp.is_settled(wall);
-    let file = describe(source, &stamp, is_settled, location.as_bytes(), policy, wall);
-    Ok(Loaded { file, location, stamp, is_settled })
+    let file = describe(
+        source,
+        &stamp,
+        is_settled,
+        location.as_bytes(),
+        policy,
+        wall,
+    );
+    Ok(Loaded {
+        file,
+        location,
+        stamp,
+        is_settled,
+    })
 }
 
 /// Finds the reason behind an error that has several: only after it, and only to be told.
 fn explain(root: &Root, path: &RequestPath<'_>, location: &CString, miss: Miss) -> Miss {
     let file_type_of = |path: &[u8]| {
         let path = CString::new(path).ok()?;
-        root.stat(&path).ok().map(|facts| FileType::from_raw_mode(facts.stx_mode.into()))
+        root.stat(&path)
+            .ok()
+            .map(|facts| FileType::from_raw_mode(facts.stx_mode.into()))
     };
     match miss {
         Miss::Nothing if path.is_directory() => {
@@ -140,7 +154,10 @@ fn describe(
             .filter(|modified| Some(*modified) <= now),
         is_settled,
     };
-    File { representation: Representation::new(facts, policy), source }
+    File {
+        representation: Representation::new(facts, policy),
+        source,
+    }
 }
 
 /// The content's own hash: replicas agree on it, and files without times have it, too. 128 bits
@@ -155,7 +172,11 @@ fn content_tag(content: &[u8]) -> EntityTag {
 fn stamp_tag(stamp: &Stamp, is_settled: bool) -> EntityTag {
     let (seconds, nanos) = stamp.distinguishing_time();
     let opaque = format!("s{:x}-t{seconds:x}.{nanos:x}", stamp.size);
-    if is_settled { EntityTag::strong(opaque) } else { EntityTag::weak(opaque) }
+    if is_settled {
+        EntityTag::strong(opaque)
+    } else {
+        EntityTag::weak(opaque)
+    }
 }
 
 /// What a directory is represented by.

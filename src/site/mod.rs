@@ -84,15 +84,15 @@ impl Site {
     pub fn open(options: &Options, policy: Policy, now: Instant) -> io::Result<Self> {
         let root = Root::open(&options.root, now)?;
         let cache = Cache::new(options.cache_bytes_max, options.cache_entries_max);
-        Ok(Self { root, cache, policy })
+        Ok(Self {
+            root,
+            cache,
+            policy,
+        })
     }
 
     /// Finds the file that a path names, as it is on disk in this turn of the loop.
-    pub fn resolve(
-        &mut self,
-        path: &RequestPath<'_>,
-        moment: &Moment,
-    ) -> Result<Rc<File>, Miss> {
+    pub fn resolve(&mut self, path: &RequestPath<'_>, moment: &Moment) -> Result<Rc<File>, Miss> {
         if path.is_hidden() {
             return Err(Miss::Hidden);
         }

@@ -27,7 +27,12 @@ impl Root {
     pub(super) fn open(path: &Path, now: Instant) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
         let (directory, identity) = open_directory(&path)?;
-        Ok(Self { path, directory, identity, compared: now })
+        Ok(Self {
+            path,
+            directory,
+            identity,
+            compared: now,
+        })
     }
 
     /// Opens what the path names, never above the root, and never waiting for a FIFO's writer.
@@ -66,7 +71,12 @@ impl Root {
 
     /// Looks at what the path names now, without opening it.
     pub(super) fn stat(&self, path: &CStr) -> Result<Statx> {
-        rustix::fs::statx(&self.directory, path, AtFlags::NO_AUTOMOUNT, StatxFlags::BASIC_STATS)
+        rustix::fs::statx(
+            &self.directory,
+            path,
+            AtFlags::NO_AUTOMOUNT,
+            StatxFlags::BASIC_STATS,
+        )
     }
 
     /// The stamp of what the path names now.
@@ -92,13 +102,19 @@ impl Root {
         }
         match open_directory(&self.path) {
             Ok((directory, identity)) if identity != self.identity => {
-                log::info!("the root {} leads to another directory now", self.path.display());
+                log::info!(
+                    "the root {} leads to another directory now",
+                    self.path.display()
+                );
                 (self.directory, self.identity) = (directory, identity);
                 true
             }
             Ok(_) => false,
             Err(error) => {
-                log::debug!("the root {} cannot be opened again: {error}", self.path.display());
+                log::debug!(
+                    "the root {} cannot be opened again: {error}",
+                    self.path.display()
+                );
                 false
             }
         }
@@ -120,7 +136,12 @@ fn open_directory(path: &Path) -> Result<(OwnedFd, Identity)> {
 
 /// Looks at what a descriptor is open on.
 pub(super) fn stat_descriptor(descriptor: impl AsFd) -> Result<Statx> {
-    rustix::fs::statx(descriptor, c"", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS)
+    rustix::fs::statx(
+        descriptor,
+        c"",
+        AtFlags::EMPTY_PATH,
+        StatxFlags::BASIC_STATS,
+    )
 }
 
 fn identity(facts: &Statx) -> Identity {

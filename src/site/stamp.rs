@@ -45,12 +45,19 @@ impl Stamp {
     /// The time that can tell two contents of the same size apart, in its two parts: of the
     /// content's last change or, where nobody knows that, of the inode's.
     pub(super) fn distinguishing_time(&self) -> (i64, u32) {
-        if self.modified_seconds().is_some() { self.modified } else { self.changed }
+        if self.modified_seconds().is_some() {
+            self.modified
+        } else {
+            self.changed
+        }
     }
 }
 
 fn seconds_and_nanos(since_epoch: Duration) -> (i64, u32) {
-    (i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX), since_epoch.subsec_nanos())
+    (
+        i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX),
+        since_epoch.subsec_nanos(),
+    )
 }
 
 /// The coarsest clock that files are stamped with (FAT) has steps of two seconds.
@@ -62,7 +69,13 @@ mod tests {
 
     fn stamp(modified: i64, changed: i64) -> Stamp {
         let (device, inode, size) = ((0, 0), 0, 0);
-        Stamp { device, inode, size, modified: (modified, 5), changed: (changed, 5) }
+        Stamp {
+            device,
+            inode,
+            size,
+            modified: (modified, 5),
+            changed: (changed, 5),
+        }
     }
 
     #[test]
@@ -75,7 +88,11 @@ mod tests {
             (5000, 998, false),
             (-5, 0, true),
         ] {
-            assert_eq!(stamp(modified, changed).is_settled(wall), settled, "{modified} {changed}");
+            assert_eq!(
+                stamp(modified, changed).is_settled(wall),
+                settled,
+                "{modified} {changed}"
+            );
         }
     }
 
