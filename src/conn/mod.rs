@@ -18,14 +18,16 @@
 //! head is not read before the response before it is complete, so pipelined requests are answered
 //! in order, and a peer that does not read its responses is not read from.
 
+mod event;
 mod outbox;
 mod state;
 
 use crate::http::Limits;
 use std::time::{Duration, Instant};
 
+pub use event::{Event, Received, Refusal, Wants};
 pub use outbox::{Content, Response, Segment, Transmit};
-pub use state::{Connection, Event, Received, Refusal, Wants};
+pub use state::Connection;
 
 /// What every connection is held to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,11 +1,11 @@
 //! The states of a connection, and all transitions between them.
 
+use super::event::{Event, Received, Refusal, Wants};
 use super::outbox::{ConnectionField, Outbox, Response, Transmit};
 use super::{Content, Tick};
-use crate::http::Status;
 use crate::http::fields::FieldStorage;
 use crate::http::framing::{ContentDecoder, ContentError, Progress};
-use crate::http::request::{Expectation, HeadError, Method, RequestHead, Version};
+use crate::http::request::{Expectation, Method, RequestHead, Version};
 use std::time::Instant;
 
 /// One connection.
@@ -79,68 +79,6 @@ enum Persistence {
 enum Linger {
     Yes,
     No,
-}
-
-/// What came of some bytes.
-#[derive(Debug)]
-pub struct Received<'h> {
-    /// How many of them are done with. The others are to be offered again.
-    pub used: usize,
-    /// What is to be answered now, with [`Connection::respond`].
-    pub event: Option<Event<'h>>,
-}
-
-/// What is to be answered.
-#[derive(Debug)]
-pub enum Event<'h> {
-    /// A request.
-    Request(RequestHead<'h>),
-    /// Something that is no request, or not a whole one. The connection closes after the answer.
-    Refused(Refusal),
-}
-
-/// Why there is no request to answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The head is wrong.
-    Head(HeadError),
-    /// The content is wrong.
-    Content(ContentError),
-    /// The peer closed before the end of its content.
-    ContentIncomplete,
-    /// The head or the content took too long.
-    Timeout,
-}
-
-impl Refusal {
-    /// The status that answers it.
-    pub const fn status(self) -> Status {
-        match self {
-            Self::Head(error) => error.status(),
-            Self::Content(ContentError::Malformed) | Self::ContentIncomplete => Status::BadRequest,
-            Self::Content(ContentError::TooLarge) => Status::ContentTooLarge,
-            Self::Timeout => Status::RequestTimeout,
-        }
-    }
-}
-
-/// What the owner of the socket is to do next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wants {
-    /// Answer the event that was handed out.
-    Respond,
-    /// Send what [`Connection::poll_transmit`] gives.
-    Transmit,
-    /// Receive, or wait until that can be done.
-    Receive,
-    /// Shut the sending side, and tell [`Connection::shut_down`].
-    Shutdown,
-    /// Offer what has come since; if there is nothing, close the socket.
-    LastLook,
-    /// Close the socket.
-    Close,
-    /// Close the socket so that the peer learns that something is missing.
-    Reset,
 }
 
 impl<F> Connection<F> {

@@ -49,19 +49,19 @@ impl FieldName {
 
 /// Room for the field lines of one head. It is never initialised as a whole: that would cost more
 /// than the parsing.
-pub struct FieldStorage<'b>([MaybeUninit<Header<'b>>; FIELDS_CAP]);
-
-impl<'b> FieldStorage<'b> {
-    /// Room for up to `fields_max` lines.
-    pub(super) fn lines(&mut self, fields_max: usize) -> &mut [MaybeUninit<Header<'b>>] {
-        let end = fields_max.min(FIELDS_CAP);
-        self.0.get_mut(..end).unwrap_or_default()
-    }
+pub struct FieldStorage<'b> {
+    pub(super) lines: [MaybeUninit<Header<'b>>; FIELDS_CAP],
+    /// Initialised room, for heads that take the slow way.
+    pub(super) spare_lines: Vec<Header<'b>>,
 }
 
 impl Default for FieldStorage<'_> {
     fn default() -> Self {
-        Self([const { MaybeUninit::uninit() }; FIELDS_CAP])
+        let lines = [const { MaybeUninit::uninit() }; FIELDS_CAP];
+        Self {
+            lines,
+            spare_lines: Vec::new(),
+        }
     }
 }
 

@@ -92,7 +92,7 @@ pub enum HeadError {
     TargetTooLong,
     /// The head is larger than the limit, or has more fields.
     TooLarge,
-    /// A major version other than 1, or a minor version that nobody has defined.
+    /// A major version other than 1.
     UnsupportedVersion,
     /// No `Host` in HTTP/1.1, more than one, or an invalid one.
     InvalidHost,
@@ -139,30 +139,48 @@ impl<'h> RequestHead<'h> {
             return Err(HeadError::Syntax);
         }
         let is_full = window.len() == limits.head_bytes_max;
+        let FieldStorage { lines, spare_lines } = storage;
+        let lines = lines.get_mut(..limits.fields_max).unwrap_or_default();
         let mut request = httparse::Request::new(&mut []);
-        match request.parse_with_uninit_headers(window, storage.lines(limits.fields_max)) {
+        let parsed = request.parse_with_uninit_headers(window, lines);
+        let (method, target) = (request.method, request.path);
+        let (version, parsed) = match parsed {
+            Err(httparse::Error::Version) => match read_version(window) {
+                Some(Ok(end)) => {
+                    let fields = parse_fields(window, end, spare_lines, limits.fields_max);
+                    (Version::Http11, fields)
+                }
+                Some(Err(error)) => return Err(error),
+                None => (Version::Http11, Ok(httparse::Status::Partial)),
+            },
             Ok(httparse::Status::Complete(length)) => {
+                let version = request.version.map_or(Version::Http11, Version::of_minor);
+                (
+                    version,
+                    Ok(httparse::Status::Complete((length, &*request.headers))),
+                )
+            }
+            Ok(httparse::Status::Partial) => (Version::Http11, Ok(httparse::Status::Partial)),
+            Err(error) => return Err(error_of(error, window, limits)),
+        };
+        match parsed {
+            Ok(httparse::Status::Complete((length, lines))) => {
+                let (method, target) = method.zip(target).ok_or(HeadError::Syntax)?;
                 let head = window.get(..length).unwrap_or_default();
-                Self::from_parsed(request, head, limits).map(|head| Some((head, length)))
+                let head = Self::from_parts(method, target, version, lines, head, limits)?;
+                Ok(Some((head, length)))
             }
             Ok(httparse::Status::Partial) if is_full => Err(too_large(window, limits)),
             Ok(httparse::Status::Partial) => Ok(None),
-            Err(httparse::Error::TooManyHeaders) => Err(too_large(window, limits)),
-            Err(httparse::Error::Version) => match version_error(window) {
-                None if is_full => Err(too_large(window, limits)),
-                None => Ok(None),
-                Some(error) => Err(error),
-            },
-            Err(_) => Err(HeadError::Syntax),
+            Err(error) => Err(error_of(error, window, limits)),
         }
     }
 
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "its fields are lent on for longer"
-    )]
-    fn from_parsed<'b: 'h>(
-        request: httparse::Request<'h, 'b>,
+    fn from_parts(
+        method_name: &'h str,
+        target: &'h str,
+        version: Version,
+        lines: &'h [httparse::Header<'h>],
         head: &[u8],
         limits: &Limits,
     ) -> Result<Self, HeadError> {
@@ -170,19 +188,13 @@ impl<'h> RequestHead<'h> {
         if has_bare_line_feed(head) {
             return Err(HeadError::Syntax);
         }
-        let (method_name, target) = request.method.zip(request.path).ok_or(HeadError::Syntax)?;
         if target.len() > limits.request_target_bytes_max {
             return Err(HeadError::TargetTooLong);
         }
         let target_bytes = target.as_bytes();
         let method = Method::recognize(method_name);
-        let version = if request.version == Some(0) {
-            Version::Http10
-        } else {
-            Version::Http11
-        };
-        let fields = Fields::new(request.headers);
         let target = RequestTarget::parse(target_bytes, method).ok_or(HeadError::InvalidTarget)?;
+        let fields = Fields::new(lines);
         check_host(version, &fields)?;
         Ok(Self {
             method,
@@ -195,6 +207,17 @@ impl<'h> RequestHead<'h> {
             wants_persistence: wants_persistence(version, &fields),
             fields,
         })
+    }
+}
+
+impl Version {
+    /// HTTP/1 with this minor version. RFC 9110 §2.5: one that is higher than ours is read as ours.
+    const fn of_minor(minor: u8) -> Self {
+        if minor == 0 {
+            Self::Http10
+        } else {
+            Self::Http11
+        }
     }
 }
 
@@ -241,6 +264,13 @@ fn has_bare_line_feed(head: &[u8]) -> bool {
         .any(|at| at.checked_sub(1).and_then(|before| head.get(before)) != Some(&b'\r'))
 }
 
+fn error_of(error: httparse::Error, window: &[u8], limits: &Limits) -> HeadError {
+    match error {
+        httparse::Error::TooManyHeaders => too_large(window, limits),
+        _ => HeadError::Syntax,
+    }
+}
+
 /// Which limit a head has broken that does not end within it: the target's, if the request line
 /// alone is too long (RFC 9112 §3), else that of the head.
 fn too_large(window: &[u8], limits: &Limits) -> HeadError {
@@ -254,9 +284,9 @@ fn too_large(window: &[u8], limits: &Limits) -> HeadError {
     }
 }
 
-/// What is wrong with a version that is neither HTTP/1.0 nor HTTP/1.1; `None` while its line is
-/// not complete.
-fn version_error(window: &[u8]) -> Option<HeadError> {
+/// Reads the version of a request line that httparse knows no version in: where the line ends, if
+/// it is a later minor version of HTTP/1, or what is wrong; `None` while the line is not complete.
+fn read_version(window: &[u8]) -> Option<Result<usize, HeadError>> {
     let line = first_line(window)?;
     let mut words = line.split(|byte| *byte == b' ').skip(2);
     let version = words
@@ -267,9 +297,30 @@ fn version_error(window: &[u8]) -> Option<HeadError> {
         [b'H', b'T', b'T', b'P', b'/', major, b'.', minor, b'\r']
             if major.is_ascii_digit() && minor.is_ascii_digit() =>
         {
-            HeadError::UnsupportedVersion
+            if *major == b'1' {
+                Ok(line.len() + 1)
+            } else {
+                Err(HeadError::UnsupportedVersion)
+            }
         }
-        _ => HeadError::Syntax,
+        _ => Err(HeadError::Syntax),
+    })
+}
+
+/// Reads the field lines alone, which start at `start`: the length of the whole head, and them.
+fn parse_fields<'h, 'b: 'h>(
+    window: &'b [u8],
+    start: usize,
+    lines: &'h mut Vec<httparse::Header<'b>>,
+    fields_max: usize,
+) -> httparse::Result<(usize, &'h [httparse::Header<'h>])> {
+    lines.resize(fields_max, httparse::EMPTY_HEADER);
+    let rest = window.get(start..).unwrap_or_default();
+    Ok(match httparse::parse_headers(rest, lines)? {
+        httparse::Status::Complete((length, lines)) => {
+            httparse::Status::Complete((start + length, lines))
+        }
+        httparse::Status::Partial => httparse::Status::Partial,
     })
 }
 
@@ -408,7 +459,6 @@ mod tests {
                 HeadError::UnsupportedVersion,
                 505,
             ),
-            ("GET / HTTP/1.2\r\n\r\n", HeadError::UnsupportedVersion, 505),
             ("GET / HTTP/1.1\r\n\r\n", HeadError::InvalidHost, 400),
             (
                 "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
