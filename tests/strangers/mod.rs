@@ -1,0 +1,224 @@
+//! Programs of others: how they are found, run, and held against what the server promises.
+//!
+//! `setup` beside this file fetches what comes from `PyPI`. A tool that is missing skips its test,
+//! loudly.
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "each test file is a crate of its own and uses its own part of what stands here"
+)]
+
+mod visit;
+
+use crate::support::{PATIENCE, Process, unavailable};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus},
+    thread,
+    time::{Duration, Instant},
+};
+
+pub(crate) use visit::{Visit, assert_same};
+
+/// One line that a judge prints.
+#[derive(Debug)]
+pub(crate) struct Judgement {
+    pub(crate) case: String,
+    pub(crate) verdict: String,
+    pub(crate) seen: String,
+}
+
+/// A miss that is a choice: the case, in which `*` stands for anything, and the reason for it.
+pub(crate) type Choice = (&'static str, &'static str);
+
+/// The path of a script, or of data, beside this file.
+pub(crate) fn beside(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/strangers")
+        .join(name)
+}
+
+/// The Python that the judges are installed for.
+pub(crate) fn python() -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/strangers-venv/bin/python");
+    present(path, "run tests/strangers/setup for it")
+}
+
+/// What `setup` has downloaded, known by the beginning of its name.
+pub(crate) fn downloaded(prefix: &str) -> Option<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/strangers");
+    let entries = fs::read_dir(&directory).into_iter().flatten().flatten();
+    let found = entries.map(|entry| entry.path()).find(|path| {
+        path.file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with(prefix))
+    });
+    present(
+        found.unwrap_or_else(|| directory.join(prefix)),
+        "run tests/strangers/setup for it",
+    )
+}
+
+/// A path that a package of the system brings.
+pub(crate) fn present(path: PathBuf, hint: &str) -> Option<PathBuf> {
+    let exists = path.exists();
+    if !exists {
+        unavailable(&format!("{}: {hint}", path.display()));
+    }
+    exists.then_some(path)
+}
+
+/// Whether all of these programs are there.
+pub(crate) fn tools(names: &[&str]) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let missing = names
+        .iter()
+        .find(|name| !env::split_paths(&path).any(|place| place.join(name).exists()));
+    if let Some(name) = missing {
+        unavailable(&format!("the program {name}"));
+    }
+    missing.is_none()
+}
+
+/// The directory of HTML documentation that comes with the Rust toolchain.
+pub(crate) fn rust_documentation() -> Option<PathBuf> {
+    let output = Command::new("rustc")
+        .args(["--print", "sysroot"])
+        .output()
+        .ok()?;
+    let sysroot = String::from_utf8(output.stdout).ok()?;
+    let path = Path::new(sysroot.trim()).join("share/doc/rust/html");
+    present(path, "`rustup component add rust-docs` brings it")
+}
+
+/// A program with nothing of the tester's own settings: no proxy, no `.curlrc`, no pip.conf.
+pub(crate) fn program(name: impl AsRef<Path>, home: &Path) -> Command {
+    let mut command = Command::new(name.as_ref());
+    let path = env::var_os("PATH").unwrap_or_default();
+    command
+        .env_clear()
+        .env("PATH", path)
+        .env("HOME", home)
+        .env("LC_ALL", "C")
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .current_dir(home);
+    command
+}
+
+/// The words of a command line that needs no quoting.
+pub(crate) fn words(line: &str) -> impl Iterator<Item = &str> {
+    line.split_ascii_whitespace()
+}
+
+/// Runs a program to its end, which must be a good one, and gives what it said on stdout.
+#[track_caller]
+pub(crate) fn run(command: &mut Command) -> String {
+    run_for(PATIENCE, command)
+}
+
+/// As [`run`], for what may take long.
+#[track_caller]
+pub(crate) fn run_for(patience: Duration, command: &mut Command) -> String {
+    let (status, process) = try_run_for(patience, command);
+    assert!(
+        status.success(),
+        "{command:?} ends with {status}\n{}",
+        told(&process)
+    );
+    process.stdout()
+}
+
+/// Runs a program to its end, good or bad.
+#[track_caller]
+pub(crate) fn try_run_for(patience: Duration, command: &mut Command) -> (ExitStatus, Process) {
+    let deadline = Instant::now() + patience;
+    let mut process = Process::spawn(command);
+    while process.is_running() {
+        assert!(
+            Instant::now() < deadline,
+            "{command:?} hangs\n{}",
+            told(&process)
+        );
+        thread::sleep(Duration::from_millis(10));
+    }
+    let status = process.wait();
+    process.end();
+    (status, process)
+}
+
+/// Runs a judge and reads its verdicts.
+#[track_caller]
+pub(crate) fn judge(command: &mut Command) -> Vec<Judgement> {
+    run_for(Duration::from_mins(2), command)
+        .lines()
+        .map(Judgement::parse)
+        .collect()
+}
+
+/// Requires every miss to be a choice and every choice to be a miss still.
+#[track_caller]
+pub(crate) fn assert_misses_are_choices(judgements: &[Judgement], choices: &[Choice]) {
+    let misses = || {
+        judgements
+            .iter()
+            .filter(|judgement| judgement.verdict == "miss")
+    };
+    let unexplained: Vec<_> = misses()
+        .filter(|miss| !choices.iter().any(|choice| matches(choice.0, &miss.case)))
+        .map(|miss| format!("{}: {}", miss.case, miss.seen))
+        .collect();
+    let outdated: Vec<_> = choices
+        .iter()
+        .map(|choice| choice.0)
+        .filter(|pattern| !misses().any(|miss| matches(pattern, &miss.case)))
+        .collect();
+    assert!(
+        unexplained.is_empty() && outdated.is_empty(),
+        "misses without a reason:\n{}\nreasons without a miss:\n{}",
+        unexplained.join("\n"),
+        outdated.join("\n"),
+    );
+}
+
+/// How many judgements there are of a verdict.
+pub(crate) fn count(judgements: &[Judgement], verdict: &str) -> usize {
+    judgements
+        .iter()
+        .filter(|judgement| judgement.verdict == verdict)
+        .count()
+}
+
+impl Judgement {
+    #[track_caller]
+    fn parse(line: &str) -> Self {
+        let mut parts = line.split('\t').map(str::to_owned);
+        let mut part = || {
+            parts
+                .next()
+                .unwrap_or_else(|| panic!("not a verdict: {line}"))
+        };
+        Self {
+            case: part(),
+            verdict: part(),
+            seen: part(),
+        }
+    }
+}
+
+fn matches(pattern: &str, case: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == case,
+        Some((start, rest)) => case.strip_prefix(start).is_some_and(|case| {
+            let mut ends = (0..=case.len()).filter_map(|at| case.get(at..));
+            ends.any(|end| matches(rest, end))
+        }),
+    }
+}
+
+fn told(process: &Process) -> String {
+    format!(
+        "stdout:\n{}\nstderr:\n{}",
+        process.stdout(),
+        process.stderr()
+    )
+}

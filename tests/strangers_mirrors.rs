@@ -1,0 +1,142 @@
+//! Whole sites, copied file by file and compared byte by byte.
+//!
+//! Two tests take long and are ignored:
+//! `cargo test --release --test strangers_mirrors -- --ignored --nocapture` fetches the whole
+//! documentation of the Rust toolchain, by `tests/strangers/mirror`, which tells the Content-Types
+//! that it has seen, and by `wget --mirror`, whose copy `diff -r` compares.
+
+mod strangers;
+mod support;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+use strangers::{
+    assert_same, beside, program, run, run_for, rust_documentation, tools, try_run_for, words,
+};
+use support::{Launch, Server, Site};
+
+#[test]
+fn wget_mirrors_our_own_site_without_a_difference() {
+    if !tools(&["wget", "diff"]) {
+        return;
+    }
+    let own_site = Path::new(env!("CARGO_MANIFEST_DIR")).join("static");
+    let server = silent_server(&own_site);
+    let workplace = Site::new();
+    // The guide links to errors and redirects on purpose, to show them.
+    let on_purpose = r"[?%]|no-such|\.svg/|/\.git|/guide$";
+    let mut wget = mirroring_wget(&server, &workplace.root());
+    run(wget.args(["--reject-regex", on_purpose]));
+    let mut diff = program("diff", &workplace.root());
+    run(diff.arg("-r").arg(&own_site).arg("."));
+}
+
+#[test]
+fn wget_mirrors_a_book_of_the_rust_documentation() {
+    let Some(documentation) = rust_documentation() else {
+        return;
+    };
+    if !tools(&["wget"]) {
+        return;
+    }
+    let book = documentation.join("nomicon");
+    let server = silent_server(&book);
+    let workplace = Site::new();
+    // It links to its sisters, which are not here, so wget does not end well.
+    try_run_for(TOLERABLE, &mut mirroring_wget(&server, &workplace.root()));
+    let mirrored = files_beneath(&workplace.root());
+    let count = mirrored.len();
+    assert!(count > 90, "only {count} files were mirrored");
+    for name in mirrored {
+        assert_same(&workplace.path(&name), &book.join(&name));
+    }
+}
+
+#[test]
+fn every_fiftieth_file_of_the_rust_documentation_is_served_as_it_is() {
+    let Some(documentation) = rust_documentation() else {
+        return;
+    };
+    if !tools(&["python3"]) {
+        return;
+    }
+    let server = silent_server(&documentation);
+    let workplace = Site::new();
+    run(mirror(&server, &documentation, &workplace).arg("50"));
+}
+
+#[test]
+#[ignore = "takes a minute: fetches every file of the Rust documentation"]
+fn every_file_of_the_rust_documentation_is_served_as_it_is() {
+    let documentation = rust_documentation().expect("the toolchain comes with documentation");
+    let server = silent_server(&documentation);
+    let workplace = Site::new();
+    let mut mirror = mirror(&server, &documentation, &workplace);
+    println!("{}", run_for(LONG, &mut mirror));
+}
+
+#[test]
+#[ignore = "takes minutes: wget mirrors 660 MB of Rust documentation"]
+fn wget_mirrors_all_of_the_rust_documentation_without_a_difference() {
+    let documentation = rust_documentation().expect("the toolchain comes with documentation");
+    let server = silent_server(&documentation);
+    let workplace = Site::new();
+    // Much of it is named by scripts alone, where wget finds no links: so all is named to it.
+    let url = |name: &PathBuf| format!("http://{}/{}\n", server.address, name.display());
+    let urls: Vec<_> = files_beneath(&documentation).iter().map(url).collect();
+    let list = workplace.outside("urls");
+    fs::write(&list, urls.concat()).expect("a file can be written");
+    let mut wget = mirroring_wget(&server, &workplace.root());
+    // Dotfiles are not served and some links lead nowhere, so wget does not end well.
+    try_run_for(LONG, wget.arg("--input-file").arg(&list));
+    let mut diff = program("diff", &workplace.root());
+    diff.args(words("--recursive --exclude=.nojekyll"));
+    run_for(LONG, diff.arg(&documentation).arg("."));
+    println!(
+        "{} files, no difference",
+        files_beneath(&workplace.root()).len()
+    );
+}
+
+/// A server whose access records do not bury what went wrong.
+fn silent_server(root: &Path) -> Server {
+    Launch::of(root).args(["--access-log", "off"]).start()
+}
+
+fn mirroring_wget(server: &Server, into: &Path) -> Command {
+    let mut wget = program("wget", into);
+    wget.args(words("--quiet --mirror --no-host-directories"));
+    wget.arg(format!("http://{}/", server.address));
+    wget
+}
+
+fn mirror(server: &Server, documentation: &Path, workplace: &Site) -> Command {
+    let mut mirror = program(beside("mirror"), &workplace.root());
+    mirror.arg(server.address.to_string()).arg(documentation);
+    mirror
+}
+
+/// The files beneath a directory, as paths relative to it.
+fn files_beneath(directory: &Path) -> Vec<PathBuf> {
+    let mut pending = vec![directory.to_owned()];
+    let mut files = Vec::new();
+    while let Some(place) = pending.pop() {
+        let entries = fs::read_dir(place).expect("a directory can be read");
+        for path in entries.flatten().map(|entry| entry.path()) {
+            if path.is_dir() {
+                pending.push(path);
+            } else {
+                let name = path.strip_prefix(directory).expect("it is beneath");
+                files.push(name.to_owned());
+            }
+        }
+    }
+    files
+}
+
+const TOLERABLE: Duration = Duration::from_mins(1);
+const LONG: Duration = Duration::from_mins(15);
