@@ -6,7 +6,7 @@ use super::{Content, Tick};
 use crate::http::fields::FieldStorage;
 use crate::http::framing::{ContentDecoder, ContentError, Progress};
 use crate::http::request::{Expectation, Method, RequestHead, Version};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// One connection.
 #[derive(Debug)]
@@ -439,10 +439,17 @@ impl<F> Connection<F> {
     }
 
     /// Ends the connection as soon as what is under way is done: at once, if nothing is.
-    pub fn drain(&mut self) {
+    ///
+    /// The first request of a new connection may be on its way. Its client would not send it
+    /// again, so it is waited for, if not for long.
+    pub fn drain(&mut self, tick: &Tick<'_>) {
         if let State::Idle { .. } = self.state {
-            self.close(Linger::No);
-        } else if self.persistence == Persistence::Persist {
+            if !self.is_fresh {
+                return self.close(Linger::No);
+            }
+            self.deadline = self.deadline.min(tick.now + FRESH_GRACE);
+        }
+        if self.persistence == Persistence::Persist {
             self.persistence = Persistence::Close(Linger::No);
         }
     }
@@ -492,6 +499,9 @@ fn is_worth_parsing(input: &[u8], parsed: usize, head_bytes_max: usize) -> bool 
         || memchr::memmem::find(unseen, b"\n\r\n").is_some()
         || memchr::memmem::find(unseen, b"\n\n").is_some()
 }
+
+/// How long the first request of a connection may be on its way while connections are drained.
+const FRESH_GRACE: Duration = Duration::from_millis(300);
 
 /// RFC 9112 §2.2 asks for at least one; a few more hurt nobody.
 const EMPTY_LINES_MAX: u8 = 4;

@@ -146,6 +146,15 @@ impl Talk {
         true
     }
 
+    fn drain(&mut self) {
+        let tick = Tick {
+            now: self.now,
+            origin: ORIGIN,
+            options: &self.options,
+        };
+        self.connection.drain(&tick);
+    }
+
     fn shut_down(&mut self) -> &mut Self {
         assert_eq!(self.connection.wants(), Wants::Shutdown);
         let tick = Tick {
@@ -515,13 +524,28 @@ fn the_end_of_input_is_answered_where_something_is_wrong_already() {
 fn draining_ends_what_is_idle_at_once_and_the_rest_after_its_response() {
     let mut talk = Talk::new();
     talk.receive(GET).expect(&["GET /"], OK, Wants::Receive);
-    talk.connection.drain();
+    talk.drain();
     assert_eq!(talk.connection.wants(), Wants::LastLook);
     let mut talk = Talk::new();
     talk.receive(&GET[..10]);
-    talk.connection.drain();
+    talk.drain();
     talk.receive(&GET[10..])
         .expect(&["GET /"], OK_CLOSE, Wants::LastLook);
+}
+
+#[test]
+fn draining_waits_a_moment_for_the_first_request_of_a_new_connection() {
+    let mut talk = Talk::new();
+    talk.drain();
+    talk.wait(Duration::from_millis(200)).receive(GET).expect(
+        &["GET /"],
+        OK_CLOSE,
+        Wants::LastLook,
+    );
+    let mut talk = Talk::new();
+    talk.drain();
+    talk.wait(Duration::from_millis(300))
+        .expect(&[], "", Wants::Shutdown);
 }
 
 #[test]

@@ -21,7 +21,7 @@ impl FieldBlock {
 /// Writes a [`FieldBlock`] line by line.
 #[derive(Clone, Debug, Default)]
 pub struct FieldBlockWriter {
-    lines: String,
+    lines: Vec<u8>,
 }
 
 impl FieldBlockWriter {
@@ -29,11 +29,11 @@ impl FieldBlockWriter {
     /// from, can start a line of its own.
     #[must_use]
     pub fn field(mut self, name: &str, value: impl fmt::Display) -> Self {
-        self.lines.push_str(name);
-        self.lines.push_str(": ");
-        // Writing to a `FieldValue` cannot fail: it only appends to a string.
+        self.lines.extend_from_slice(name.as_bytes());
+        self.lines.extend_from_slice(b": ");
+        // Writing to a `FieldValue` cannot fail: it only appends to a vector.
         let _ = write!(FieldValue(&mut self.lines), "{value}");
-        self.lines.push_str("\r\n");
+        self.lines.extend_from_slice(b"\r\n");
         self
     }
 
@@ -46,6 +46,13 @@ impl FieldBlockWriter {
         }
     }
 
+    /// Adds the lines of a block that is there already.
+    #[must_use]
+    pub fn block(mut self, block: &FieldBlock) -> Self {
+        self.lines.extend_from_slice(block.as_bytes());
+        self
+    }
+
     /// The block, ready to be shared.
     pub fn finish(self) -> FieldBlock {
         FieldBlock {
@@ -54,17 +61,19 @@ impl FieldBlockWriter {
     }
 }
 
-struct FieldValue<'a>(&'a mut String);
+struct FieldValue<'a>(&'a mut Vec<u8>);
 
 impl fmt::Write for FieldValue<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if text.bytes().any(|byte| byte.is_ascii_control()) {
-            self.0.extend(
-                text.chars()
-                    .map(|char| if char.is_control() { ' ' } else { char }),
-            );
-        } else {
-            self.0.push_str(text);
+        let start = self.0.len();
+        self.0.extend_from_slice(text.as_bytes());
+        for byte in self
+            .0
+            .iter_mut()
+            .skip(start)
+            .filter(|byte| byte.is_ascii_control())
+        {
+            *byte = b' ';
         }
         Ok(())
     }

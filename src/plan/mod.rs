@@ -138,8 +138,8 @@ pub fn refuse(status: Status) -> Plan {
 }
 
 fn not_found(path: &RequestPath<'_>) -> Plan {
-    let path = String::from_utf8_lossy(path.as_bytes());
-    let page = page::render(Status::NotFound, Some(&path));
+    // As a reference it is printable whatever its bytes are.
+    let page = page::render(Status::NotFound, Some(&path.to_reference().to_string()));
     page_response(Status::NotFound, FieldBlockWriter::default(), page)
 }
 

@@ -48,7 +48,7 @@ fn unsatisfiable(length: u64) -> Plan {
 fn one(representation: &Representation, range: Range<u64>) -> Plan {
     let facts = representation.facts();
     let fields = representation
-        .describing_fields(range.end - range.start, &facts.content_type)
+        .part(range.end - range.start, &facts.content_type)
         .field("Content-Range", content_range(&range, facts.length))
         .finish();
     Plan {
@@ -69,9 +69,7 @@ fn many(representation: &Representation, ranges: Vec<Range<u64>>, boundary: &str
     });
     let parts = parts.collect();
     let content_type = format!("multipart/byteranges; boundary={boundary}");
-    let fields = representation
-        .describing_fields(length, &content_type)
-        .finish();
+    let fields = representation.part(length, &content_type).finish();
     let content = Content::Parts(Multipart { parts, close });
     Plan {
         status: Status::PartialContent,

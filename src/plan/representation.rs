@@ -27,32 +27,39 @@ pub struct Facts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Representation {
     facts: Facts,
-    cache_control: String,
+    /// All fields of the whole.
     whole: FieldBlock,
+    /// The fields that do not depend on which part is sent.
+    of_any_part: FieldBlock,
+    /// RFC 9110 §15.4.5: what guides a cache, and nothing that describes content.
     not_modified: FieldBlock,
 }
 
 impl Representation {
     /// Makes the field blocks, once for any number of responses.
     pub fn new(facts: Facts, policy: &Policy) -> Self {
-        let cache_control = policy.cache_control.clone();
-        let mut representation = Self {
+        let cache_control = Some(&policy.cache_control).filter(|value| !value.is_empty());
+        let not_modified = FieldBlockWriter::default()
+            .optional_field("ETag", facts.entity_tag.as_ref())
+            .optional_field("Cache-Control", cache_control)
+            .finish();
+        let of_any_part = FieldBlockWriter::default()
+            .optional_field("Last-Modified", facts.last_modified)
+            .block(&not_modified)
+            .field("Accept-Ranges", "bytes")
+            .field("X-Content-Type-Options", "nosniff")
+            .finish();
+        let whole = FieldBlockWriter::default()
+            .field("Content-Type", &facts.content_type)
+            .field("Content-Length", facts.length)
+            .block(&of_any_part)
+            .finish();
+        Self {
             facts,
-            cache_control,
-            whole: FieldBlock::default(),
-            not_modified: FieldBlock::default(),
-        };
-        representation.whole = representation
-            .describing_fields(
-                representation.facts.length,
-                &representation.facts.content_type,
-            )
-            .finish();
-        // RFC 9110 §15.4.5: what guides the cache, and nothing that describes content.
-        representation.not_modified = representation
-            .validating_fields(FieldBlockWriter::default())
-            .finish();
-        representation
+            whole,
+            of_any_part,
+            not_modified,
+        }
     }
 
     /// The facts that it was made from.
@@ -77,21 +84,11 @@ impl Representation {
         }
     }
 
-    /// All fields of a response with content of this length and type.
-    pub(super) fn describing_fields(&self, length: u64, content_type: &str) -> FieldBlockWriter {
-        let fields = FieldBlockWriter::default()
+    /// All fields of a response with content of this length and type, made from a part or parts.
+    pub(super) fn part(&self, length: u64, content_type: &str) -> FieldBlockWriter {
+        FieldBlockWriter::default()
             .field("Content-Type", content_type)
             .field("Content-Length", length)
-            .optional_field("Last-Modified", self.facts.last_modified);
-        self.validating_fields(fields)
-            .field("Accept-Ranges", "bytes")
-            .field("X-Content-Type-Options", "nosniff")
-    }
-
-    fn validating_fields(&self, fields: FieldBlockWriter) -> FieldBlockWriter {
-        let cache_control = Some(&self.cache_control).filter(|value| !value.is_empty());
-        fields
-            .optional_field("ETag", self.facts.entity_tag.as_ref())
-            .optional_field("Cache-Control", cache_control)
+            .block(&self.of_any_part)
     }
 }

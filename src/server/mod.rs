@@ -204,7 +204,12 @@ impl Server {
             return;
         };
         match session.pump(&mut self.service) {
-            Outcome::Waiting => self.sessions.note_deadline(key),
+            Outcome::Waiting => {
+                if let Err(error) = self.sessions.wait(key, self.poll.registry()) {
+                    log::error!("a connection cannot be waited for and is closed: {error}");
+                    self.sessions.remove(key);
+                }
+            }
             Outcome::Unfinished => self.sessions.note_runnable(key),
             Outcome::Done => self.sessions.remove(key),
         }
@@ -223,8 +228,7 @@ impl Server {
                 };
                 match listener.accept() {
                     Accepted::Session(socket, peer) => {
-                        self.sessions
-                            .admit(socket, peer, &mut self.service, self.poll.registry());
+                        self.sessions.admit(socket, peer, &self.service);
                     }
                     Accepted::NoDescriptors if self.sessions.make_room() => {}
                     Accepted::NoDescriptors => {
@@ -294,7 +298,7 @@ impl Server {
             }
             self.pump(key);
             if let Some(session) = self.sessions.get_mut(key) {
-                session.drain();
+                session.drain(&self.service);
                 self.pump(key);
             }
         }

@@ -4,6 +4,7 @@ use super::exchange::{OpenFile, Service};
 use super::socket::{Socket, is_not_ready};
 use crate::conn::{Connection, Event, Transmit, Wants};
 use crate::http::fields::FieldStorage;
+use mio::Interest;
 use rustix::io::Errno;
 use std::net::IpAddr;
 use std::time::Instant;
@@ -22,6 +23,8 @@ pub(super) struct Session {
     /// The record of an exchange that outlasts a tick.
     record: Option<Box<super::access_log::Record>>,
     pub(super) is_runnable: bool,
+    /// What the poll tells of, once the session has had to wait.
+    pub(super) registered: Option<Interest>,
 }
 
 /// What is known of the end of what the peer sends.
@@ -55,6 +58,7 @@ impl Session {
             input: Input::Open,
             record: None,
             is_runnable: false,
+            registered: None,
         }
     }
 
@@ -77,8 +81,17 @@ impl Session {
         self.connection.is_idle() && self.rest.is_empty()
     }
 
-    pub(super) fn drain(&mut self) {
-        self.connection.drain();
+    /// What to wait for.
+    pub(super) fn interest(&self) -> Interest {
+        if self.connection.wants() == Wants::Transmit {
+            Interest::READABLE | Interest::WRITABLE
+        } else {
+            Interest::READABLE
+        }
+    }
+
+    pub(super) fn drain(&mut self, service: &Service) {
+        self.connection.drain(&service.tick());
     }
 
     pub(super) fn handle_timeout(&mut self, service: &mut Service) {

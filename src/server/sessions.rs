@@ -1,11 +1,12 @@
 //! All sessions: their keys, their deadlines, and room for new ones.
 
 use super::exchange::Service;
-use super::session::{Outcome, Session};
+use super::session::Session;
 use super::socket::{Socket, raise_descriptor_limit};
 use mio::unix::SourceFd;
-use mio::{Interest, Registry, Token};
+use mio::{Registry, Token};
 use slab::Slab;
+use std::io;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -42,33 +43,34 @@ impl Sessions {
         }
     }
 
-    /// Takes a new connection in. It is pumped before it is registered: a request that is here
-    /// already is answered at once, and a connection that ends with it is never registered.
-    pub(super) fn admit(
-        &mut self,
-        socket: Socket,
-        peer: Option<IpAddr>,
-        service: &mut Service,
-        registry: &Registry,
-    ) {
-        let mut session = Session::new(socket, peer, service);
-        let outcome = session.pump(service);
-        if outcome == Outcome::Done {
-            return;
-        }
-        let descriptor = session.socket.descriptor();
-        let key = self.slab.insert(session);
-        let interest = Interest::READABLE | Interest::WRITABLE;
+    /// Takes a new connection in. Its turn comes in the next tick: by then its request is often
+    /// here and is answered at once, and a connection that ends with it is never registered.
+    pub(super) fn admit(&mut self, socket: Socket, peer: Option<IpAddr>, service: &Service) {
+        let key = self.slab.insert(Session::new(socket, peer, service));
+        self.note_runnable(key);
+    }
+
+    /// Lets a session wait for its socket. It is registered when it waits for the first time, and
+    /// for room to send only when it first waits for that, which few ever do. Edge-triggered, so
+    /// it stays as it is from then on; registering tells of what is ready already.
+    pub(super) fn wait(&mut self, key: usize, registry: &Registry) -> io::Result<()> {
+        let Some(session) = self.slab.get_mut(key) else {
+            return Ok(());
+        };
         let token = Token(self.first_token + key);
-        if let Err(error) = registry.register(&mut SourceFd(&descriptor), token, interest) {
-            log::error!("a connection could not be registered and is closed: {error}");
-            self.slab.remove(key);
-            return;
+        let descriptor = session.socket.descriptor();
+        let mut source = SourceFd(&descriptor);
+        let interest = session.interest();
+        match session.registered {
+            None => registry.register(&mut source, token, interest)?,
+            Some(registered) if registered != interest && interest.is_writable() => {
+                registry.reregister(&mut source, token, interest)?;
+            }
+            Some(_) => {}
         }
+        session.registered = Some(interest);
         self.note_deadline(key);
-        if outcome == Outcome::Unfinished {
-            self.note_runnable(key);
-        }
+        Ok(())
     }
 
     pub(super) fn remove(&mut self, key: usize) {
@@ -120,7 +122,7 @@ impl Sessions {
 
     /// Takes a session's deadline into account. Deadlines that move away cost nothing: the next
     /// look at all of them finds out.
-    pub(super) fn note_deadline(&mut self, key: usize) {
+    fn note_deadline(&mut self, key: usize) {
         if let Some(session) = self.slab.get(key) {
             let deadline = session.deadline();
             self.next_deadline = Some(
