@@ -3,7 +3,7 @@
 mod support;
 
 use std::{fs, thread, time::Duration};
-use support::{Client, Server, Site, noise};
+use support::{Client, Launch, Server, Site, noise};
 
 /// The content that a connection that persists gets.
 fn content(client: &mut Client, target: &str) -> Vec<u8> {
@@ -102,7 +102,10 @@ fn a_root_that_is_a_symlink_may_be_swapped_to_a_new_release() {
         .file("v1/large.bin", &large)
         .file("v2/version", "two");
     site.symlink("current", "v1");
-    let server = Server::start(site.path("current"));
+    let launch = Launch::of(site.path("current"));
+    let server = launch
+        .expecting(&["leads to another directory now"])
+        .start();
     let mut client = server.connect();
     assert_eq!(content(&mut client, "/version"), b"one");
 

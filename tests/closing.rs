@@ -105,7 +105,7 @@ fn an_error_is_read_in_full_by_a_client_that_goes_on_sending() {
         let mut client = server.connect();
         client.send(head);
         for _ in 0..64 {
-            client.try_send([b'x'; 64 * 1024]);
+            client.try_send(vec![b'x'; 64 * 1024]);
         }
         let output = client.finish_sending().rest();
         assert_eq!(responses(&output, ["POST"])[0].status, status, "{head:?}");

@@ -75,7 +75,9 @@ fn no_redirect_leads_to_another_host() {
     for name in names {
         site.directory(name);
     }
-    let server = Server::start(site.root());
+    let server = Launch::of(site.root())
+        .expecting(&["the directory has no index.html"])
+        .start();
     let targets = [
         "//evil.example",
         "///evil.example",
@@ -189,7 +191,7 @@ fn a_directory_without_an_index_gives_404_with_the_reason_in_the_log() {
         .directory("odd/index.html");
     let server = Launch::of(site.root())
         .env("RUST_LOG", "debug")
-        .talkative()
+        .expecting(&["is not served", "DEBUG"])
         .start();
     for target in ["/", "/bare/", "/odd/"] {
         let response = server.get(target);

@@ -12,11 +12,16 @@ use support::{Launch, Server, Signal, Site, noise, poll_until};
 /// Long before the default deadline of 10 s for what is under way.
 const AT_ONCE: Duration = Duration::from_secs(7);
 
+/// A server that may say that it stops.
+fn started(site: &Site) -> Server {
+    Launch::of(site.root()).expecting(&["stopping"]).start()
+}
+
 #[test]
 fn term_and_int_end_the_server_with_code_0() {
     for signal in [Signal::TERM, Signal::INT] {
         let site = Site::small();
-        let mut server = Server::start(site.root());
+        let mut server = started(&site);
         assert_eq!(server.get("/a.txt").status, 200);
         assert_eq!(server.stop(signal).code(), Some(0), "{signal:?}");
     }
@@ -25,7 +30,7 @@ fn term_and_int_end_the_server_with_code_0() {
 #[test]
 fn idle_connections_are_closed_at_once() {
     let site = Site::small();
-    let mut server = Server::start(site.root());
+    let mut server = started(&site);
     let mut fresh = server.connect();
     let mut used = server.connect();
     used.send("GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -44,7 +49,7 @@ fn a_response_under_way_is_finished() {
     let site = Site::small();
     let content = noise(30_000_000);
     site.file("large.bin", &content);
-    let mut server = Server::start(site.root());
+    let mut server = started(&site);
     let mut client = server.connect();
     client
         .send("GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -67,7 +72,7 @@ fn what_takes_longer_than_the_drain_timeout_is_cut() {
         .set_len(1 << 30)
         .unwrap();
     let launch = Launch::of(site.root()).args(["--drain-timeout", "300ms"]);
-    let mut server = launch.talkative().start();
+    let mut server = launch.expecting(&["stopping"]).start();
     let mut client = server.connect();
     client
         .send("GET /huge.bin HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -85,7 +90,7 @@ fn a_second_signal_ends_the_server_now() {
         .unwrap()
         .set_len(1 << 30)
         .unwrap();
-    let mut server = Launch::of(site.root()).talkative().start();
+    let mut server = started(&site);
     let mut client = server.connect();
     client
         .send("GET /huge.bin HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -106,7 +111,7 @@ fn a_second_signal_ends_the_server_now() {
 #[test]
 fn a_server_can_be_started_again_on_its_port_at_once() {
     let site = Site::small();
-    let mut first = Server::start(site.root());
+    let mut first = started(&site);
     let mut client = first.connect();
     client
         .send("GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n")

@@ -3,7 +3,7 @@
 mod support;
 
 use std::{fs, io::ErrorKind, net::TcpListener};
-use support::{Server, Site, assert_all, noise};
+use support::{Launch, Server, Site, assert_all, noise};
 
 const ALLOW: &str = "GET, HEAD, OPTIONS";
 
@@ -22,7 +22,9 @@ fn head_has_exactly_the_fields_of_get_and_no_content() {
     site.directory("bare")
         .file("large.bin", noise(2_000_000))
         .file("empty", "");
-    let server = Server::start(site.root());
+    let server = Launch::of(site.root())
+        .expecting(&["no index.html"])
+        .start();
     let etag = server.await_strong_etag("/large.bin");
     let unmatched = ("If-Match", "\"other\"");
     let requests = [

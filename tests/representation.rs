@@ -115,7 +115,7 @@ fn cache_control_is_what_the_operator_says() {
 #[test]
 fn last_modified_is_never_later_than_date() {
     let site = Site::small();
-    let tomorrow = SystemTime::now() + Duration::from_secs(86_400);
+    let tomorrow = SystemTime::now() + Duration::from_hours(24);
     site.modified("a.txt", tomorrow);
     let response = Server::start(site.root()).get("/a.txt");
     if let Some(modified) = response.field("last-modified") {

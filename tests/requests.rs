@@ -3,7 +3,7 @@
 
 mod support;
 
-use support::{Server, Site, assert_all, responses};
+use support::{Launch, Server, Site, assert_all, responses};
 
 /// The statuses that the bytes get whole, byte by byte, and with a good request trailing.
 fn statuses(server: &Server, request: &[u8]) -> Vec<u16> {
@@ -300,7 +300,9 @@ fn http_1_1_persists_by_default() {
 fn errors_that_keep_the_framing_keep_the_connection() {
     let site = Site::small();
     site.directory("bare");
-    let server = Server::start(site.root());
+    let server = Launch::of(site.root())
+        .expecting(&["no index.html"])
+        .start();
     let mut client = server.connect();
     let requests = [
         ("GET", "/missing", 404),

@@ -16,7 +16,7 @@ use std::{
 /// How a server is to be started.
 pub(crate) struct Launch {
     command: Command,
-    quiet: bool,
+    expected: &'static [&'static str],
     heard: bool,
 }
 
@@ -59,7 +59,7 @@ impl Launch {
         }
         Self {
             command,
-            quiet: true,
+            expected: &[],
             heard: true,
         }
     }
@@ -84,9 +84,10 @@ impl Launch {
         self
     }
 
-    /// Lets the server write to standard error, which otherwise fails the test.
-    pub(crate) fn talkative(mut self) -> Self {
-        self.quiet = false;
+    /// Lets the server write lines with one of these phrases to standard error, where any other
+    /// fails the test.
+    pub(crate) fn expecting(mut self, phrases: &'static [&'static str]) -> Self {
+        self.expected = phrases;
         self
     }
 
@@ -112,7 +113,7 @@ impl Launch {
         Server {
             process,
             address,
-            quiet: self.quiet,
+            expected: self.expected,
         }
     }
 
@@ -126,7 +127,7 @@ impl Launch {
 pub(crate) struct Server {
     pub(crate) process: Process,
     pub(crate) address: SocketAddr,
-    quiet: bool,
+    expected: &'static [&'static str],
 }
 
 impl Server {
@@ -156,10 +157,11 @@ impl Server {
     /// The response to a request of its own connection.
     #[track_caller]
     pub(crate) fn request(&self, method: &str, target: &str, fields: &[(&str, &str)]) -> Response {
-        let mut lines = String::new();
-        for (name, value) in fields {
-            lines.push_str(&format!("{name}: {value}\r\n"));
-        }
+        let lines: Vec<_> = fields
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        let lines = lines.concat();
         let head = format!("{method} {target} HTTP/1.1\r\nHost: a.example\r\n{lines}\r\n");
         self.response_to(method, head)
     }
@@ -217,10 +219,14 @@ impl Drop for Server {
                 "the server said:\n{said}\nand logged last, backwards:\n{}",
                 last.join("\n")
             );
-        } else if self.quiet {
+        } else {
+            let is_expected =
+                |line: &&str| self.expected.iter().any(|phrase| line.contains(phrase));
+            let unexpected: Vec<_> = said.lines().filter(|line| !is_expected(line)).collect();
             assert!(
-                said.is_empty(),
-                "the server said on standard error:\n{said}"
+                unexpected.is_empty(),
+                "on standard error:\n{}",
+                unexpected.join("\n")
             );
         }
     }

@@ -85,7 +85,7 @@ impl Site {
 
     /// Replaces whatever `name` is by a symbolic link to `target` in one step.
     pub(crate) fn swap_symlink(path: &Path, target: impl AsRef<Path>) {
-        let fresh = path.with_extension("fresh");
+        let fresh = path.with_file_name("fresh-link");
         symlink(target, &fresh).expect("a symbolic link can be made");
         fs::rename(&fresh, path).expect("a symbolic link can be renamed");
     }
