@@ -20,6 +20,7 @@
 
 mod event;
 mod outbox;
+mod scan;
 mod state;
 
 use crate::http::Limits;

@@ -2,6 +2,7 @@
 
 use super::event::{Event, Received, Refusal, Wants};
 use super::outbox::{ConnectionField, Outbox, Response, Transmit};
+use super::scan::{is_worth_parsing, skip_empty_line};
 use super::{Content, Tick};
 use crate::http::fields::FieldStorage;
 use crate::http::framing::{ContentDecoder, ContentError, Progress};
@@ -479,29 +480,5 @@ impl<F> Connection<F> {
     }
 }
 
-/// Passes over an empty line before a request line (RFC 9112 §2.2), a few times: how many bytes.
-fn skip_empty_line(input: &[u8], empty_lines: &mut u8) -> usize {
-    if *empty_lines < EMPTY_LINES_MAX && input.starts_with(b"\r\n") {
-        *empty_lines += 1;
-        2
-    } else {
-        0
-    }
-}
-
-/// Whether a head that was incomplete after `parsed` bytes is to be parsed again: when it may be
-/// complete, when it is too large, or when it has doubled since, so that a head which comes byte
-/// by byte costs no more than twice one that comes whole, and yet an error in it is soon found.
-fn is_worth_parsing(input: &[u8], parsed: usize, head_bytes_max: usize) -> bool {
-    let unseen = input.get(parsed.saturating_sub(3)..).unwrap_or_default();
-    input.len() >= parsed.saturating_mul(2)
-        || input.len() >= head_bytes_max
-        || memchr::memmem::find(unseen, b"\n\r\n").is_some()
-        || memchr::memmem::find(unseen, b"\n\n").is_some()
-}
-
 /// How long the first request of a connection may be on its way while connections are drained.
 const FRESH_GRACE: Duration = Duration::from_millis(300);
-
-/// RFC 9112 §2.2 asks for at least one; a few more hurt nobody.
-const EMPTY_LINES_MAX: u8 = 4;

@@ -4,8 +4,8 @@ use crate::http::Status;
 use bytes::Bytes;
 use maud::{DOCTYPE, PreEscaped, html};
 
-/// Renders the page of `status`. `subject` is what it is about: the path that names nothing, or
-/// the reference that a redirect leads to; it is escaped.
+/// Renders the page of `status`. `subject` is the reference that it is about: the one that names
+/// nothing, or the one that a redirect leads to; it is escaped.
 pub(super) fn render(status: Status, subject: Option<&str>) -> Bytes {
     let title = format!("{} {}", status.code(), status.reason());
     let markup = html! {
@@ -25,7 +25,7 @@ pub(super) fn render(status: Status, subject: Option<&str>) -> Bytes {
                         (Status::MovedPermanently, Some(location)) => {
                             p { a href=(location) { (location) } }
                         }
-                        (_, Some(path)) => { p { code { "/" (path) } } }
+                        (_, Some(path)) => { p { code { (path) } } }
                         (_, None) => {}
                     }
                 }
@@ -93,7 +93,7 @@ mod tests {
     fn what_a_page_shows_is_escaped() {
         let page = text(Status::NotFound, Some("<script>alert(\"1\")</script>&"));
         assert!(
-            page.contains("<code>/&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;</code>")
+            page.contains("<code>&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;</code>")
         );
         let page = text(Status::MovedPermanently, Some("/\"onclick=\"x/"));
         assert!(page.contains("<a href=\"/&quot;onclick=&quot;x/\">"));

@@ -130,7 +130,9 @@ impl AsFd for Root {
 fn open_directory(path: &Path) -> Result<(OwnedFd, Identity)> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = rustix::fs::open(path, flags, Mode::empty())?;
-    let identity = identity(&stat_descriptor(&directory)?);
+    // By its name within itself, so that one which may not be entered is found out now.
+    let facts = rustix::fs::statx(&directory, c".", AtFlags::empty(), StatxFlags::BASIC_STATS)?;
+    let identity = identity(&facts);
     Ok((directory, identity))
 }
 
