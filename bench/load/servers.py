@@ -70,6 +70,8 @@ class Running:
         self.errors = work / f"{server.name}.stderr"
         arguments = [server.binary, *server.configure(self.place)]
         environment = {**os.environ, "HOME": str(work), "XDG_DATA_HOME": str(work), "XDG_CONFIG_HOME": str(work)}
+        # All that is worth a warning, and access records.
+        environment["RUST_LOG"] = "warn,millpond::access=info"
         with self.errors.open("wb") as errors, processes.on_core(core):
             self.started = time.perf_counter()
             self.process = subprocess.Popen(
@@ -146,9 +148,9 @@ def build(profile="release"):
     return built[-1]
 
 
-def installed(millpond):
-    """The servers that this machine has, millpond first, nginx second."""
-    peers = [Server("millpond", str(millpond), ("--version",), millpond)]
+def installed(own):
+    """The servers that this machine has: our own binary first, nginx second."""
+    peers = [Server("millpond", str(own), ("--version",), millpond)]
     for name, version, configure, logs in [
         ("nginx", "-v", _nginx, True),
         # Small responses cost more without, large ones less: both are nginx at its best.
@@ -169,7 +171,10 @@ def installed(millpond):
 def millpond(place):
     """Its arguments."""
     log = place.access_log or "off"
-    return [str(place.root), "--listen", f"127.0.0.1:{place.port}", "--access-log", str(log)]
+    return [
+        str(place.root), "--listen", f"127.0.0.1:{place.port}",
+        "--access-log", str(log), "--access-log-format", "combined",
+    ]  # fmt: skip
 
 
 def _nginx_without_nopush(place):
