@@ -181,16 +181,21 @@ fn all_three_formats_of_a_date_are_understood() {
 
 #[test]
 fn what_is_no_date_is_ignored() {
-    for value in [
-        "0",
-        "-1",
-        "no date",
-        "2024-01-02T03:04:05Z",
-        "Tue, 32 Jan 2034 03:04:05 GMT",
-        "",
-    ] {
-        assert_statuses(&[(&[("If-Modified-Since", value)], 200)]);
-    }
+    assert_statuses(&[
+        (&[("If-Modified-Since", "")], 200),
+        (&[("If-Modified-Since", "0")], 200),
+        (&[("If-Modified-Since", "-1")], 200),
+        (&[("If-Modified-Since", "no date")], 200),
+        (&[("If-Modified-Since", "2034-01-02T03:04:05Z")], 200),
+        (
+            &[("If-Modified-Since", "Tue, 32 Jan 2034 03:04:05 GMT")],
+            200,
+        ),
+        (
+            &[("If-Modified-Since", "Tue, 02 Jan 2034 03:04:05 CET")],
+            200,
+        ),
+    ]);
 }
 
 #[test]

@@ -187,12 +187,14 @@ fn a_path_shown_in_a_page_is_escaped() {
             "{target}: {page}"
         );
     }
-    assert!(
-        server
-            .get("/%3Cscript%3E")
-            .text()
-            .contains("&lt;script&gt;")
-    );
+    let page = server.get("/%3Cscript%3E&amp").content;
+    let page = String::from_utf8_lossy(&page).into_owned();
+    let forms = [
+        "&lt;script&gt;&amp;amp",
+        "%3Cscript%3E&amp;amp",
+        "%3Cscript%3E%26amp",
+    ];
+    assert!(forms.iter().any(|form| page.contains(form)), "{page}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{Response, Server, Site, responses};
+use support::{Launch, Response, Server, Site, responses};
 
 const TARGET_BYTES_MAX: usize = 8 * 1024;
 const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -137,6 +137,50 @@ fn the_limits_are_the_same_byte_by_byte() {
             "{} bytes",
             request.len()
         );
+    }
+}
+
+#[test]
+fn each_limit_is_an_option() {
+    let site = Site::small();
+    let options = [
+        (
+            "--request-target-bytes-max",
+            "100",
+            with_target(100),
+            200,
+            with_target(101),
+            414,
+        ),
+        (
+            "--head-bytes-max",
+            "300",
+            with_head(300),
+            200,
+            with_head(301),
+            431,
+        ),
+        (
+            "--fields-max",
+            "10",
+            with_fields(10),
+            200,
+            with_fields(11),
+            431,
+        ),
+        (
+            "--content-bytes-max",
+            "10",
+            with_content(10),
+            405,
+            with_content(11),
+            413,
+        ),
+    ];
+    for (option, limit, last_within, within, first_beyond, beyond) in options {
+        let server = Launch::of(site.root()).args([option, limit]).start();
+        let statuses = [last_within, first_beyond].map(|it| only_response(&server, &it).status);
+        assert_eq!(statuses, [within, beyond], "{option}");
     }
 }
 

@@ -8,7 +8,7 @@ use proptest::{
     sample::select,
     test_runner::{Config, TestCaseError, TestRunner},
 };
-use std::{fs, iter};
+use std::{fs, iter, time::Duration};
 use support::{Launch, Response, Server, Site, noise, responses, without_dates};
 
 /// Bytes that a person can read where a test fails.
@@ -138,6 +138,19 @@ fn requests_are_answered_while_more_of_them_come() {
         client.send("GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\nGET /large.bin HTTP/1.1\r\nHo");
         assert_eq!(client.response_to("GET").text(), "alpha\n");
         client.send("st: a\r\n\r\n");
+        assert_eq!(client.response_to("GET").content.len(), 700_000);
+    }
+}
+
+#[test]
+fn a_client_that_reads_nothing_is_not_read_from_for_ever() {
+    let (_site, server) = served();
+    let mut client = server.connect();
+    let requests = "GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2000);
+    client.send_until_stalled(requests.as_bytes(), Duration::from_millis(500));
+    let kibibytes = server.peak_memory_kib();
+    assert!(kibibytes < 32 * 1024, "{kibibytes} KiB at the peak");
+    for _ in 0..20 {
         assert_eq!(client.response_to("GET").content.len(), 700_000);
     }
 }

@@ -420,12 +420,7 @@ fn memory_stays_flat_however_the_ranges_are_shaped() {
             clients.push(client);
         }
     }
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.process.id())).unwrap();
-    let peak = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .expect("a peak");
-    let kibibytes: u32 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    let kibibytes = server.peak_memory_kib();
     assert!(kibibytes < 32 * 1024, "{kibibytes} KiB at the peak");
 }
 

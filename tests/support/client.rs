@@ -44,6 +44,17 @@ impl Client {
         self.stream.write_all(bytes.as_ref()).is_ok()
     }
 
+    /// Sends the bytes again and again until the server has taken no more of them for so long.
+    pub(crate) fn send_until_stalled(&mut self, bytes: &[u8], duration: Duration) {
+        self.stream
+            .set_write_timeout(Some(duration))
+            .expect("a timeout can be set");
+        while self.stream.write(bytes).is_ok() {}
+        self.stream
+            .set_write_timeout(Some(PATIENCE))
+            .expect("a timeout can be set");
+    }
+
     /// Half-closes: nothing more will be sent, but all is still to be received.
     pub(crate) fn finish_sending(&mut self) -> &mut Self {
         // A server that has closed already may have closed our side too.

@@ -201,6 +201,18 @@ impl Server {
         })
     }
 
+    /// The most memory that the server has had resident so far.
+    #[track_caller]
+    pub(crate) fn peak_memory_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        peak.expect("a peak")
+            .trim()
+            .trim_end_matches(" kB")
+            .parse()
+            .expect("a number")
+    }
+
     /// Sends a signal and waits for the end.
     #[track_caller]
     pub(crate) fn stop(&mut self, signal: Signal) -> ExitStatus {
