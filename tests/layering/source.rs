@@ -23,10 +23,18 @@ impl Source {
             return String::new();
         }
         let code = code_of(&self.text);
-        code.split("#[cfg(test)]\nmod ")
-            .next()
-            .unwrap_or_default()
-            .to_owned()
+        let mut parts = code.split("#[cfg(test)]\nmod ");
+        let mut production = parts.next().unwrap_or_default().to_owned();
+        // A module ends where its line or its block does; what comes behind it is production again.
+        for part in parts {
+            let end = if part.lines().next().is_some_and(|line| line.ends_with(';')) {
+                "\n"
+            } else {
+                "\n}\n"
+            };
+            production.extend(part.split_once(end).map(|(_, behind)| behind));
+        }
+        production
     }
 
     /// All of the code.
@@ -205,6 +213,19 @@ pub(crate) fn paths(code: &str) -> impl Iterator<Item = Vec<String>> {
     }
     all.push(path);
     all.into_iter().filter(|path| !path.is_empty())
+}
+
+#[test]
+fn tests_are_no_production() {
+    let text = "a\n#[cfg(test)]\nmod b;\nc\n#[cfg(test)]\nmod d {\n    e {\n    }\n}\nf\n";
+    let source = Source {
+        name: "src/g.rs".to_owned(),
+        text: text.to_owned(),
+    };
+    assert_eq!(
+        source.production().split_whitespace().collect::<Vec<_>>(),
+        ["a", "c", "f"]
+    );
 }
 
 #[test]
