@@ -142,7 +142,8 @@ impl<'i> Conversation<'i> {
                 self.connection.shut_down(&tick);
             }
             Wants::Respond => panic!("every event was answered"),
-            Wants::Close => return false,
+            Wants::LastLook if self.used < self.come => assert!(self.receive(), "all is dropped"),
+            Wants::LastLook | Wants::Close => return false,
             Wants::Reset => panic!("a peer that takes what it is sent is never reset"),
         }
         true
