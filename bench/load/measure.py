@@ -71,6 +71,9 @@ def _check_path(port, scenario, root, path):
             _check_response(response, scenario, root / path)
         if scenario.closes and not client.closed():
             raise Wrong("the connection does not close")
+        if scenario.closes and response.fields.get("connection", "").lower() != "close":
+            # RFC 9112 §9.6; wrk counts the end that it was not told of as a failure.
+            raise Wrong("the connection closes without a word of it in the response")
     return fields, response
 
 

@@ -26,7 +26,7 @@ def machine(versions, settings):
 
 def tables(results, scenarios):
     """The text of each marked part that there are figures for, by its name."""
-    parts = {"machine": _machine(results["machine"])}
+    parts = {"machine": _machine(results["machine"]), "wrong": _wrong(results["wrong"])}
     if results.get("scenarios"):
         parts["cpu"] = _cpu(results["scenarios"], scenarios)
         for name, figure, show, title in _FIGURES:
@@ -60,6 +60,14 @@ def _machine(machine):
         f"{machine['date']}: {machine['cores']} cores of {machine['processor']}, {machine['kernel']}; {versions}. "
         f"Medians of {machine['rounds']} rounds of {machine['seconds']} seconds, with the least and the greatest.\n"
     )
+
+
+def _wrong(wrong):
+    """Who is missing from a table, and why."""
+    if not wrong:
+        return "Every server's responses were right in every scenario.\n"
+    reasons = {(server, what): error.splitlines()[0] for server, what, error in wrong}
+    return "".join(f"- {server}, {what}: {error}.\n" for (server, what), error in reasons.items())
 
 
 def _cpu(measured, scenarios):
