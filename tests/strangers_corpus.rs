@@ -66,6 +66,10 @@ const CHOICES: &[Choice] = &[
         "UTF-8 in a target; RFC 9112 §3.2 has 400 as a should, but curl sends it so",
     ),
     (
+        "valid/005",
+        "`#` in a target; RFC 9112 §3.2 has it in no form, and recipients differ on what it ends",
+    ),
+    (
         "valid/025*",
         "RFC 9112 §6.1: a transfer coding (gzip) that is not understood should give 501",
     ),

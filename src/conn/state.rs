@@ -237,6 +237,8 @@ impl<F> Connection<F> {
                 };
             }
             Err(error) => {
+                // Whatever is wrong with it, a request for HEAD gets no content.
+                self.is_head = input.starts_with(b"HEAD ");
                 let event = self.refuse(Refusal::Head(error));
                 return Received {
                     used: input.len(),

@@ -299,6 +299,12 @@ fn head_gets_the_fields_and_no_content() {
         .receive(head)
         .expect(&["HEAD /"], fields, Wants::Receive);
     let mut talk = Talk::new();
+    talk.receive("HEAD * HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(
+        talk.sent.ends_with("close\r\n\r\n"),
+        "even where it is refused"
+    );
+    let mut talk = Talk::new();
     talk.receive(format!("{head}nonsense\r\n\r\n"));
     assert!(
         talk.sent.ends_with("close\r\n\r\nabc"),

@@ -302,7 +302,7 @@ impl Server {
                 self.pump(key);
             }
         }
-        log::info!(
+        log::debug!(
             "stopping: {} connections have something under way",
             self.sessions.len()
         );

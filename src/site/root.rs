@@ -4,7 +4,8 @@ use super::stamp::Stamp;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
 use rustix::io::{Errno, Result};
-use std::ffi::{CStr, CString};
+use std::borrow::Cow;
+use std::ffi::{CStr, CString, OsStr};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,8 @@ use std::time::{Duration, Instant};
 pub(super) struct Root {
     /// As it was given, made absolute, its symbolic links left as they are: they may be swapped.
     path: PathBuf,
+    /// Where the path led when it was opened.
+    real_path: PathBuf,
     directory: OwnedFd,
     identity: Identity,
     /// When the path was last compared with the directory.
@@ -28,6 +31,7 @@ impl Root {
         let path = std::path::absolute(path)?;
         let (directory, identity) = open_directory(&path)?;
         Ok(Self {
+            real_path: path.canonicalize()?,
             path,
             directory,
             identity,
@@ -37,36 +41,56 @@ impl Root {
 
     /// Opens what the path names, never above the root, and never waiting for a FIFO's writer.
     pub(super) fn open_beneath(&self, path: &CStr) -> Result<OwnedFd> {
-        match self.openat2(path, BENEATH) {
-            // An absolute link may lead to a place within. Where it does, that place is opened by
-            // its own path, through no link at all: what was found out cannot go stale.
-            Err(Errno::XDEV) => {
-                let inside = self.follow_absolute_links(path).ok_or(Errno::XDEV)?;
-                self.openat2(&inside, BENEATH.union(ResolveFlags::NO_SYMLINKS))
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let mut inside = Cow::Borrowed(path);
+        for _ in 0..ABSOLUTE_LINKS_MAX {
+            match self.openat2(&inside, flags) {
+                // The kernel takes no absolute link, but one may lead to a place within.
+                Err(Errno::XDEV) => {
+                    inside = Cow::Owned(self.follow_absolute_link(&inside).ok_or(Errno::XDEV)?);
+                }
+                opened => return opened,
             }
-            opened => opened,
         }
+        Err(Errno::LOOP)
     }
 
-    fn openat2(&self, path: &CStr, resolve: ResolveFlags) -> Result<OwnedFd> {
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    fn openat2(&self, path: &CStr, flags: OFlags) -> Result<OwnedFd> {
+        let flags = flags | OFlags::CLOEXEC;
         // openat2(2): EAGAIN says that a rename elsewhere kept the kernel from being sure.
         let mut attempts = 0..ATTEMPTS_MAX;
         loop {
-            match rustix::fs::openat2(&self.directory, path, flags, Mode::empty(), resolve) {
+            match rustix::fs::openat2(&self.directory, path, flags, Mode::empty(), BENEATH) {
                 Err(Errno::AGAIN) if attempts.next().is_some() => {}
                 opened => return opened,
             }
         }
     }
 
-    /// Where the path leads if links may be absolute, relative to the root; `None` if outside.
-    fn follow_absolute_links(&self, path: &CStr) -> Option<CString> {
-        let relative = Path::new(std::ffi::OsStr::from_bytes(path.to_bytes()));
-        let target = self.path.join(relative).canonicalize().ok()?;
-        let root = self.path.canonicalize().ok()?;
-        let inside = target.strip_prefix(root).ok()?;
-        CString::new(inside.as_os_str().as_bytes()).ok()
+    /// Replaces the first absolute link in the path by the place within the root that it names;
+    /// `None` if there is none, or if it names one outside. Each step is taken beneath the root,
+    /// and the new path is opened beneath it like any other.
+    fn follow_absolute_link(&self, path: &CStr) -> Option<CString> {
+        let path = Path::new(OsStr::from_bytes(path.to_bytes()));
+        let mut walked = PathBuf::new();
+        let mut components = path.components();
+        while let Some(component) = components.next() {
+            walked.push(component);
+            let step = CString::new(walked.as_os_str().as_bytes()).ok()?;
+            let step = self.openat2(&step, OFlags::PATH | OFlags::NOFOLLOW).ok()?;
+            let Ok(target) = rustix::fs::readlinkat(step, c"", Vec::new()) else {
+                continue;
+            };
+            let target = Path::new(OsStr::from_bytes(target.to_bytes()));
+            if target.is_absolute() {
+                let inside = [&self.path, &self.real_path]
+                    .into_iter()
+                    .find_map(|root| target.strip_prefix(root).ok())?;
+                let inside = inside.join(components.as_path());
+                return CString::new(inside.as_os_str().as_bytes()).ok();
+            }
+        }
+        None
     }
 
     /// Looks at what the path names now, without opening it.
@@ -107,6 +131,10 @@ impl Root {
                     self.path.display()
                 );
                 (self.directory, self.identity) = (directory, identity);
+                self.real_path = self
+                    .path
+                    .canonicalize()
+                    .unwrap_or_else(|_| self.path.clone());
                 true
             }
             Ok(_) => false,
@@ -152,6 +180,9 @@ fn identity(facts: &Statx) -> Identity {
 
 /// The kernel itself keeps every step beneath the root, and out of links such as /proc/self/fd.
 const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS);
+
+/// As many absolute links in one path as the kernel allows links in all.
+const ABSOLUTE_LINKS_MAX: usize = 40;
 
 /// How often a lookup that the kernel was not sure of is made again.
 const ATTEMPTS_MAX: usize = 8;
