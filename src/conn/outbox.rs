@@ -244,7 +244,7 @@ impl<F> Outbox<F> {
 }
 
 /// The most content that is copied behind its head rather than sent from where it is.
-const JOINED_BYTES_MAX: usize = 16 * 1024;
+const JOINED_BYTES_MAX: usize = 8 * 1024;
 
 /// So much ready to be sent, and it is sent before the next response is made.
 const READY_BYTES_MAX: usize = 64 * 1024;

@@ -14,7 +14,12 @@ macro_rules! field_names {
         }
 
         impl FieldName {
-            const ALL: &[(Self, &str)] = &[$((Self::$variant, $name),)+];
+            const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// In lower case.
+            const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
         }
     };
 }
@@ -39,11 +44,24 @@ impl FieldName {
     const COUNT: usize = Self::ALL.len();
 
     fn recognize(name: &str) -> Option<Self> {
-        // The length rules out nearly all candidates before a byte is compared.
-        let (found, _) = Self::ALL
-            .iter()
-            .find(|(_, known)| known.len() == name.len() && known.eq_ignore_ascii_case(name))?;
-        Some(*found)
+        // The length leaves two candidates at most, of which no byte has been compared.
+        let (first, second) = match name.len() {
+            4 => (Self::Host, None),
+            5 => (Self::Range, None),
+            6 => (Self::Expect, None),
+            7 => (Self::Referer, None),
+            8 => (Self::IfMatch, Some(Self::IfRange)),
+            10 => (Self::Connection, Some(Self::UserAgent)),
+            13 => (Self::IfNoneMatch, None),
+            14 => (Self::ContentLength, None),
+            17 => (Self::IfModifiedSince, Some(Self::TransferEncoding)),
+            19 => (Self::IfUnmodifiedSince, None),
+            _ => return None,
+        };
+        let is_named = |known: &Self| known.name().eq_ignore_ascii_case(name);
+        Some(first)
+            .filter(is_named)
+            .or_else(|| second.filter(is_named))
     }
 }
 
@@ -69,28 +87,33 @@ impl Default for FieldStorage<'_> {
 #[derive(Clone, Copy, Debug)]
 pub struct Fields<'h> {
     lines: &'h [Header<'h>],
-    /// For each known name: one more than the index of its first line; 0 where there is none.
-    first: [u16; FieldName::COUNT],
+    /// For each known name: from its first line to before the line after its last one.
+    spans: [(u16, u16); FieldName::COUNT],
 }
 
 impl<'h> Fields<'h> {
     pub(super) fn new(lines: &'h [Header<'h>]) -> Self {
-        let mut first = [0; FieldName::COUNT];
-        for (number, line) in (1..).zip(lines) {
+        let mut spans = [(0, 0); FieldName::COUNT];
+        for (index, line) in (0..).zip(lines) {
             if let Some(name) = FieldName::recognize(line.name)
-                && let Some(slot @ 0) = first.get_mut(name as usize)
+                && let Some((start, end)) = spans.get_mut(name as usize)
             {
-                *slot = number;
+                if *end == 0 {
+                    *start = index;
+                }
+                *end = index + 1;
             }
         }
-        Self { lines, first }
+        Self { lines, spans }
     }
 
     /// The values of all lines of this name, in order.
     pub fn values(&self, name: FieldName) -> impl Iterator<Item = &'h [u8]> + use<'h> {
-        self.lines_from(name)
+        let lines = self.span(name);
+        // A line that spans itself alone is of this name; between two, others may stand.
+        lines
             .iter()
-            .filter(move |line| FieldName::recognize(line.name) == Some(name))
+            .filter(move |line| lines.len() == 1 || FieldName::recognize(line.name) == Some(name))
             .map(|line| line.value)
     }
 
@@ -104,7 +127,7 @@ impl<'h> Fields<'h> {
 
     /// Whether there is a line of this name.
     pub fn contains(&self, name: FieldName) -> bool {
-        !self.lines_from(name).is_empty()
+        !self.span(name).is_empty()
     }
 
     /// The members of a list field over all its lines (RFC 9110 §5.6.1), without empty ones.
@@ -115,23 +138,32 @@ impl<'h> Fields<'h> {
             .filter(|member| !member.is_empty())
     }
 
-    /// The lines from the first one of this name to the end; none if the name does not occur.
-    fn lines_from(&self, name: FieldName) -> &'h [Header<'h>] {
-        let number = self
-            .first
-            .get(name as usize)
-            .copied()
-            .map_or(0, usize::from);
-        match number.checked_sub(1) {
-            Some(index) => self.lines.get(index..).unwrap_or_default(),
-            None => &[],
-        }
+    fn span(&self, name: FieldName) -> &'h [Header<'h>] {
+        let (start, end) = self.spans.get(name as usize).copied().unwrap_or_default();
+        self.lines.get(start.into()..end.into()).unwrap_or_default()
     }
 }
 
 /// `tchar` of RFC 9110 §5.6.2: a byte of a method or of a field name.
-pub(super) fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+pub(super) const fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
+        )
 }
 
 #[cfg(test)]
@@ -165,8 +197,11 @@ mod tests {
 
     #[test]
     fn every_name_is_recognized_as_itself() {
-        for (name, text) in FieldName::ALL {
-            assert_eq!(FieldName::recognize(&text.to_uppercase()), Some(*name));
+        for name in FieldName::ALL {
+            assert_eq!(
+                FieldName::recognize(&name.name().to_uppercase()),
+                Some(*name)
+            );
         }
         assert_eq!(FieldName::recognize("hosts"), None);
     }

@@ -259,9 +259,17 @@ fn wants_persistence(version: Version, fields: &Fields<'_>) -> bool {
     persist
 }
 
+/// The first byte is not looked at: a head does not begin with LF. All others are, whatever is
+/// found, which the compiler turns into a few instructions for many bytes.
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "a branch would keep it from doing so"
+)]
 fn has_bare_line_feed(head: &[u8]) -> bool {
-    memchr::memchr_iter(b'\n', head)
-        .any(|at| at.checked_sub(1).and_then(|before| head.get(before)) != Some(&b'\r'))
+    let pairs = head.iter().zip(head.iter().skip(1));
+    pairs.fold(false, |found, (before, byte)| {
+        found | ((*byte == b'\n') & (*before != b'\r'))
+    })
 }
 
 fn error_of(error: httparse::Error, window: &[u8], limits: &Limits) -> HeadError {

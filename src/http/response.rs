@@ -19,9 +19,18 @@ impl FieldBlock {
 }
 
 /// Writes a [`FieldBlock`] line by line.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct FieldBlockWriter {
     lines: Vec<u8>,
+}
+
+impl Default for FieldBlockWriter {
+    fn default() -> Self {
+        // Room for a usual block, so that it is written without growing.
+        Self {
+            lines: Vec::with_capacity(320),
+        }
+    }
 }
 
 impl FieldBlockWriter {

@@ -40,17 +40,12 @@ pub struct PathAndQuery<'b> {
 impl<'b> RequestTarget<'b> {
     /// Reads a target by the form that its method allows. `None` if it is of another form.
     pub fn parse(target: &'b [u8], method: Method) -> Option<Self> {
-        // RFC 9112 §3.2: no form has a fragment. Where one is forgiven, recipients differ on whether
-        // it belongs to the path.
-        if target.contains(&b'#') {
-            return None;
-        }
         match method {
             Method::Connect => {
                 is_authority(target, Port::Required).then_some(Self::Authority(target))
             }
             Method::Options if target == b"*" => Some(Self::Asterisk),
-            _ if target.starts_with(b"/") => Some(Self::Origin(PathAndQuery::split(target))),
+            _ if target.starts_with(b"/") => Some(Self::Origin(PathAndQuery::split(target)?)),
             _ => Self::parse_absolute(target),
         }
     }
@@ -66,7 +61,7 @@ impl<'b> RequestTarget<'b> {
         let (authority, rest) = rest.split_at_checked(end)?;
         // RFC 9110 §4.2.1: an http URI with an empty host is invalid.
         let valid = !authority.is_empty() && is_authority(authority, Port::Optional);
-        let path_and_query = PathAndQuery::split(rest);
+        let path_and_query = PathAndQuery::split(rest)?;
         valid.then_some(Self::Absolute {
             authority,
             path_and_query,
@@ -85,17 +80,21 @@ impl<'b> RequestTarget<'b> {
 }
 
 impl<'b> PathAndQuery<'b> {
-    fn split(target: &'b [u8]) -> Self {
-        match memchr::memchr(b'?', target) {
-            None => Self {
+    /// `None` if there is a fragment: RFC 9112 §3.2 has it in no form, and where one is forgiven,
+    /// recipients differ on whether it belongs to the path.
+    fn split(target: &'b [u8]) -> Option<Self> {
+        let Some(at) = memchr::memchr2(b'?', b'#', target) else {
+            return Some(Self {
                 path: target,
                 query: None,
-            },
-            Some(at) => Self {
-                path: target.get(..at).unwrap_or_default(),
-                query: target.get(at + 1..),
-            },
-        }
+            });
+        };
+        let (path, query) = (target.get(..at)?, target.get(at..)?.strip_prefix(b"?")?);
+        let has_fragment = memchr::memchr(b'#', query).is_some();
+        (!has_fragment).then_some(Self {
+            path,
+            query: Some(query),
+        })
     }
 }
 
@@ -153,14 +152,47 @@ fn is_ip_literal(address: &[u8]) -> bool {
 
 /// `reg-name` of RFC 3986 §3.2.2, which IPv4 addresses are of, too.
 fn is_registered_name(name: &[u8]) -> bool {
-    name.iter()
-        .all(|byte| *byte == b'%' || is_unreserved_or_sub_delim(*byte))
-        && escapes_are_whole(name)
+    let (mut valid, mut escaped) = (true, false);
+    for byte in name {
+        let class = NAME_BYTES
+            .get(usize::from(*byte))
+            .copied()
+            .unwrap_or(NameByte::Other);
+        valid &= class != NameByte::Other;
+        escaped |= class == NameByte::Percent;
+    }
+    valid && (!escaped || escapes_are_whole(name))
 }
 
-fn is_unreserved_or_sub_delim(byte: u8) -> bool {
+/// What a byte is in a `reg-name`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum NameByte {
+    Plain,
+    Percent,
+    Other,
+}
+
+/// The class of each byte.
+static NAME_BYTES: [NameByte; 256] = {
+    let mut table = [NameByte::Other; 256];
+    let mut rest: &mut [NameByte] = &mut table;
+    let mut byte = 0_u8;
+    while let [class, later @ ..] = rest {
+        if byte == b'%' {
+            *class = NameByte::Percent;
+        } else if is_unreserved_or_sub_delim(byte) {
+            *class = NameByte::Plain;
+        }
+        rest = later;
+        byte = byte.wrapping_add(1);
+    }
+    table
+};
+
+const fn is_unreserved_or_sub_delim(byte: u8) -> bool {
     // The token bytes that a URI has no place for, and the delimiters that a token has none for.
-    (is_token_byte(byte) && !b"#%^`|".contains(&byte)) || b"(),;=".contains(&byte)
+    (is_token_byte(byte) && !matches!(byte, b'#' | b'%' | b'^' | b'`' | b'|'))
+        || matches!(byte, b'(' | b')' | b',' | b';' | b'=')
 }
 
 /// The path of a target as the site may see it: decoded once, its dot segments removed (RFC 3986
@@ -196,10 +228,13 @@ impl PathError {
 impl<'b> RequestPath<'b> {
     /// Reads the path of a target; an empty one is the root.
     pub fn parse(path: &'b [u8]) -> Result<Self, PathError> {
-        let bytes = match plain(path) {
-            Some(plain) => Cow::Borrowed(plain),
-            None => Cow::Owned(normalize(path)?),
-        };
+        if let Some(plain) = plain(path) {
+            return Ok(Self {
+                bytes: Cow::Borrowed(plain),
+                hidden: false,
+            });
+        }
+        let bytes = Cow::Owned(normalize(path)?);
         let hidden = has_hidden_segment(&bytes);
         Ok(Self { bytes, hidden })
     }
@@ -231,7 +266,8 @@ pub fn query_reference(query: &[u8]) -> impl fmt::Display {
     percent_encode(query, OUTSIDE_QUERY)
 }
 
-/// The path without its slash, if there is nothing in it to decode or to remove: nearly always.
+/// The path without its slash, if there is nothing in it to decode, to remove or to hide: nearly
+/// always.
 fn plain(path: &[u8]) -> Option<&[u8]> {
     let mut after_slash = false;
     for byte in path {

@@ -145,7 +145,8 @@ fn write(
     content_bytes: u64,
     now: Instant,
 ) {
-    let seconds = now.duration_since(record.started).as_secs_f64();
+    let taken = now.duration_since(record.started);
+    let (seconds, micros) = (taken.as_secs(), taken.subsec_micros());
     let status = record.status.code();
     line.extend_from_slice(&record.before);
     // Writing to a vector cannot fail.
@@ -157,8 +158,10 @@ fn write(
     };
     line.extend_from_slice(&record.after);
     let _ = match format {
-        AccessLogFormat::Common | AccessLogFormat::Combined => writeln!(line, " {seconds:.6}"),
-        AccessLogFormat::Json => writeln!(line, "{seconds:.6}}}"),
+        AccessLogFormat::Common | AccessLogFormat::Combined => {
+            writeln!(line, " {seconds}.{micros:06}")
+        }
+        AccessLogFormat::Json => writeln!(line, "{seconds}.{micros:06}}}"),
     };
 }
 

@@ -166,12 +166,15 @@ impl Session {
         }
     }
 
-    /// Sends once: how many bytes, or `None` if the socket takes no more.
+    /// Sends once: how many bytes to charge to the turn, or `None` if the socket takes no more.
     fn transmit(&mut self, service: &mut Service, budget: usize) -> Result<Option<usize>, Errno> {
+        let mut is_charged = true;
         let sent = match self.connection.poll_transmit() {
             None => return Ok(Some(0)),
             Some(Transmit::Bytes(first, second)) => self.socket.send(first, second),
             Some(Transmit::File { before, .. }) if !before.is_empty() => {
+                // Not charged, so that what is left of the turn is whole pages of the file.
+                is_charged = false;
                 self.socket.send_before_more(before)
             }
             Some(Transmit::File {
@@ -181,23 +184,21 @@ impl Session {
                 ..
             }) => {
                 let length = usize::try_from(length).unwrap_or(usize::MAX).min(budget);
-                match self.socket.send_file(&**file, offset, length) {
-                    Ok(0) => {
-                        log::info!("a file was shortened while it was sent; its connection ends");
-                        self.connection.abort();
-                        return Ok(Some(0));
-                    }
-                    sent => sent,
-                }
+                self.socket.send_file(&**file, offset, length)
             }
         };
         match sent {
+            Ok(0) => {
+                log::info!("a file was shortened while it was sent; its connection ends");
+                self.connection.abort();
+                Ok(Some(0))
+            }
             Ok(sent) => {
                 self.connection.transmitted(sent as u64, &service.tick());
                 if !self.connection.is_exchanging() {
                     self.finish_record(service);
                 }
-                Ok(Some(sent))
+                Ok(Some(if is_charged { sent } else { 0 }))
             }
             Err(errno) if is_not_ready(errno) => Ok(None),
             Err(errno) => Err(errno),
