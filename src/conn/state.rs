@@ -419,20 +419,15 @@ impl<F> Connection<F> {
             | State::Exchanging {
                 receiving: Receiving::Content(_),
                 ..
-            } => Some(self.refuse(Refusal::Timeout)),
+            } => return Some(self.refuse(Refusal::Timeout)),
             // A request may be on its way just now; it shall not be answered with a reset.
-            State::Idle { .. } => {
-                self.close(Linger::Yes);
-                None
-            }
+            State::Idle { .. } => self.close(Linger::Yes),
             State::Exchanging { .. }
             | State::Closing { .. }
             | State::Lingering
-            | State::Closed { .. } => {
-                self.state = State::Closed { reset: false };
-                None
-            }
+            | State::Closed { .. } => self.state = State::Closed { reset: false },
         }
+        None
     }
 
     /// Takes note that the sending side is shut.

@@ -4,6 +4,7 @@ use super::socket::Socket;
 use super::{ListenAddress, LogDestination};
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketFlags};
@@ -72,14 +73,25 @@ impl Listener {
                     return Accepted::Session(Socket::new(socket), peer.as_ref().and_then(ip_of));
                 }
                 Err(Errno::AGAIN) => self.is_ready = false,
+                // accept(2) says so even where no connection waits.
                 Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
-                    return Accepted::NoDescriptors;
+                    if self.has_waiting() {
+                        return Accepted::NoDescriptors;
+                    }
                 }
                 // accept(2): errors of the network and of the connection itself; the next is new.
                 Err(errno) => log::debug!("a connection could not be accepted: {errno}"),
             }
         }
         Accepted::Nothing
+    }
+
+    /// Whether a connection waits to be accepted.
+    pub(super) fn has_waiting(&mut self) -> bool {
+        let mut listener = [PollFd::new(&self.socket, PollFlags::IN)];
+        let ready = rustix::event::poll(&mut listener, Some(&Timespec::default()));
+        self.is_ready = ready.is_ok_and(|count| count > 0);
+        self.is_ready
     }
 }
 

@@ -8,6 +8,7 @@ mod clock;
 mod exchange;
 mod lifecycle;
 mod listener;
+mod room;
 mod session;
 mod sessions;
 mod socket;
@@ -21,6 +22,7 @@ use lifecycle::{Lifecycle, Signals};
 use listener::{Accepted, Listener};
 use mio::event::Event;
 use mio::{Events, Poll, Token};
+use room::Room;
 use session::Outcome;
 use sessions::Sessions;
 use std::io;
@@ -46,6 +48,8 @@ pub struct Options {
     pub drain_timeout: Duration,
     /// Connections at once; `None`: as many as the descriptor limit allows.
     pub connections_max: Option<usize>,
+    /// Connections at once from one client address; `None`: as many as there is room for.
+    pub connections_per_client_max: Option<usize>,
     /// Where the access log goes.
     pub access_log: LogDestination,
     /// How an access record is written.
@@ -61,6 +65,7 @@ impl Default for Options {
             connection: conn::Options::default(),
             drain_timeout: Duration::from_secs(10),
             connections_max: None,
+            connections_per_client_max: None,
             access_log: LogDestination::Stdout,
             access_log_format: AccessLogFormat::Common,
         }
@@ -132,7 +137,8 @@ impl Server {
         let signals_token = Token(listeners.len());
         let signals = Signals::new(poll.registry(), signals_token).map_err(StartError::System)?;
         let first_session = listeners.len() + 1;
-        let sessions = Sessions::new(first_session, options.connections_max);
+        let room = Room::new(options.connections_max, options.connections_per_client_max);
+        let sessions = Sessions::new(first_session, room);
         let service = Service::new(site, clock, options.connection, access_log);
         let lifecycle = Lifecycle::Running;
         let drain_timeout = options.drain_timeout;
@@ -218,22 +224,23 @@ impl Server {
     /// Accepts what waits, a bounded number a tick, so that a flood of newcomers leaves time for
     /// those who are here.
     fn accept_waiting(&mut self) {
-        for index in 0..self.listeners.len() {
+        let now = self.service.clock.now();
+        for listener in &mut self.listeners {
             for _ in 0..ACCEPTED_A_TICK_MAX {
-                if !self.sessions.has_room() && !self.sessions.make_room() {
-                    return;
+                if self.sessions.is_accepting_paused() || !listener.is_ready() {
+                    break;
                 }
-                let Some(listener) = self.listeners.get_mut(index) else {
-                    return;
-                };
+                // Nobody goes before somebody has come.
+                let is_wanted = self.sessions.has_room() || listener.has_waiting();
+                if !is_wanted || !self.sessions.make_room(now) {
+                    break;
+                }
                 match listener.accept() {
                     Accepted::Session(socket, peer) => {
                         self.sessions.admit(socket, peer, &self.service);
                     }
-                    Accepted::NoDescriptors if self.sessions.make_room() => {}
                     Accepted::NoDescriptors => {
-                        self.sessions.note_shortage(self.service.clock.now());
-                        return;
+                        self.sessions.evict(now);
                     }
                     Accepted::Nothing => break,
                 }
@@ -254,7 +261,7 @@ impl Server {
     /// How long the next wait may take: not at all while there is work, else to the next deadline.
     fn patience(&self) -> Option<Duration> {
         let can_accept =
-            self.listeners.iter().any(Listener::is_ready) && self.sessions.can_accept();
+            self.listeners.iter().any(Listener::is_ready) && !self.sessions.is_accepting_paused();
         if self.sessions.has_runnable() || can_accept {
             return Some(Duration::ZERO);
         }

@@ -73,6 +73,10 @@ impl Session {
         }
     }
 
+    pub(super) fn peer(&self) -> Option<IpAddr> {
+        self.peer
+    }
+
     pub(super) fn deadline(&self) -> Instant {
         self.connection.poll_timeout()
     }

@@ -1,8 +1,9 @@
 //! All sessions: their keys, their deadlines, and room for new ones.
 
 use super::exchange::Service;
+use super::room::Room;
 use super::session::Session;
-use super::socket::{Socket, raise_descriptor_limit};
+use super::socket::Socket;
 use mio::unix::SourceFd;
 use mio::{Registry, Token};
 use slab::Slab;
@@ -15,37 +16,31 @@ pub(super) struct Sessions {
     slab: Slab<Session>,
     /// The number of the token of the first key.
     first_token: usize,
-    limit: usize,
     /// Sessions that could go on but for the turn of others.
     runnable: Vec<usize>,
     /// No session's deadline is before this.
     next_deadline: Option<Instant>,
-    /// Until when no connection is accepted, because no descriptor was left and none could be
-    /// freed.
-    shortage_until: Option<Instant>,
+    room: Room,
 }
 
 impl Sessions {
-    pub(super) fn new(first_token: usize, sessions_max: Option<usize>) -> Self {
-        let descriptors = raise_descriptor_limit().unwrap_or_else(|error| {
-            log::warn!("the limit on open files could not be raised: {error}");
-            DESCRIPTORS_ASSUMED
-        });
-        let affordable = descriptors.saturating_sub(DESCRIPTORS_RESERVED).max(1);
-        let affordable = usize::try_from(affordable).unwrap_or(usize::MAX);
+    pub(super) fn new(first_token: usize, room: Room) -> Self {
         Self {
             slab: Slab::new(),
             first_token,
-            limit: sessions_max.map_or(affordable, |max| max.min(affordable)),
             runnable: Vec::new(),
             next_deadline: None,
-            shortage_until: None,
+            room,
         }
     }
 
     /// Takes a new connection in. Its turn comes in the next tick: by then its request is often
     /// here and is answered at once, and a connection that ends with it is never registered.
     pub(super) fn admit(&mut self, socket: Socket, peer: Option<IpAddr>, service: &Service) {
+        if !self.room.enter(peer) {
+            log::debug!("a client has too many connections; its newest is closed");
+            return;
+        }
         let key = self.slab.insert(Session::new(socket, peer, service));
         self.note_runnable(key);
     }
@@ -75,8 +70,9 @@ impl Sessions {
 
     pub(super) fn remove(&mut self, key: usize) {
         // Closing the descriptor takes it out of the poll's set.
-        self.slab.try_remove(key);
-        self.shortage_until = None;
+        if let Some(session) = self.slab.try_remove(key) {
+            self.room.leave(session.peer());
+        }
     }
 
     pub(super) fn get_mut(&mut self, key: usize) -> Option<&mut Session> {
@@ -133,18 +129,16 @@ impl Sessions {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        match (self.next_deadline, self.shortage_until) {
-            (Some(deadline), Some(shortage)) => Some(deadline.min(shortage)),
-            (deadline, shortage) => deadline.or(shortage),
+        match (self.next_deadline, self.room.paused_until()) {
+            (Some(deadline), Some(pause)) => Some(deadline.min(pause)),
+            (deadline, pause) => deadline.or(pause),
         }
     }
 
     /// The sessions whose deadline has passed. All are looked at, which is why it is done at most
     /// a few times a second.
     pub(super) fn take_due(&mut self, now: Instant) -> Vec<usize> {
-        if self.shortage_until.is_some_and(|until| until <= now) {
-            self.shortage_until = None;
-        }
+        self.room.tick(now);
         if self.next_deadline.is_none_or(|deadline| now < deadline) {
             return Vec::new();
         }
@@ -162,44 +156,30 @@ impl Sessions {
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.slab.len() < self.limit
+        self.room.has_room(self.slab.len())
     }
 
-    /// Whether accepting can give anything.
-    pub(super) fn can_accept(&self) -> bool {
-        self.shortage_until.is_none() && (self.has_room() || self.longest_idle().is_some())
+    /// Whether there is room for one more, made at the expense of the longest idle if need be.
+    /// Without either, accepting pauses.
+    pub(super) fn make_room(&mut self, now: Instant) -> bool {
+        self.has_room() || self.evict(now)
     }
 
-    /// Closes the session that has been idle for the longest time. `false` if none is idle.
-    pub(super) fn make_room(&mut self) -> bool {
-        let longest_idle = self.longest_idle();
-        if let Some(key) = longest_idle {
-            self.remove(key);
-        }
-        longest_idle.is_some()
+    /// Closes the session that has been idle for the longest time. If none is idle, accepting
+    /// pauses, and the answer is `false`.
+    pub(super) fn evict(&mut self, now: Instant) -> bool {
+        let Some(key) = self.room.longest_idle(&self.slab) else {
+            self.room.pause(now);
+            return false;
+        };
+        self.remove(key);
+        true
     }
 
-    fn longest_idle(&self) -> Option<usize> {
-        let idle = self.slab.iter().filter(|(_, session)| session.is_idle());
-        idle.min_by_key(|(_, session)| session.deadline())
-            .map(|(key, _)| key)
-    }
-
-    /// Takes note that no descriptor is left, and none of ours can be freed.
-    pub(super) fn note_shortage(&mut self, now: Instant) {
-        log::warn!("no descriptor is left for a new connection; accepting pauses");
-        self.shortage_until = Some(now + SHORTAGE_PAUSE);
+    pub(super) fn is_accepting_paused(&self) -> bool {
+        self.room.is_paused()
     }
 }
 
 /// How often all deadlines are looked at, at most.
 const DEADLINE_RESOLUTION: Duration = Duration::from_millis(100);
-
-/// After a shortage that others may end, without a sign to us.
-const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
-
-/// Descriptors that are not for connections: files that are sent and kept open, listeners, logs.
-const DESCRIPTORS_RESERVED: u64 = 384;
-
-/// The usual soft limit, where the real one cannot be learnt.
-const DESCRIPTORS_ASSUMED: u64 = 1024;

@@ -3,7 +3,7 @@
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::io::{Errno, Result};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
-use std::io::{self, IoSlice};
+use std::io::IoSlice;
 use std::time::Duration;
 
 #[derive(Debug)]
@@ -74,18 +74,4 @@ fn uninterrupted<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
 /// Whether an error means that the call is to be made again when the socket is ready.
 pub(super) fn is_not_ready(errno: Errno) -> bool {
     errno == Errno::AGAIN || errno == Errno::WOULDBLOCK
-}
-
-/// Raises the soft limit on descriptors to the hard one, and returns it.
-pub(super) fn raise_descriptor_limit() -> io::Result<u64> {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    setrlimit(
-        Resource::Nofile,
-        Rlimit {
-            current: limit.maximum,
-            maximum: limit.maximum,
-        },
-    )?;
-    Ok(limit.maximum.unwrap_or(u64::MAX))
 }

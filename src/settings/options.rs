@@ -159,6 +159,16 @@ pub(super) static GROUPS: &[Group] = &[
                 reason: "auto is as many as the limit of open files (ulimit -n) leaves room for.",
             },
             Definition {
+                name: "connections-per-client-max",
+                kind: Kind::CountOrAuto(
+                    |settings| &mut settings.server.connections_per_client_max,
+                    1..=1 << 20,
+                ),
+                help: "How many of them may come from one address",
+                reason: "auto is as many as there may be at all, since behind a proxy all of them \
+                         come from one address.",
+            },
+            Definition {
                 name: "request-target-bytes-max",
                 kind: Kind::Bytes(
                     |settings| &mut settings.server.connection.limits.request_target_bytes_max,

@@ -1,0 +1,184 @@
+//! Room for connections: how many there may be, who goes when there are too many, and when none is
+//! accepted.
+
+use super::session::Session;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use slab::Slab;
+use std::collections::HashMap;
+use std::io;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+/// What connections may take up.
+#[derive(Debug)]
+pub(super) struct Room {
+    connections_max: usize,
+    per_client: Option<PerClient>,
+    /// Those that were idle for the longest time when they were last looked for, the longest last,
+    /// each with the deadline that it had: if it has moved, so has the session.
+    longest_idle: Vec<(usize, Instant)>,
+    /// Until when no connection is accepted, because there is no room and none could be made.
+    paused_until: Option<Instant>,
+}
+
+/// How many connections each client has.
+#[derive(Debug)]
+struct PerClient {
+    connections_max: usize,
+    counts: HashMap<IpAddr, usize>,
+}
+
+impl Room {
+    /// Room for `connections_max` connections, but for no more than there are descriptors.
+    pub(super) fn new(connections_max: Option<usize>, per_client_max: Option<usize>) -> Self {
+        let descriptors = raise_descriptor_limit().unwrap_or_else(|error| {
+            log::warn!("the limit on open files could not be raised: {error}");
+            DESCRIPTORS_ASSUMED
+        });
+        let affordable = affordable(descriptors);
+        let counts = HashMap::new();
+        Self {
+            connections_max: connections_max.map_or(affordable, |max| max.min(affordable)),
+            per_client: per_client_max.map(|connections_max| PerClient {
+                connections_max,
+                counts,
+            }),
+            longest_idle: Vec::new(),
+            paused_until: None,
+        }
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused_until.is_some()
+    }
+
+    /// When accepting may be tried again.
+    pub(super) fn paused_until(&self) -> Option<Instant> {
+        self.paused_until
+    }
+
+    /// Ends a pause whose time is over.
+    pub(super) fn tick(&mut self, now: Instant) {
+        self.paused_until = self.paused_until.filter(|until| now < *until);
+    }
+
+    /// Accepts nothing until a connection ends, or for a moment: one may fall idle, or others may
+    /// close descriptors, without a sign to us.
+    pub(super) fn pause(&mut self, now: Instant) {
+        if self.paused_until.is_none() {
+            log::debug!("there is no room for more connections; accepting pauses");
+        }
+        self.paused_until = Some(now + PAUSE);
+    }
+
+    pub(super) fn has_room(&self, connections: usize) -> bool {
+        connections < self.connections_max
+    }
+
+    /// Takes a client's connection into account. `false` if it has as many as it may have.
+    pub(super) fn enter(&mut self, client: Option<IpAddr>) -> bool {
+        let (Some(per_client), Some(client)) = (&mut self.per_client, client) else {
+            return true;
+        };
+        let count = per_client.counts.entry(client).or_default();
+        let may_enter = *count < per_client.connections_max;
+        *count += usize::from(may_enter);
+        may_enter
+    }
+
+    /// Takes note that a client's connection has ended.
+    pub(super) fn leave(&mut self, client: Option<IpAddr>) {
+        self.paused_until = None;
+        if let (Some(per_client), Some(client)) = (&mut self.per_client, client)
+            && let Some(count) = per_client.counts.get_mut(&client)
+        {
+            *count -= 1;
+            if *count == 0 {
+                per_client.counts.remove(&client);
+            }
+        }
+    }
+
+    /// The session that has been idle for the longest time, or about so. All are looked at for
+    /// some dozens of answers, so that a flood of newcomers does not have to pay for it each time.
+    pub(super) fn longest_idle(&mut self, sessions: &Slab<Session>) -> Option<usize> {
+        if let Some(key) = self.take_longest_idle(sessions) {
+            return Some(key);
+        }
+        let idle = sessions.iter().filter(|(_, session)| session.is_idle());
+        self.longest_idle = idle
+            .map(|(key, session)| (key, session.deadline()))
+            .collect();
+        self.longest_idle
+            .sort_unstable_by_key(|(_, deadline)| *deadline);
+        self.longest_idle.truncate(FOUND_AT_ONCE);
+        self.longest_idle.reverse();
+        self.take_longest_idle(sessions)
+    }
+
+    fn take_longest_idle(&mut self, sessions: &Slab<Session>) -> Option<usize> {
+        while let Some((key, deadline)) = self.longest_idle.pop() {
+            let session = sessions.get(key);
+            if session.is_some_and(|session| session.is_idle() && session.deadline() == deadline) {
+                return Some(key);
+            }
+        }
+        None
+    }
+}
+
+/// How many connections there may be for so many descriptors: a quarter is for the files that are
+/// sent and kept open, and a few are for listeners and logs.
+fn affordable(descriptors: u64) -> usize {
+    let others = descriptors / 4 + DESCRIPTORS_OF_OUR_OWN;
+    usize::try_from(descriptors.saturating_sub(others).max(1)).unwrap_or(usize::MAX)
+}
+
+/// Raises the soft limit on descriptors to the hard one, and returns it.
+fn raise_descriptor_limit() -> io::Result<u64> {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    setrlimit(Resource::Nofile, raised)?;
+    Ok(limit.maximum.unwrap_or(u64::MAX))
+}
+
+/// The epoll, the listeners, the signals, the root, the logs and standard streams.
+const DESCRIPTORS_OF_OUR_OWN: u64 = 16;
+
+/// The usual soft limit, where the real one cannot be learnt.
+const DESCRIPTORS_ASSUMED: u64 = 1024;
+
+/// Idle sessions that are found in one look at all of them.
+const FOUND_AT_ONCE: usize = 64;
+
+const PAUSE: Duration = Duration::from_millis(20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    #[test]
+    fn a_quarter_of_the_descriptors_and_a_few_are_not_for_connections() {
+        for (descriptors, expected) in [(0, 1), (20, 1), (64, 32), (1024, 752), (4096, 3056)] {
+            assert_eq!(affordable(descriptors), expected, "{descriptors}");
+        }
+    }
+
+    #[test]
+    fn a_client_has_no_more_connections_than_it_may_have() {
+        let mut room = Room::new(None, Some(2));
+        let client = Some(IpAddr::from(Ipv4Addr::LOCALHOST));
+        let other = Some(IpAddr::from([192, 0, 2, 1]));
+        assert!(room.enter(client) && room.enter(client) && !room.enter(client));
+        assert!(
+            room.enter(other) && room.enter(None),
+            "others are not counted with it"
+        );
+        room.leave(client);
+        assert!(room.enter(client) && !room.enter(client));
+    }
+}

@@ -1,0 +1,93 @@
+//! Room for connections: who goes when there are too many, and who waits.
+
+mod support;
+
+use std::time::Duration;
+use support::{Client, Launch, Server, Site};
+
+const GET: &str = "GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n";
+
+/// A server for so many connections at once.
+fn server(site: &Site, option: &str, connections: usize) -> Server {
+    Launch::of(site.root())
+        .args([option, &connections.to_string()])
+        .start()
+}
+
+/// A connection that has made a request and may make another.
+fn idle(server: &Server) -> Client {
+    let mut client = server.connect();
+    assert_eq!(client.send(GET).response_to("GET").status, 200);
+    client
+}
+
+/// A connection with a request under way.
+fn busy(server: &Server) -> Client {
+    let mut client = server.connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n");
+    assert!(client.is_silent_for(Duration::from_millis(50)));
+    client
+}
+
+#[test]
+fn the_longest_idle_connection_makes_room_for_a_new_one() {
+    let site = Site::small();
+    let server = server(&site, "--connections-max", 3);
+    let mut first = idle(&server);
+    let mut others = [idle(&server), idle(&server)];
+    let mut newcomer = idle(&server);
+    assert_eq!(first.rest(), b"", "the longest idle is closed");
+    for client in others.iter_mut().chain([&mut newcomer]) {
+        assert_eq!(client.send(GET).response_to("GET").status, 200);
+    }
+}
+
+#[test]
+fn a_connection_with_something_under_way_does_not_make_room() {
+    let site = Site::small();
+    let server = server(&site, "--connections-max", 2);
+    let mut busy = busy(&server);
+    let mut idle_one = idle(&server);
+    let _newcomer = idle(&server);
+    assert_eq!(idle_one.rest(), b"");
+    assert_eq!(busy.send("x").response_to("POST").status, 405);
+}
+
+#[test]
+fn who_comes_when_all_are_busy_waits_until_one_ends() {
+    let site = Site::small();
+    let server = server(&site, "--connections-max", 2);
+    let mut busy = [busy(&server), busy(&server)];
+    let mut newcomer = server.connect();
+    newcomer.send(GET);
+    assert!(newcomer.is_silent_for(Duration::from_millis(200)));
+    let [first, _] = &mut busy;
+    assert_eq!(first.send("x").response_to("POST").status, 405);
+    assert_eq!(newcomer.response_to("GET").status, 200);
+}
+
+#[test]
+fn many_idle_connections_lock_nobody_out() {
+    let site = Site::small();
+    let server = server(&site, "--connections-max", 10);
+    let mut holders = Vec::new();
+    for _ in 0..200 {
+        holders.push(server.connect());
+    }
+    for _ in 0..20 {
+        idle(&server);
+    }
+}
+
+#[test]
+fn one_client_has_no_more_connections_than_it_may_have() {
+    let site = Site::small();
+    let server = server(&site, "--connections-per-client-max", 2);
+    let first = idle(&server);
+    let _second = idle(&server);
+    assert_eq!(server.connect().rest_or_reset(), b"");
+    drop(first);
+    // It takes the server a moment to see that the first has gone.
+    std::thread::sleep(Duration::from_millis(200));
+    idle(&server);
+}
