@@ -38,6 +38,7 @@ field_names! {
     Referer "referer",
     TransferEncoding "transfer-encoding",
     UserAgent "user-agent",
+    XForwardedFor "x-forwarded-for",
 }
 
 impl FieldName {
@@ -54,6 +55,7 @@ impl FieldName {
             10 => (Self::Connection, Some(Self::UserAgent)),
             13 => (Self::IfNoneMatch, None),
             14 => (Self::ContentLength, None),
+            15 => (Self::XForwardedFor, None),
             17 => (Self::IfModifiedSince, Some(Self::TransferEncoding)),
             19 => (Self::IfUnmodifiedSince, None),
             _ => return None,
@@ -108,7 +110,7 @@ impl<'h> Fields<'h> {
     }
 
     /// The values of all lines of this name, in order.
-    pub fn values(&self, name: FieldName) -> impl Iterator<Item = &'h [u8]> + use<'h> {
+    pub fn values(&self, name: FieldName) -> impl DoubleEndedIterator<Item = &'h [u8]> + use<'h> {
         let lines = self.span(name);
         // A line that spans itself alone is of this name; between two, others may stand.
         lines
@@ -131,7 +133,7 @@ impl<'h> Fields<'h> {
     }
 
     /// The members of a list field over all its lines (RFC 9110 §5.6.1), without empty ones.
-    pub fn members(&self, name: FieldName) -> impl Iterator<Item = &'h [u8]> + use<'h> {
+    pub fn members(&self, name: FieldName) -> impl DoubleEndedIterator<Item = &'h [u8]> + use<'h> {
         self.values(name)
             .flat_map(|value| value.split(|byte| *byte == b','))
             .map(<[u8]>::trim_ascii)

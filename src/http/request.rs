@@ -176,6 +176,19 @@ impl<'h> RequestHead<'h> {
         }
     }
 
+    /// The host and port that the request is for, the port as it was sent; empty where none is
+    /// named. What the target says wins over the `Host` field (RFC 9112 §3.2.2, §3.3).
+    pub fn authority(&self) -> &'h [u8] {
+        match self.target {
+            RequestTarget::Absolute { authority, .. } | RequestTarget::Authority(authority) => {
+                authority
+            }
+            RequestTarget::Origin(_) | RequestTarget::Asterisk => {
+                self.fields.single(FieldName::Host).unwrap_or_default()
+            }
+        }
+    }
+
     fn from_parts(
         method_name: &'h str,
         target: &'h str,

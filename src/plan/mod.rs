@@ -11,6 +11,7 @@ mod redirect;
 mod representation;
 
 use crate::http::Status;
+use crate::http::host::Host;
 use crate::http::request::{Expectation, RequestHead};
 use crate::http::response::{FieldBlock, FieldBlockWriter};
 use crate::http::target::RequestPath;
@@ -80,19 +81,23 @@ pub enum Absence {
     Failed,
 }
 
-/// Steps 1 to 3 of a decision, which need no look at the site: the path to look for, or the
-/// response to give at once.
-pub fn admit<'b>(request: &RequestHead<'b>) -> Result<RequestPath<'b>, Plan> {
-    // 1. Expectations come before all else (RFC 9110 §10.1.1).
+/// Steps 1 to 4 of a decision, which need no look at the site: the path to look for, or the
+/// response to give at once. `hosts` are those that are answered for; none means all.
+pub fn admit<'b>(request: &RequestHead<'b>, hosts: &[Host]) -> Result<RequestPath<'b>, Plan> {
+    // 1. The host: who asks for another one learns nothing of this one (RFC 9110 §7.4).
+    if !is_answered(request.authority(), hosts) {
+        return Err(misdirected(request.authority()));
+    }
+    // 2. Expectations come before all that is left (RFC 9110 §10.1.1).
     if request.expectation == Expectation::Unknown {
         return Err(refuse(Status::ExpectationFailed));
     }
-    // 2. The method, which no resource here has a say in.
+    // 3. The method, which no resource here has a say in.
     method::admit(request.method)?;
     let Some(target) = request.target.path_and_query() else {
         return Err(method::options());
     };
-    // 3. The path, by the one sanitizer there is.
+    // 4. The path, by the one sanitizer there is.
     let path = RequestPath::parse(target.path).map_err(|error| refuse(error.status()))?;
     if method::is_options(request.method) {
         Err(method::options())
@@ -101,14 +106,14 @@ pub fn admit<'b>(request: &RequestHead<'b>) -> Result<RequestPath<'b>, Plan> {
     }
 }
 
-/// Steps 4 to 6 of a decision, in the order of RFC 9110 §13.2.2.
+/// Steps 5 to 7 of a decision, in the order of RFC 9110 §13.2.2.
 pub fn decide(
     request: &RequestHead<'_>,
     path: &RequestPath<'_>,
     resource: Result<&Representation, Absence>,
     boundary: &str,
 ) -> Plan {
-    // 4. Preconditions are evaluated only where the response without them would be a success.
+    // 5. Preconditions are evaluated only where the response without them would be a success.
     let representation = match resource {
         Ok(representation) => representation,
         Err(Absence::NeedsSlash) => return redirect::to_directory(path, request),
@@ -117,13 +122,13 @@ pub fn decide(
         Err(Absence::Exhausted) => return unavailable(),
         Err(Absence::Failed) => return refuse(Status::InternalServerError),
     };
-    // 5. §13.2.2, steps 1 to 4.
+    // 6. §13.2.2, steps 1 to 4.
     match precondition::evaluate(&request.fields, representation) {
         precondition::Outcome::Failed => return refuse(Status::PreconditionFailed),
         precondition::Outcome::NotModified => return representation.not_modified(),
         precondition::Outcome::Proceed => {}
     }
-    // 6. §13.2.2, step 5: the range, unless If-Range says that it is of something else.
+    // 7. §13.2.2, step 5: the range, unless If-Range says that it is of something else.
     partial::decide(&request.fields, representation, boundary)
         .unwrap_or_else(|| representation.whole())
 }
@@ -135,6 +140,19 @@ pub fn refuse(status: Status) -> Plan {
         FieldBlockWriter::default(),
         page::render(status, None),
     )
+}
+
+/// Whether requests for this host are answered: a guard against pages elsewhere on the web that,
+/// by rebinding their own name to our address, would read what is served to its reader alone.
+pub fn is_answered(authority: &[u8], hosts: &[Host]) -> bool {
+    hosts.is_empty() || hosts.iter().any(|host| host.matches(authority))
+}
+
+fn misdirected(authority: &[u8]) -> Plan {
+    let status = Status::MisdirectedRequest;
+    let host = String::from_utf8_lossy(authority);
+    let page = page::render(status, Some(host.as_ref()).filter(|host| !host.is_empty()));
+    page_response(status, FieldBlockWriter::default(), page)
 }
 
 fn not_found(path: &RequestPath<'_>) -> Plan {

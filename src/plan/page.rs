@@ -59,6 +59,10 @@ const fn explanation(status: Status) -> &'static str {
         Status::UriTooLong => "The address is longer than the server will read.",
         Status::RangeNotSatisfiable => "The requested part lies beyond the end of the file.",
         Status::ExpectationFailed => "The request expects something that the server cannot meet.",
+        Status::MisdirectedRequest => {
+            "This server does not answer for the host below. If it should, its operator adds the \
+             name to the setting \u{201c}hosts\u{201d}."
+        }
         Status::RequestHeaderFieldsTooLarge => {
             "The request's fields are more than the server will read."
         }

@@ -22,6 +22,16 @@ fn facts() -> Facts {
 
 /// The plan for a request of this first line (without version) and these fields.
 fn plan(line: &str, fields: &[&str], resource: Result<&Facts, Absence>) -> Plan {
+    plan_for(&[], line, fields, resource)
+}
+
+/// As [`plan`], by a server that answers for these hosts alone.
+fn plan_for(
+    hosts: &[Host],
+    line: &str,
+    fields: &[&str],
+    resource: Result<&Facts, Absence>,
+) -> Plan {
     let mut head = format!("{line} HTTP/1.1\r\nHost: pond\r\n");
     for field in fields {
         head.push_str(field);
@@ -33,7 +43,7 @@ fn plan(line: &str, fields: &[&str], resource: Result<&Facts, Absence>) -> Plan 
     let (request, _) = parsed.unwrap().unwrap();
     let representation =
         resource.map(|facts| Representation::new(facts.clone(), &Policy::default()));
-    match admit(&request) {
+    match admit(&request, hosts) {
         Err(plan) => plan,
         Ok(path) => decide(
             &request,
@@ -360,4 +370,47 @@ fn an_unknown_expectation_fails_before_all_else() {
             "{fields}"
         );
     }
+}
+
+#[test]
+fn a_request_for_another_host_is_misdirected() {
+    let hosts = ["pond", "::1"].map(|name| Host::parse(name).unwrap());
+    for (line, status) in [
+        ("GET /a", Status::Ok),
+        ("GET http://POND:80/a", Status::Ok),
+        ("GET http://[0::1]/a", Status::Ok),
+        ("GET http://lake/a", Status::MisdirectedRequest),
+        ("GET http://localhost/a", Status::MisdirectedRequest),
+        ("OPTIONS *", Status::NoContent),
+        ("OPTIONS http://lake", Status::MisdirectedRequest),
+        ("POST http://lake/", Status::MisdirectedRequest),
+        ("CONNECT lake:80", Status::MisdirectedRequest),
+    ] {
+        let plan = plan_for(&hosts, line, &[], Ok(&facts()));
+        assert_eq!(plan.status, status, "{line}");
+    }
+    // RFC 9112 §3.2.2: what the target says wins over the Host field, which is "pond" here.
+    let hosts = [Host::parse("lake").unwrap()];
+    for (line, status) in [
+        ("GET /a", Status::MisdirectedRequest),
+        ("OPTIONS *", Status::MisdirectedRequest),
+        ("GET http://lake/a", Status::Ok),
+    ] {
+        let plan = plan_for(&hosts, line, &[], Ok(&facts()));
+        assert_eq!(plan.status, status, "{line}");
+    }
+}
+
+#[test]
+fn the_page_of_a_misdirected_request_names_the_host_and_the_setting() {
+    let hosts = [Host::parse("pond").unwrap()];
+    let plan = plan_for(&hosts, "GET http://l&ke:80/", &[], Ok(&facts()));
+    let Content::Page(page) = plan.content else {
+        panic!("a page");
+    };
+    let page = std::str::from_utf8(&page).unwrap();
+    assert!(
+        page.contains("<code>l&amp;ke:80</code>") && page.contains("hosts"),
+        "{page}"
+    );
 }

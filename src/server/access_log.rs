@@ -61,7 +61,7 @@ impl AccessLog {
     /// Begins the record of an exchange. `request` is `None` for what was no request.
     pub(super) fn begin(
         &mut self,
-        peer: Option<IpAddr>,
+        client: Option<IpAddr>,
         request: Option<&RequestHead<'_>>,
         status: Status,
         clock: &Clock,
@@ -75,9 +75,9 @@ impl AccessLog {
         before.clear();
         after.clear();
         match self.format {
-            AccessLogFormat::Common => common(before, peer, request, clock),
+            AccessLogFormat::Common => common(before, client, request, clock),
             AccessLogFormat::Combined => {
-                common(before, peer, request, clock);
+                common(before, client, request, clock);
                 for name in [FieldName::Referer, FieldName::UserAgent] {
                     after.extend_from_slice(b" \"");
                     match request.and_then(|request| request.fields.single(name)) {
@@ -87,7 +87,7 @@ impl AccessLog {
                     after.push(b'"');
                 }
             }
-            AccessLogFormat::Json => json(before, after, peer, request, clock),
+            AccessLogFormat::Json => json(before, after, client, request, clock),
         }
     }
 
@@ -167,11 +167,11 @@ fn write(
 
 fn common(
     line: &mut Vec<u8>,
-    peer: Option<IpAddr>,
+    client: Option<IpAddr>,
     request: Option<&RequestHead<'_>>,
     clock: &Clock,
 ) {
-    write_peer(line, peer);
+    write_client(line, client);
     line.extend_from_slice(b" - - [");
     write_common_date(line, clock.date());
     line.extend_from_slice(b"] \"");
@@ -190,14 +190,14 @@ fn common(
 fn json(
     before: &mut Vec<u8>,
     after: &mut Vec<u8>,
-    peer: Option<IpAddr>,
+    client: Option<IpAddr>,
     request: Option<&RequestHead<'_>>,
     clock: &Clock,
 ) {
     before.extend_from_slice(b"{\"time\":\"");
     before.extend_from_slice(clock.date().as_bytes());
-    before.extend_from_slice(b"\",\"peer\":\"");
-    write_peer(before, peer);
+    before.extend_from_slice(b"\",\"client\":\"");
+    write_client(before, client);
     before.push(b'"');
     if let Some(request) = request {
         json_member(before, "method", Some(request.method_name.as_bytes()));
@@ -227,9 +227,9 @@ fn json_member(line: &mut Vec<u8>, name: &str, value: Option<&[u8]>) {
     }
 }
 
-fn write_peer(line: &mut Vec<u8>, peer: Option<IpAddr>) {
-    let _ = match peer {
-        Some(peer) => write!(line, "{peer}"),
+fn write_client(line: &mut Vec<u8>, client: Option<IpAddr>) {
+    let _ = match client {
+        Some(client) => write!(line, "{client}"),
         None => write!(line, "-"),
     };
 }

@@ -4,6 +4,8 @@ use super::access_log::{AccessLog, Record};
 use super::clock::Clock;
 use crate::conn::{self, Event, Response, Segment, Tick};
 use crate::http::Status;
+use crate::http::forwarded::{TrustedProxy, client_address};
+use crate::http::host::Host;
 use crate::http::request::RequestHead;
 use crate::plan::{self, Plan};
 use crate::site::{File, Moment, Site, Source};
@@ -27,15 +29,24 @@ pub(super) struct Service {
     /// One buffer to encode responses into, likewise.
     pub(super) output: Vec<u8>,
     site: Site,
+    front: Front,
     options: conn::Options,
     /// What separates the parts of a response of several ranges. Its value is anew with every
     /// start, so that no file can be made to contain it.
     boundary: String,
 }
 
+/// What stands in front of the site: the names it goes by, and the proxies that speak for others.
+#[derive(Debug)]
+pub(super) struct Front {
+    pub(super) hosts: Vec<Host>,
+    pub(super) trusted_proxies: Vec<TrustedProxy>,
+}
+
 impl Service {
     pub(super) fn new(
         site: Site,
+        front: Front,
         clock: Clock,
         options: conn::Options,
         access_log: AccessLog,
@@ -49,6 +60,7 @@ impl Service {
             input,
             output,
             site,
+            front,
             options,
             boundary,
         }
@@ -75,7 +87,7 @@ impl Service {
     }
 
     fn respond_to_request(&mut self, request: &RequestHead<'_>) -> Response<OpenFile> {
-        let path = match plan::admit(request) {
+        let path = match plan::admit(request, &self.front.hosts) {
             Ok(path) => path,
             Err(plan) => return realize(plan, None),
         };
@@ -109,7 +121,10 @@ impl Service {
             Event::Request(request) => Some(request),
             Event::Refused(_) => None,
         };
-        self.access_log.begin(peer, request, status, &self.clock);
+        let client = request.map_or(peer, |request| {
+            client_address(peer, &request.fields, &self.front.trusted_proxies)
+        });
+        self.access_log.begin(client, request, status, &self.clock);
     }
 
     pub(super) fn finish_record(&mut self, content_bytes: u64) {

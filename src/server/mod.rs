@@ -14,10 +14,12 @@ mod sessions;
 mod socket;
 
 use crate::conn;
+use crate::http::forwarded::TrustedProxy;
+use crate::http::host::Host;
 use crate::plan::Policy;
 use crate::site;
 use clock::Clock;
-use exchange::Service;
+use exchange::{Front, Service};
 use lifecycle::{Lifecycle, Signals};
 use listener::{Accepted, Listener};
 use mio::event::Event;
@@ -38,6 +40,10 @@ pub struct Options {
     /// Where connections are accepted. Empty: port 8080 of both loopback addresses, of which a
     /// machine may lack one.
     pub listen: Vec<ListenAddress>,
+    /// Whom requests may be for; empty: anybody. Others get 421.
+    pub hosts: Vec<Host>,
+    /// Whose word on the client's address is taken.
+    pub trusted_proxies: Vec<TrustedProxy>,
     /// The served directory.
     pub site: site::Options,
     /// What the operator wants of every response.
@@ -60,6 +66,8 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             listen: Vec::new(),
+            hosts: Vec::new(),
+            trusted_proxies: Vec::new(),
             site: site::Options::default(),
             policy: Policy::default(),
             connection: conn::Options::default(),
@@ -139,7 +147,11 @@ impl Server {
         let first_session = listeners.len() + 1;
         let room = Room::new(options.connections_max, options.connections_per_client_max);
         let sessions = Sessions::new(first_session, room);
-        let service = Service::new(site, clock, options.connection, access_log);
+        let front = Front {
+            hosts: options.hosts,
+            trusted_proxies: options.trusted_proxies,
+        };
+        let service = Service::new(site, front, clock, options.connection, access_log);
         let lifecycle = Lifecycle::Running;
         let drain_timeout = options.drain_timeout;
         Ok(Self {

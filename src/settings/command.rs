@@ -152,7 +152,9 @@ fn argument(definition: &'static Definition) -> Arg {
             .require_equals(true)
             .default_missing_value("true")
             .hide_possible_values(true),
-        Kind::Listen(_) => argument.long(*name).action(ArgAction::Append),
+        Kind::Listen(_) | Kind::Hosts(_) | Kind::TrustedProxies(_) => {
+            argument.long(*name).action(ArgAction::Append)
+        }
         _ => argument.long(*name),
     }
 }

@@ -5,6 +5,8 @@
 //! [`super::options`] is all that an option needs.
 
 use super::{Settings, value};
+use crate::http::forwarded::TrustedProxy;
+use crate::http::host::Host;
 use crate::server::{AccessLogFormat, ListenAddress, LogDestination};
 use clap::ValueHint;
 use std::{
@@ -38,6 +40,10 @@ pub(super) enum Kind {
     Directory(Field<PathBuf>),
     /// The addresses to listen on.
     Listen(Field<Vec<ListenAddress>>),
+    /// Hosts that requests may be for.
+    Hosts(Field<Vec<Host>>),
+    /// Peers whose word is taken.
+    TrustedProxies(Field<Vec<TrustedProxy>>),
     /// Where a log goes.
     LogDestination(Field<LogDestination>),
     /// How access records are written.
@@ -69,45 +75,32 @@ impl Kind {
         settings: &mut Settings,
         values: &[OsString],
     ) -> Result<(), Invalid> {
-        if let Self::Listen(field) = self {
-            *field(settings) = listen_addresses(values)?;
-            return Ok(());
-        }
-        let assigned = match values {
-            [value] => self.assign_one(settings, value),
+        let one = || match values {
+            [value] => Ok(value.as_os_str()),
             _ => Err("one value is wanted".to_owned()),
         };
-        assigned.map_err(|message| Invalid { index: 0, message })
-    }
-
-    fn assign_one(&self, settings: &mut Settings, value: &OsStr) -> Result<(), String> {
+        let text = || one().and_then(value::utf8);
         match self {
-            Self::Switch(field) => *field(settings) = value::switch(value::utf8(value)?)?,
-            Self::Count(field, range) => {
-                *field(settings) = value::count(value::utf8(value)?, range)?;
-            }
-            Self::CountOrAuto(field, _) if value == AUTO => *field(settings) = None,
+            Self::Switch(field) => *field(settings) = value::switch(text()?)?,
+            Self::Count(field, range) => *field(settings) = value::count(text()?, range)?,
+            Self::CountOrAuto(field, _) if one()? == AUTO => *field(settings) = None,
             Self::CountOrAuto(field, range) => {
-                *field(settings) = Some(value::count(value::utf8(value)?, range)?);
+                *field(settings) = Some(value::count(text()?, range)?);
             }
-            Self::Bytes(field, range) => {
-                *field(settings) = value::bytes(value::utf8(value)?, range)?;
+            Self::Bytes(field, range) => *field(settings) = value::bytes(text()?, range)?,
+            Self::LongBytes(field, range) => *field(settings) = value::bytes(text()?, range)?,
+            Self::Duration(field, range) => *field(settings) = value::duration(text()?, range)?,
+            Self::FieldValue(field) => *field(settings) = value::field_value(text()?)?,
+            Self::Directory(field) => *field(settings) = value::path(one()?)?,
+            Self::Listen(field) => {
+                *field(settings) = list(values, value::listen_address, value::is_exclusive)?;
             }
-            Self::LongBytes(field, range) => {
-                *field(settings) = value::bytes(value::utf8(value)?, range)?;
+            Self::Hosts(field) => *field(settings) = list(values, value::host, |_| true)?,
+            Self::TrustedProxies(field) => {
+                *field(settings) = list(values, value::trusted_proxy, |_| true)?;
             }
-            Self::Duration(field, range) => {
-                *field(settings) = value::duration(value::utf8(value)?, range)?;
-            }
-            Self::FieldValue(field) => {
-                *field(settings) = value::field_value(value::utf8(value)?)?;
-            }
-            Self::Directory(field) => *field(settings) = value::path(value)?,
-            Self::Listen(field) => *field(settings) = vec![value::listen_address(value)?],
-            Self::LogDestination(field) => *field(settings) = value::log_destination(value)?,
-            Self::LogFormat(field) => {
-                *field(settings) = value::log_format(value::utf8(value)?)?;
-            }
+            Self::LogDestination(field) => *field(settings) = value::log_destination(one()?)?,
+            Self::LogFormat(field) => *field(settings) = value::log_format(text()?)?,
         }
         Ok(())
     }
@@ -115,7 +108,7 @@ impl Kind {
     /// The values in a text that has to hold all of them, as an environment variable has.
     pub(super) fn split(&self, text: OsString) -> Vec<OsString> {
         match self {
-            Self::Listen(_) => value::split_list(&text),
+            Self::Listen(_) | Self::Hosts(_) | Self::TrustedProxies(_) => value::split_list(&text),
             _ => vec![text],
         }
     }
@@ -142,6 +135,15 @@ impl Kind {
                     .map(value::listen_address_text)
                     .collect(),
             ),
+            Self::Hosts(field) => {
+                Shown::List(field(settings).iter().map(Host::to_string).collect())
+            }
+            Self::TrustedProxies(field) => Shown::List(
+                field(settings)
+                    .iter()
+                    .map(value::trusted_proxy_text)
+                    .collect(),
+            ),
             Self::LogDestination(field) => {
                 Shown::Text(value::log_destination_text(field(settings)))
             }
@@ -162,6 +164,8 @@ impl Kind {
             Self::FieldValue(_) => "VALUE",
             Self::Directory(_) => "DIRECTORY",
             Self::Listen(_) => "ADDRESS",
+            Self::Hosts(_) => "HOST",
+            Self::TrustedProxies(_) => "NETWORK",
             Self::LogDestination(_) => "off|stdout|stderr|FILE",
             Self::LogFormat(_) => "FORMAT",
         }
@@ -183,6 +187,14 @@ impl Kind {
             Self::Listen(_) => (
                 &["array", "string"],
                 "addresses in quotes, like [\"127.0.0.1:8080\"]",
+            ),
+            Self::Hosts(_) => (
+                &["array", "string"],
+                "hosts in quotes, like [\"www.example.com\"]",
+            ),
+            Self::TrustedProxies(_) => (
+                &["array", "string"],
+                "addresses or networks in quotes, like [\"10.0.0.0/8\"]",
             ),
             Self::LogDestination(_) => (
                 &["string"],
@@ -211,20 +223,32 @@ impl Kind {
     }
 }
 
-fn listen_addresses(values: &[OsString]) -> Result<Vec<ListenAddress>, Invalid> {
-    let mut addresses = Vec::with_capacity(values.len());
+/// What is wrong with the only value.
+impl From<String> for Invalid {
+    fn from(message: String) -> Self {
+        Self { index: 0, message }
+    }
+}
+
+/// Reads each of `values`. Of those that `is_exclusive` names, there may be but one like it.
+fn list<T: PartialEq>(
+    values: &[OsString],
+    read: impl Fn(&OsStr) -> Result<T, String>,
+    is_exclusive: impl Fn(&T) -> bool,
+) -> Result<Vec<T>, Invalid> {
+    let mut all = Vec::with_capacity(values.len());
     for (index, value) in values.iter().enumerate() {
         let invalid = |message| Invalid { index, message };
-        let address = value::listen_address(value).map_err(invalid)?;
-        if value::is_exclusive(&address) && addresses.contains(&address) {
+        let read = read(value).map_err(invalid)?;
+        if is_exclusive(&read) && all.contains(&read) {
             return Err(invalid(format!(
                 "{:?} is given twice",
                 value.to_string_lossy()
             )));
         }
-        addresses.push(address);
+        all.push(read);
     }
-    Ok(addresses)
+    Ok(all)
 }
 
 impl Shown {

@@ -84,6 +84,31 @@ pub(super) static GROUPS: &[Group] = &[
         ],
     },
     Group {
+        heading: Some("Network"),
+        options: &[
+            Definition {
+                name: "hosts",
+                kind: Kind::Hosts(|settings| &mut settings.server.hosts),
+                help: "The hosts that are answered, without ports; else all are",
+                reason: "A request for any other gets 421 (Misdirected Request). It is a guard for \
+                         what is served to this machine or network alone: without it, a page \
+                         elsewhere on the web can have its own name point here, and read it with \
+                         its visitor's browser. No host is taken for granted, localhost neither. \
+                         In the environment variable, commas separate hosts.",
+            },
+            Definition {
+                name: "trusted-proxies",
+                kind: Kind::TrustedProxies(|settings| &mut settings.server.trusted_proxies),
+                help: "Proxies whose X-Forwarded-For names the client that is logged",
+                reason: "IP addresses, networks like 10.0.0.0/8, or unix for whoever connects to a \
+                         Unix-domain socket. Of the addresses in the field, the rightmost that is \
+                         no such proxy's is the client's. From all other peers the field is \
+                         ignored, since anybody can send it. In the environment variable, commas \
+                         separate them.",
+            },
+        ],
+    },
+    Group {
         heading: Some("Access log"),
         options: &[
             Definition {

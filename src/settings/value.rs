@@ -5,7 +5,10 @@
 //! the first reads. An error is the end of a sentence that begins with the name of the setting; it
 //! says what was wrong and what would be right. Ranges are the business of [`super::options`].
 
+use crate::http::forwarded::TrustedProxy;
+use crate::http::host::{Host, HostError};
 use crate::server::{AccessLogFormat, ListenAddress, LogDestination};
+use ipnet::IpNet;
 use std::{
     ffi::{OsStr, OsString},
     fmt::{Display, Write},
@@ -205,6 +208,52 @@ pub(super) fn is_exclusive(address: &ListenAddress) -> bool {
     !matches!(address, ListenAddress::Tcp(address) if address.port() == 0)
 }
 
+/// Reads a host that requests may be for.
+pub(super) fn host(text: &OsStr) -> Result<Host, String> {
+    let text = utf8(text)?;
+    Host::parse(text).map_err(|error| match error {
+        HostError::Empty => "a host cannot be empty".to_owned(),
+        HostError::HasPort => format!("{text:?} has a port; write the host alone"),
+        HostError::Syntax => format!(
+            "{text:?} is not a host; write a name in full like www.example.com, or an IP address"
+        ),
+    })
+}
+
+/// Reads a peer whose word is taken: an address, a network like `10.0.0.0/8`, or `unix`.
+pub(super) fn trusted_proxy(text: &OsStr) -> Result<TrustedProxy, String> {
+    let text = utf8(text)?;
+    if text == UNIX {
+        return Ok(TrustedProxy::Unix);
+    }
+    let network = text
+        .parse()
+        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    match network {
+        Ok(network) if network.trunc() == network => Ok(TrustedProxy::Network(network)),
+        Ok(network) => Err(format!(
+            "{text:?} is an address within a network; write {} for all of it, or {} for the one",
+            network.trunc(),
+            network.addr()
+        )),
+        Err(_) => Err(format!(
+            "{text:?} is not a network; write an IP address, one with the length of a prefix like \
+             10.0.0.0/8, or unix"
+        )),
+    }
+}
+
+/// Writes a peer whose word is taken.
+pub(super) fn trusted_proxy_text(proxy: &TrustedProxy) -> String {
+    match proxy {
+        TrustedProxy::Network(network) if network.prefix_len() == network.max_prefix_len() => {
+            network.addr().to_string()
+        }
+        TrustedProxy::Network(network) => network.to_string(),
+        TrustedProxy::Unix => UNIX.to_owned(),
+    }
+}
+
 /// Reads where a log goes: `off`, `stdout`, `stderr` or a path (`./off` is one).
 pub(super) fn log_destination(text: &OsStr) -> Result<LogDestination, String> {
     match text.as_bytes() {
@@ -297,6 +346,9 @@ const BYTE_UNITS: &[(&str, u64)] = &[
     ("MiB", 1 << 20),
     ("KiB", 1 << 10),
 ];
+
+/// What stands for all peers at Unix-domain sockets, which have no address.
+const UNIX: &str = "unix";
 
 /// What `sockaddr_un` holds on Linux, without the NUL at the end (unix(7)).
 const SOCKET_PATH_BYTES_MAX: usize = 107;
@@ -523,6 +575,47 @@ mod tests {
         let longest = format!("unix:{}", "x".repeat(107));
         assert!(listen_address(OsStr::new(&longest)).is_ok());
         assert!(listen_address(OsStr::new(&format!("{longest}x"))).is_err());
+    }
+
+    #[test]
+    fn a_trusted_proxy_is_an_address_a_network_or_a_peer_without_one() {
+        for text in [
+            "unix",
+            "127.0.0.1",
+            "::1",
+            "10.0.0.0/8",
+            "fd00::/8",
+            "0.0.0.0/0",
+        ] {
+            let written = trusted_proxy(OsStr::new(text)).map(|proxy| trusted_proxy_text(&proxy));
+            assert_eq!(written.as_deref(), Ok(text));
+        }
+        for (text, advice) in [
+            ("", "is not a network"),
+            ("proxy.example", "is not a network"),
+            ("10.0.0.0/33", "is not a network"),
+            ("127.0.0.1:80", "is not a network"),
+            ("[::1]", "is not a network"),
+            (
+                "10.1.2.3/8",
+                "write 10.0.0.0/8 for all of it, or 10.1.2.3 for the one",
+            ),
+        ] {
+            let message = trusted_proxy(OsStr::new(text)).expect_err(text);
+            assert!(message.contains(advice), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_host_is_refused_with_advice() {
+        for (text, advice) in [
+            ("", "cannot be empty"),
+            ("a.example:8080", "has a port; write the host alone"),
+            ("*.example", "write a name in full"),
+        ] {
+            let message = host(OsStr::new(text)).expect_err(text);
+            assert!(message.contains(advice), "{text}: {message}");
+        }
     }
 
     #[test]
