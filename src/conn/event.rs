@@ -13,6 +13,13 @@ pub struct Received<'h> {
     pub event: Option<Event<'h>>,
 }
 
+impl Received<'_> {
+    /// So many bytes are done with, and nothing is to be answered.
+    pub(super) const fn quietly(used: usize) -> Self {
+        Self { used, event: None }
+    }
+}
+
 /// What is to be answered.
 #[derive(Debug)]
 pub enum Event<'h> {

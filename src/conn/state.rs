@@ -141,10 +141,7 @@ impl<F> Connection<F> {
         tick: &Tick<'_>,
     ) -> Received<'h> {
         match &mut self.state {
-            State::Idle { .. } if self.outbox.is_full() => Received {
-                used: 0,
-                event: None,
-            },
+            State::Idle { .. } if self.outbox.is_full() => Received::quietly(0),
             State::Idle { empty_lines } => {
                 let used = skip_empty_line(input, empty_lines);
                 if used == 0 && !matches!(input, [] | [b'\r']) {
@@ -153,14 +150,11 @@ impl<F> Connection<F> {
                     self.deadline = tick.now + tick.options.timeouts.head;
                     return self.receive(input, storage, tick);
                 }
-                Received { used, event: None }
+                Received::quietly(used)
             }
             State::ReceivingHead { parsed } => {
                 if !is_worth_parsing(input, *parsed, tick.options.limits.head_bytes_max) {
-                    return Received {
-                        used: 0,
-                        event: None,
-                    };
+                    return Received::quietly(0);
                 }
                 *parsed = input.len();
                 self.receive_head(input, storage, tick)
@@ -172,23 +166,14 @@ impl<F> Connection<F> {
                 let progress = decoder.decode(input);
                 self.receive_content(progress, input.len(), tick)
             }
-            State::Exchanging { .. } => Received {
-                used: 0,
-                event: None,
-            },
+            State::Exchanging { .. } => Received::quietly(0),
             State::Closing { linger } => {
                 if !input.is_empty() {
                     *linger = Linger::Yes;
                 }
-                Received {
-                    used: input.len(),
-                    event: None,
-                }
+                Received::quietly(input.len())
             }
-            State::Lingering | State::Closed { .. } => Received {
-                used: input.len(),
-                event: None,
-            },
+            State::Lingering | State::Closed { .. } => Received::quietly(input.len()),
         }
     }
 
@@ -230,12 +215,7 @@ impl<F> Connection<F> {
         let limits = &tick.options.limits;
         let (head, used) = match RequestHead::parse(input, storage, limits) {
             Ok(Some(parsed)) => parsed,
-            Ok(None) => {
-                return Received {
-                    used: 0,
-                    event: None,
-                };
-            }
+            Ok(None) => return Received::quietly(0),
             Err(error) => {
                 // Whatever is wrong with it, a request for HEAD gets no content.
                 self.is_head = input.starts_with(b"HEAD ");
@@ -290,14 +270,11 @@ impl<F> Connection<F> {
         match progress {
             Ok(Progress::More) => {
                 self.deadline = tick.now + tick.options.timeouts.content_stall;
-                Received {
-                    used: offered,
-                    event: None,
-                }
+                Received::quietly(offered)
             }
             Ok(Progress::Done(used)) => {
                 self.content_received(tick);
-                Received { used, event: None }
+                Received::quietly(used)
             }
             Err(error) => {
                 let event = self.refuse(Refusal::Content(error));
