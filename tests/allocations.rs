@@ -39,7 +39,7 @@ fn serve(site: &Site) -> SocketAddr {
     let options = Options {
         listen: vec![ListenAddress::Tcp((Ipv4Addr::LOCALHOST, 0).into())],
         site: millpond::site::Options {
-            root: site.root().to_owned(),
+            root: site.root(),
             ..Default::default()
         },
         access_log: LogDestination::Off,

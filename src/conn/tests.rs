@@ -5,6 +5,7 @@ use crate::http::fields::FieldStorage;
 use crate::http::response::FieldBlockWriter;
 use crate::http::status::Status;
 use bytes::Bytes;
+use std::fmt::Write as _;
 
 const ORIGIN: &[u8] = b"Date: now\r\n";
 
@@ -133,7 +134,7 @@ impl Talk {
                 length,
             }) => {
                 self.sent.push_str(std::str::from_utf8(before).unwrap());
-                self.sent.push_str(&format!("{{{file} {offset} {length}}}"));
+                write!(self.sent, "{{{file} {offset} {length}}}").unwrap();
                 before.len() as u64 + length
             }
         };
