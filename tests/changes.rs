@@ -2,7 +2,12 @@
 
 mod support;
 
-use std::{fs, thread, time::Duration};
+use std::{
+    fs,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
 use support::{Client, Launch, Server, Site, noise};
 
 /// The content that a connection that persists gets.
@@ -34,6 +39,80 @@ fn a_changed_file_is_seen_at_once() {
         site.file("a.txt", "made anew");
         assert_eq!(content(&mut client, "/a.txt"), b"made anew");
     }
+}
+
+/// A file's name, what is done to it, and what is to be got from then on.
+type Change = (&'static str, fn(&Site, &str), &'static [u8]);
+
+#[test]
+fn a_file_that_was_long_in_the_cache_is_never_served_stale_under_load() {
+    let site = Site::new();
+    let changes: [Change; 5] = [
+        (
+            "in-place",
+            |site, name| fs::write(site.path(name), "new").unwrap(),
+            b"new",
+        ),
+        (
+            "renamed",
+            |site, name| {
+                site.replace(name, "new");
+            },
+            b"new",
+        ),
+        (
+            "truncated",
+            |site, name| fs::write(site.path(name), "").unwrap(),
+            b"",
+        ),
+        (
+            "deleted",
+            |site, name| fs::remove_file(site.path(name)).unwrap(),
+            b"404",
+        ),
+        (
+            "made-anew",
+            |site, name| {
+                fs::remove_file(site.path(name)).unwrap();
+                site.file(name, "new");
+            },
+            b"new",
+        ),
+    ];
+    for (name, _, _) in &changes {
+        site.file(name, "old");
+    }
+    // Only what has been left alone for two seconds is kept from one tick to the next.
+    thread::sleep(Duration::from_millis(2_100));
+    let server = Server::start(site.root());
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut client = server.connect();
+                let mut has_changed = [false; 5];
+                while !is_over.load(Ordering::Relaxed) {
+                    for ((name, _, _), has_changed) in changes.iter().zip(&mut has_changed) {
+                        let is_old = content(&mut client, &format!("/{name}")) == b"old";
+                        assert!(!(is_old && *has_changed), "{name} was new and is old again");
+                        *has_changed |= !is_old;
+                    }
+                }
+            });
+        }
+        let mut client = server.connect();
+        for (name, change, expected) in &changes {
+            let target = format!("/{name}");
+            for _ in 0..50 {
+                assert_eq!(content(&mut client, &target), b"old", "{name}");
+            }
+            change(&site, name);
+            for _ in 0..50 {
+                assert_eq!(content(&mut client, &target), *expected, "{name}");
+            }
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
 }
 
 #[test]

@@ -137,3 +137,67 @@ const OVERHEAD_BYTES: usize = 1024;
 
 /// The most descriptors that are held for files which nobody may be asking for.
 const DESCRIPTORS_MAX: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::target::RequestPath;
+    use crate::plan::Policy;
+    use crate::site::load::load;
+    use std::time::{Instant, SystemTime};
+
+    /// The crate's own sources are a directory with some files in it.
+    fn root() -> Root {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
+        Root::open(path.as_ref(), Instant::now()).unwrap()
+    }
+
+    fn insert(cache: &mut Cache, root: &Root, name: &str, tick: u64) {
+        let path = RequestPath::parse(name.as_bytes()).unwrap();
+        let loaded = load(root, &path, &Policy::default(), SystemTime::now()).unwrap();
+        cache.insert(path.as_bytes(), loaded, tick);
+    }
+
+    #[test]
+    fn what_is_used_is_kept_and_the_rest_goes() {
+        let root = root();
+        let mut cache = Cache::new(1 << 20, 2);
+        insert(&mut cache, &root, "/lib.rs", 1);
+        insert(&mut cache, &root, "/main.rs", 1);
+        assert!(cache.get(b"lib.rs", 1, &root).is_some());
+        insert(&mut cache, &root, "/http/mod.rs", 1);
+        assert!(cache.get(b"lib.rs", 1, &root).is_some(), "used since");
+        assert!(cache.get(b"main.rs", 1, &root).is_none());
+        assert!(cache.get(b"http/mod.rs", 1, &root).is_some());
+    }
+
+    #[test]
+    fn bytes_are_bounded_and_add_up() {
+        let root = root();
+        let mut cache = Cache::new(4 * OVERHEAD_BYTES, 100);
+        for name in [
+            "/lib.rs",
+            "/http/mod.rs",
+            "/http/date.rs",
+            "/http/mod.rs",
+            "/lib.rs",
+        ] {
+            insert(&mut cache, &root, name, 1);
+            assert!(cache.bytes <= 4 * OVERHEAD_BYTES);
+        }
+        for name in ["lib.rs", "http/mod.rs", "http/date.rs"] {
+            cache.remove(name.as_bytes());
+        }
+        assert_eq!((cache.bytes, cache.descriptors), (0, 0));
+    }
+
+    #[test]
+    fn a_cache_that_is_off_keeps_nothing() {
+        let root = root();
+        for (bytes, entries) in [(0, 10), (1 << 20, 0)] {
+            let mut cache = Cache::new(bytes, entries);
+            insert(&mut cache, &root, "/lib.rs", 1);
+            assert!(cache.get(b"lib.rs", 1, &root).is_none());
+        }
+    }
+}
