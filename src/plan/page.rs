@@ -2,7 +2,7 @@
 
 use crate::http::Status;
 use bytes::Bytes;
-use maud::{DOCTYPE, html};
+use maud::{DOCTYPE, PreEscaped, html};
 
 /// Renders the page of `status`. `subject` is the reference that it is about: the one that names
 /// nothing, or the one that a redirect leads to; it is escaped.
@@ -15,16 +15,7 @@ pub(super) fn render(status: Status, subject: Option<&str>) -> Bytes {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (title) }
-                style {
-                    // A literal, so that it is part of what the macro reserves room for.
-                    ":root{color-scheme:light dark}"
-                    "body{margin:0;min-height:100vh;display:grid;place-items:center;"
-                    "font:1rem/1.5 system-ui,sans-serif;background:Canvas;color:CanvasText}"
-                    "main{padding:2rem;max-width:36rem}"
-                    "h1{font-size:1.5rem;font-weight:600;margin:0 0 .5rem}"
-                    "p{margin:.5rem 0}"
-                    "code{overflow-wrap:anywhere}"
-                }
+                style { (PreEscaped(STYLE)) }
             }
             body {
                 main {
@@ -73,12 +64,24 @@ const fn explanation(status: Status) -> &'static str {
     }
 }
 
-/// The pages load nothing; their style stands in them.
-pub(super) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+/// The pages load nothing, and no style is theirs but the one whose hash this is.
+pub(super) const CONTENT_SECURITY_POLICY: &str =
+    "default-src 'none'; style-src 'sha256-ZdhErs1tPjZ08hRlYtkJ2gmNOQP5XY6EPZ1YZjXxPas='";
+
+const STYLE: &str = "\
+:root{color-scheme:light dark}\
+body{margin:0;min-height:100vh;display:grid;place-items:center;\
+font:1rem/1.5 system-ui,sans-serif;background:Canvas;color:CanvasText}\
+main{padding:2rem;max-width:36rem}\
+h1{font-size:1.5rem;font-weight:600;margin:0 0 .5rem}\
+p{margin:.5rem 0}\
+code{overflow-wrap:anywhere}";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::prelude::{BASE64_STANDARD, Engine as _};
+    use sha2::{Digest as _, Sha256};
 
     fn text(status: Status, subject: Option<&str>) -> String {
         String::from_utf8(render(status, subject).to_vec()).unwrap()
@@ -91,6 +94,16 @@ mod tests {
             assert_eq!(explanation(*status).is_empty(), silent, "{status:?}");
             assert!(text(*status, None).contains(status.reason()));
         }
+    }
+
+    #[test]
+    fn the_policy_lets_the_style_sheet_through() {
+        let hash = BASE64_STANDARD.encode(Sha256::digest(STYLE));
+        assert!(
+            CONTENT_SECURITY_POLICY.contains(&format!("'sha256-{hash}'")),
+            "{hash}"
+        );
+        assert!(text(Status::NotFound, None).contains(&format!("<style>{STYLE}</style>")));
     }
 
     #[test]
