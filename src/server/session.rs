@@ -205,6 +205,11 @@ impl Session {
                 Ok(Some(if is_charged { sent } else { 0 }))
             }
             Err(errno) if is_not_ready(errno) => Ok(None),
+            Err(Errno::IO) => {
+                log::error!("reading a file failed while it was sent; its connection ends");
+                self.connection.abort();
+                Ok(Some(0))
+            }
             Err(errno) => Err(errno),
         }
     }
