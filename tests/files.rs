@@ -80,6 +80,23 @@ fn symlinks_inside_the_root_are_followed() {
 }
 
 #[test]
+fn absolute_symlinks_that_name_a_place_inside_the_root_are_followed() {
+    let site = Site::small();
+    site.file("dir/b.txt", "beta\n")
+        .file("index.html", "index\n")
+        .symlink("to-file", site.path("a.txt"))
+        .symlink("to-dir", site.path("dir"))
+        .symlink("to-root", site.root())
+        .symlink("dir/to-link", site.path("to-file"));
+    let server = Server::start(site.root());
+    assert_serves(&server, "/to-file", "alpha\n");
+    assert_serves(&server, "/to-dir/b.txt", "beta\n");
+    assert_serves(&server, "/to-root/dir/b.txt", "beta\n");
+    assert_serves(&server, "/to-root/", "index\n");
+    assert_serves(&server, "/to-dir/to-link", "alpha\n");
+}
+
+#[test]
 fn symlinks_that_lead_out_give_404_and_a_log_line_that_says_why() {
     let site = Site::small();
     fs::write(site.outside("secret.txt"), "secret\n").unwrap();

@@ -51,6 +51,8 @@ impl Cache {
         if entry.checked == tick {
             return Some(Rc::clone(&entry.file));
         }
+        // By its path alone, through whatever links: what is not the same file is looked for anew,
+        // beneath the root.
         if entry.is_settled && root.stamp(&entry.location) == Ok(entry.stamp) {
             entry.checked = tick;
             return Some(Rc::clone(&entry.file));

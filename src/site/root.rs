@@ -86,8 +86,10 @@ impl Root {
                 let inside = [&self.path, &self.real_path]
                     .into_iter()
                     .find_map(|root| target.strip_prefix(root).ok())?;
-                let inside = inside.join(components.as_path());
-                return CString::new(inside.as_os_str().as_bytes()).ok();
+                // Component by component: to join an empty rest would add a slash.
+                let inside: PathBuf = inside.components().chain(components).collect();
+                let inside = Some(inside.as_os_str().as_bytes()).filter(|path| !path.is_empty());
+                return CString::new(inside.unwrap_or(b".")).ok();
             }
         }
         None
