@@ -46,7 +46,7 @@ pub struct Timeouts {
     pub head: Duration,
     /// Between two requests on a connection that persists.
     pub idle: Duration,
-    /// Without a byte of the request's content.
+    /// Without a byte of the request's content; all of it is due within ten times that.
     pub content_stall: Duration,
     /// Without progress of a response; then the connection is reset.
     pub send_stall: Duration,

@@ -6,7 +6,7 @@ use super::scan::{is_worth_parsing, skip_empty_line};
 use super::{Content, Tick};
 use crate::http::fields::FieldStorage;
 use crate::http::framing::{ContentDecoder, ContentError, Progress};
-use crate::http::request::{Expectation, Method, RequestHead, Version};
+use crate::http::request::{Expectation, HeadError, Method, RequestHead, Version};
 use std::time::{Duration, Instant};
 
 /// One connection.
@@ -51,8 +51,8 @@ enum State<F> {
 
 #[derive(Debug)]
 enum Receiving {
-    /// Content is read and dropped.
-    Content(ContentDecoder),
+    /// Content is read and dropped; all of it is due by then.
+    Content(ContentDecoder, Instant),
     Complete,
     /// It is not going to be read, so the connection cannot go on.
     Abandoned,
@@ -122,6 +122,18 @@ impl<F> Connection<F> {
         matches!(self.state, State::Idle { .. }) && self.outbox.is_empty()
     }
 
+    /// Since when nothing has been under way, if nothing is.
+    pub fn idle_since(&self, tick: &Tick<'_>) -> Option<Instant> {
+        let timeouts = &tick.options.timeouts;
+        let timeout = if self.is_fresh {
+            timeouts.head
+        } else {
+            timeouts.idle
+        };
+        let since = || self.deadline.checked_sub(timeout).unwrap_or(tick.now);
+        self.is_idle().then(since)
+    }
+
     /// Whether the last response that was given has not been handed over yet.
     pub fn is_exchanging(&self) -> bool {
         matches!(self.state, State::Exchanging { .. })
@@ -160,11 +172,12 @@ impl<F> Connection<F> {
                 self.receive_head(input, storage, tick)
             }
             State::Exchanging {
-                receiving: Receiving::Content(decoder),
+                receiving: Receiving::Content(decoder, until),
                 ..
             } => {
                 let progress = decoder.decode(input);
-                self.receive_content(progress, input.len(), tick)
+                let due = (*until).min(tick.now + tick.options.timeouts.content_stall);
+                self.receive_content(progress, input.len(), due, tick)
             }
             State::Exchanging { .. } => Received::quietly(0),
             State::Closing { linger } => {
@@ -188,12 +201,12 @@ impl<F> Connection<F> {
             State::ReceivingHead { .. } => {
                 // What is wrong already is answered; what is merely incomplete is not.
                 if let Err(error) = RequestHead::parse(unused, storage, &tick.options.limits) {
-                    return Some(self.refuse(Refusal::Head(error)));
+                    return Some(self.refuse_head(unused, error));
                 }
                 self.close(Linger::No);
             }
             State::Exchanging {
-                receiving: Receiving::Content(_),
+                receiving: Receiving::Content(..),
                 ..
             } => {
                 return Some(self.refuse(Refusal::ContentIncomplete));
@@ -217,9 +230,7 @@ impl<F> Connection<F> {
             Ok(Some(parsed)) => parsed,
             Ok(None) => return Received::quietly(0),
             Err(error) => {
-                // Whatever is wrong with it, a request for HEAD gets no content.
-                self.is_head = input.starts_with(b"HEAD ");
-                let event = self.refuse(Refusal::Head(error));
+                let event = self.refuse_head(input, error);
                 return Received {
                     used: input.len(),
                     event: Some(event),
@@ -244,7 +255,10 @@ impl<F> Connection<F> {
             // RFC 9110 §10.1.1: no interim response is sent, since nothing waits for the content,
             // and whether the client sends it after the final one is up to the client.
             Some(_) if head.expectation != Expectation::None => Receiving::Abandoned,
-            Some(decoder) => Receiving::Content(decoder),
+            Some(decoder) => {
+                let whole = tick.options.timeouts.content_stall * CONTENT_STALLS_MAX;
+                Receiving::Content(decoder, tick.now + whole)
+            }
         };
         if matches!(receiving, Receiving::Abandoned) {
             self.persistence = Persistence::Close(Linger::Yes);
@@ -265,11 +279,12 @@ impl<F> Connection<F> {
         &mut self,
         progress: Result<Progress, ContentError>,
         offered: usize,
+        due: Instant,
         tick: &Tick<'_>,
     ) -> Received<'h> {
         match progress {
             Ok(Progress::More) => {
-                self.deadline = tick.now + tick.options.timeouts.content_stall;
+                self.deadline = due;
                 Received::quietly(offered)
             }
             Ok(Progress::Done(used)) => {
@@ -299,6 +314,12 @@ impl<F> Connection<F> {
         }
     }
 
+    fn refuse_head<'h>(&mut self, input: &[u8], error: HeadError) -> Event<'h> {
+        // Whatever is wrong with it, a request for HEAD gets no content.
+        self.is_head = input.starts_with(b"HEAD ");
+        self.refuse(Refusal::Head(error))
+    }
+
     fn refuse<'h>(&mut self, refusal: Refusal) -> Event<'h> {
         self.is_fresh = false;
         self.persistence = Persistence::Close(Linger::Yes);
@@ -323,7 +344,7 @@ impl<F> Connection<F> {
             // RFC 9110 §9.3.2: the fields of GET, and no content. It is dropped here alone.
             response.content = Content::empty();
         }
-        if let Receiving::Content(_) = receiving {
+        if let Receiving::Content(..) = receiving {
             *sending = Sending::Held(response);
             self.deadline = tick.now + tick.options.timeouts.content_stall;
         } else {
@@ -353,13 +374,17 @@ impl<F> Connection<F> {
         self.outbox.transmitted(bytes);
         self.advance_when_handed_over();
         let timeouts = &tick.options.timeouts;
-        let is_idle = self.is_idle();
-        self.deadline = tick.now
-            + if is_idle {
-                timeouts.idle
-            } else {
-                timeouts.send_stall
-            };
+        let timeout = match &self.state {
+            State::Idle { .. } if self.outbox.is_empty() => timeouts.idle,
+            // What is received in the meantime has a deadline of its own.
+            State::ReceivingHead { .. }
+            | State::Exchanging {
+                receiving: Receiving::Content(..),
+                ..
+            } => return,
+            _ => timeouts.send_stall,
+        };
+        self.deadline = tick.now + timeout;
     }
 
     /// Ends the exchange as soon as its response is out of our hands but for the ready bytes.
@@ -394,7 +419,7 @@ impl<F> Connection<F> {
         match self.state {
             State::ReceivingHead { .. }
             | State::Exchanging {
-                receiving: Receiving::Content(_),
+                receiving: Receiving::Content(..),
                 ..
             } => return Some(self.refuse(Refusal::Timeout)),
             // A request may be on its way just now; it shall not be answered with a reset.
@@ -434,11 +459,6 @@ impl<F> Connection<F> {
         self.state = State::Closed { reset: true };
     }
 
-    /// Whether no request has come yet.
-    pub fn is_fresh(&self) -> bool {
-        self.is_fresh
-    }
-
     fn close(&mut self, linger: Linger) {
         self.state = State::Closing { linger };
     }
@@ -453,6 +473,10 @@ impl<F> Connection<F> {
         self.outbox.reclaim(spare);
     }
 }
+
+/// Content that never quite stalls is due within so many times the stall's timeout: nothing here
+/// waits for it, and a connection is more than it is worth.
+const CONTENT_STALLS_MAX: u32 = 10;
 
 /// How long the first request of a connection may be on its way while connections are drained.
 const FRESH_GRACE: Duration = Duration::from_millis(300);

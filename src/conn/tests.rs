@@ -300,6 +300,15 @@ fn head_gets_the_fields_and_no_content() {
         .receive(head)
         .expect(&["HEAD /"], fields, Wants::Receive);
     let mut talk = Talk::new();
+    talk.receive("HEAD / HTTP/1.1\r\nHost: a\r\nx")
+        .receive("x")
+        .receive(":\x00")
+        .receive_eof();
+    assert!(
+        talk.sent.ends_with("close\r\n\r\n"),
+        "even where it is incomplete, too"
+    );
+    let mut talk = Talk::new();
     talk.receive("HEAD * HTTP/1.1\r\nHost: a\r\n\r\n");
     assert!(
         talk.sent.ends_with("close\r\n\r\n"),
@@ -477,6 +486,18 @@ fn content_may_come_slowly_but_not_stall() {
 }
 
 #[test]
+fn content_that_trickles_is_not_waited_for_without_end() {
+    let mut talk = Talk::new();
+    talk.receive("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n");
+    for _ in 0..14 {
+        talk.wait(Duration::from_secs(20)).receive("a");
+    }
+    talk.expect(&["POST /"], "", Wants::Receive);
+    talk.wait(Duration::from_secs(20));
+    assert_eq!(talk.events, ["Timeout"]);
+}
+
+#[test]
 fn a_peer_that_does_not_read_is_reset() {
     let mut talk = Talk::new();
     talk.rest = GET.as_bytes().to_vec();
@@ -490,6 +511,36 @@ fn a_peer_that_does_not_read_is_reset() {
     };
     assert!(talk.connection.handle_timeout(&tick).is_none());
     assert_eq!(talk.connection.wants(), Wants::Reset);
+}
+
+#[test]
+fn sending_does_not_extend_the_deadline_of_a_head_that_has_begun() {
+    let mut talk = Talk::new();
+    talk.receive(format!("{GET}GET / HT"));
+    talk.expect(&["GET /"], OK, Wants::Receive);
+    talk.wait(Duration::from_secs(9))
+        .expect(&[], "", Wants::Receive);
+    talk.wait(Duration::from_secs(1));
+    assert_eq!(talk.events, ["Timeout"]);
+}
+
+#[test]
+fn idleness_is_reckoned_from_its_beginning_whatever_its_deadline() {
+    let mut talk = Talk::new();
+    let start = talk.now;
+    let since = |talk: &Talk| {
+        let tick = Tick {
+            now: talk.now,
+            origin: ORIGIN,
+            options: &talk.options,
+        };
+        talk.connection.idle_since(&tick).map(|since| since - start)
+    };
+    assert_eq!(since(&talk), Some(Duration::ZERO));
+    talk.wait(Duration::from_secs(3)).receive(GET);
+    assert_eq!(since(&talk), Some(Duration::from_secs(3)));
+    talk.receive("GET");
+    assert_eq!(since(&talk), None);
 }
 
 #[test]

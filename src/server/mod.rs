@@ -181,6 +181,8 @@ impl Server {
             }
             self.tick(&events);
         }
+        self.sessions.finish_records(&mut self.service);
+        self.service.access_log.flush();
         Ok(())
     }
 
@@ -236,7 +238,6 @@ impl Server {
     /// Accepts what waits, a bounded number a tick, so that a flood of newcomers leaves time for
     /// those who are here.
     fn accept_waiting(&mut self) {
-        let now = self.service.clock.now();
         for listener in &mut self.listeners {
             for _ in 0..ACCEPTED_A_TICK_MAX {
                 if self.sessions.is_accepting_paused() || !listener.is_ready() {
@@ -244,7 +245,7 @@ impl Server {
                 }
                 // Nobody goes before somebody has come.
                 let is_wanted = self.sessions.has_room() || listener.has_waiting();
-                if !is_wanted || !self.sessions.make_room(now) {
+                if !is_wanted || !self.sessions.make_room(&self.service.tick()) {
                     break;
                 }
                 match listener.accept() {
@@ -252,7 +253,7 @@ impl Server {
                         self.sessions.admit(socket, peer, &self.service);
                     }
                     Accepted::NoDescriptors => {
-                        self.sessions.evict(now);
+                        self.sessions.evict(&self.service.tick());
                     }
                     Accepted::Nothing => break,
                 }

@@ -2,6 +2,7 @@
 //! accepted.
 
 use super::session::Session;
+use crate::conn::Tick;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use slab::Slab;
 use std::collections::HashMap;
@@ -15,7 +16,7 @@ pub(super) struct Room {
     connections_max: usize,
     per_client: Option<PerClient>,
     /// Those that were idle for the longest time when they were last looked for, the longest last,
-    /// each with the deadline that it had: if it has moved, so has the session.
+    /// each with the time since when: if that has changed, the session has been busy.
     longest_idle: Vec<(usize, Instant)>,
     /// Until when no connection is accepted, because there is no room and none could be made.
     paused_until: Option<Instant>,
@@ -101,25 +102,29 @@ impl Room {
 
     /// The session that has been idle for the longest time, or about so. All are looked at for
     /// some dozens of answers, so that a flood of newcomers does not have to pay for it each time.
-    pub(super) fn longest_idle(&mut self, sessions: &Slab<Session>) -> Option<usize> {
-        if let Some(key) = self.take_longest_idle(sessions) {
+    pub(super) fn longest_idle(
+        &mut self,
+        sessions: &Slab<Session>,
+        tick: &Tick<'_>,
+    ) -> Option<usize> {
+        if let Some(key) = self.take_longest_idle(sessions, tick) {
             return Some(key);
         }
-        let idle = sessions.iter().filter(|(_, session)| session.is_idle());
-        self.longest_idle = idle
-            .map(|(key, session)| (key, session.deadline()))
-            .collect();
-        self.longest_idle
-            .sort_unstable_by_key(|(_, deadline)| *deadline);
+        let since = |(key, session): (usize, &Session)| Some((key, session.idle_since(tick)?));
+        self.longest_idle = sessions.iter().filter_map(since).collect();
+        self.longest_idle.sort_unstable_by_key(|(_, since)| *since);
         self.longest_idle.truncate(FOUND_AT_ONCE);
         self.longest_idle.reverse();
-        self.take_longest_idle(sessions)
+        self.take_longest_idle(sessions, tick)
     }
 
-    fn take_longest_idle(&mut self, sessions: &Slab<Session>) -> Option<usize> {
-        while let Some((key, deadline)) = self.longest_idle.pop() {
-            let session = sessions.get(key);
-            if session.is_some_and(|session| session.is_idle() && session.deadline() == deadline) {
+    fn take_longest_idle(&mut self, sessions: &Slab<Session>, tick: &Tick<'_>) -> Option<usize> {
+        while let Some((key, since)) = self.longest_idle.pop() {
+            if sessions
+                .get(key)
+                .and_then(|session| session.idle_since(tick))
+                == Some(since)
+            {
                 return Some(key);
             }
         }

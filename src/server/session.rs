@@ -2,7 +2,7 @@
 
 use super::exchange::{OpenFile, Service};
 use super::socket::{Socket, is_not_ready};
-use crate::conn::{Connection, Event, Transmit, Wants};
+use crate::conn::{Connection, Event, Tick, Transmit, Wants};
 use crate::http::fields::FieldStorage;
 use mio::Interest;
 use rustix::io::Errno;
@@ -81,8 +81,11 @@ impl Session {
         self.connection.poll_timeout()
     }
 
-    pub(super) fn is_idle(&self) -> bool {
-        self.connection.is_idle() && self.rest.is_empty()
+    /// Since when nothing has been under way, if nothing is.
+    pub(super) fn idle_since(&self, tick: &Tick<'_>) -> Option<Instant> {
+        self.connection
+            .idle_since(tick)
+            .filter(|_| self.rest.is_empty())
     }
 
     /// What to wait for.
@@ -316,7 +319,7 @@ impl Session {
     }
 
     /// Writes the record of the exchange that was under way, if there was one.
-    fn finish_record(&mut self, service: &mut Service) {
+    pub(super) fn finish_record(&mut self, service: &mut Service) {
         if let Some(record) = self.record.take() {
             service.finish_kept_record(&record, self.connection.content_bytes());
         }

@@ -4,6 +4,7 @@ use super::exchange::Service;
 use super::room::Room;
 use super::session::Session;
 use super::socket::Socket;
+use crate::conn::Tick;
 use mio::unix::SourceFd;
 use mio::{Registry, Token};
 use slab::Slab;
@@ -77,6 +78,13 @@ impl Sessions {
 
     pub(super) fn get_mut(&mut self, key: usize) -> Option<&mut Session> {
         self.slab.get_mut(key)
+    }
+
+    /// Ends the records of all exchanges that are under way, because they will not be finished.
+    pub(super) fn finish_records(&mut self, service: &mut Service) {
+        for (_, session) in &mut self.slab {
+            session.finish_record(service);
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -161,15 +169,15 @@ impl Sessions {
 
     /// Whether there is room for one more, made at the expense of the longest idle if need be.
     /// Without either, accepting pauses.
-    pub(super) fn make_room(&mut self, now: Instant) -> bool {
-        self.has_room() || self.evict(now)
+    pub(super) fn make_room(&mut self, tick: &Tick<'_>) -> bool {
+        self.has_room() || self.evict(tick)
     }
 
     /// Closes the session that has been idle for the longest time. If none is idle, accepting
     /// pauses, and the answer is `false`.
-    pub(super) fn evict(&mut self, now: Instant) -> bool {
-        let Some(key) = self.room.longest_idle(&self.slab) else {
-            self.room.pause(now);
+    pub(super) fn evict(&mut self, tick: &Tick<'_>) -> bool {
+        let Some(key) = self.room.longest_idle(&self.slab, tick) else {
+            self.room.pause(tick.now);
             return false;
         };
         self.remove(key);
