@@ -15,6 +15,8 @@ def sample(server, scenario, root, work, seconds, server_core, client_core):
     """One sample of a server in a scenario, as a dictionary of figures."""
     with servers.Running(server, root, work, server_core, scenario.access_log) as running:
         fields, response = check(running.port, scenario, root)
+        if scenario.at_random:
+            visit_all(running.port)
         wrk.run(running.port, scenario, fields, WARM_UP_SECONDS, client_core, work)
         pids = running.tree()
         before = processes.cpu_microseconds(pids)
@@ -56,6 +58,13 @@ def check(port, scenario, root):
     except (http.Broken, OSError) as error:
         raise Wrong(str(error)) from error
     return fields, response
+
+
+def visit_all(port):
+    """Asks for every small file once: how soon chance visits all depends on the server's speed."""
+    with http.Client(port) as client:
+        for number in range(site.SMALL_FILES):
+            client.exchange(http.request(site.small_file(number)))
 
 
 def _check_path(port, scenario, root, path):

@@ -189,7 +189,8 @@ def _present(measured, scenarios):
 
 
 def _values(of, name, figure):
-    return [sample[figure] for sample in of.get(name, ())]
+    # wrk gives 0 for a percentile of nothing: no response was whole before the end.
+    return [sample[figure] for sample in of.get(name, ()) if sample[figure] or figure not in ("p50_us", "p99_us")]
 
 
 def _median(of, name, figure):

@@ -20,8 +20,10 @@ from typing import Callable, Optional
 
 from . import http, processes
 
-# For 10,000 connections, or for 10,000 files that stay open.
-DESCRIPTORS = 15_000
+# Room for 10,000 idle ones; nginx closes idle connections when only a sixteenth is left.
+CONNECTIONS = 11_000
+# lighttpd allows itself half as many connections.
+DESCRIPTORS = 20_000
 
 
 class Failed(Exception):
@@ -62,12 +64,12 @@ class Running:
     """A started server; stops with the `with` block."""
 
     def __init__(self, server, root, work, core, access_log=False, ready=True):
-        log = work / f"{server.name}.access.log" if access_log else None
+        log = work / "access.log" if access_log else None
         if log:
             log.unlink(missing_ok=True)
         self.server = server
         self.place = Place(root, work, _free_port(), log)
-        self.errors = work / f"{server.name}.stderr"
+        self.errors = work / "stderr"
         arguments = [server.binary, *server.configure(self.place)]
         environment = {**os.environ, "HOME": str(work), "XDG_DATA_HOME": str(work), "XDG_CONFIG_HOME": str(work)}
         # All that is worth a warning, and access records.
@@ -189,10 +191,9 @@ def _nginx(place, nopush="on"):
 {user}
 daemon off;
 worker_processes 1;
-worker_rlimit_nofile {DESCRIPTORS};
 pid {place.work}/nginx.pid;
 error_log stderr error;
-events {{ worker_connections {DESCRIPTORS}; }}
+events {{ worker_connections {CONNECTIONS}; }}
 http {{
     include /etc/nginx/mime.types;
     sendfile on;
@@ -227,7 +228,7 @@ def _h2o(place):
     return ["-c", str(_write(place, f"""
 {user}
 num-threads: 1
-max-connections: {DESCRIPTORS}
+max-connections: {CONNECTIONS}
 http1-request-timeout: 300
 listen: {{ host: 127.0.0.1, port: {place.port} }}
 {log}
@@ -248,7 +249,7 @@ server.bind = "127.0.0.1"
 server.port = {place.port}
 server.listen-backlog = 4096
 server.max-fds = {DESCRIPTORS}
-server.max-connections = {DESCRIPTORS}
+server.max-connections = {CONNECTIONS}
 server.max-keep-alive-requests = 65535
 server.max-keep-alive-idle = 300
 server.network-backend = "sendfile"
