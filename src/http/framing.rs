@@ -37,26 +37,24 @@ impl Framing {
     }
 }
 
-/// Accepts `chunked` alone (RFC 9112 §6.1).
+/// Accepts `chunked` alone (RFC 9112 §6.1). Empty members, which a list may have, are not forgiven
+/// here: not everybody does.
 fn transfer_coding(fields: &Fields<'_>) -> Result<(), HeadError> {
-    let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
-    let chunked = fields
-        .members(FieldName::TransferEncoding)
-        .filter(|c| is_chunked(c))
-        .count();
-    let mut last_is_chunked = false;
-    let mut others = false;
-    for coding in fields.members(FieldName::TransferEncoding) {
-        last_is_chunked = is_chunked(coding);
-        others |= !last_is_chunked;
+    let (mut is_last_chunked, mut has_others) = (false, false);
+    let codings = fields
+        .values(FieldName::TransferEncoding)
+        .flat_map(|value| value.split(|byte| *byte == b','));
+    for coding in codings.map(<[u8]>::trim_ascii) {
+        if is_last_chunked || coding.is_empty() {
+            return Err(HeadError::InvalidTransferEncoding);
+        }
+        is_last_chunked = coding.eq_ignore_ascii_case(b"chunked");
+        has_others |= !is_last_chunked;
     }
-    if !last_is_chunked || chunked > 1 {
-        return Err(HeadError::InvalidTransferEncoding);
-    }
-    if others {
-        Err(HeadError::UnknownTransferCoding)
-    } else {
-        Ok(())
+    match (is_last_chunked, has_others) {
+        (false, _) => Err(HeadError::InvalidTransferEncoding),
+        (true, true) => Err(HeadError::UnknownTransferCoding),
+        (true, false) => Ok(()),
     }
 }
 
@@ -207,6 +205,9 @@ mod tests {
             (&["chunked;q=1"], Err(HeadError::InvalidTransferEncoding)),
             (&["xchunked"], Err(HeadError::InvalidTransferEncoding)),
             (&[""], Err(HeadError::InvalidTransferEncoding)),
+            (&["chunked,"], Err(HeadError::InvalidTransferEncoding)),
+            (&[",chunked"], Err(HeadError::InvalidTransferEncoding)),
+            (&["", "chunked"], Err(HeadError::InvalidTransferEncoding)),
         ] {
             let lines: Vec<_> = values.iter().map(|value| (TE, *value)).collect();
             assert_eq!(framing(Version::Http11, &lines), expected, "{values:?}");
