@@ -203,3 +203,19 @@ fn a_root_that_is_a_symlink_may_be_swapped_to_a_new_release() {
     );
     assert_eq!(content(&mut under_way, "/version"), b"two");
 }
+
+#[test]
+fn a_directory_that_moves_out_behind_a_link_is_lost_within_a_second() {
+    let site = Site::new();
+    site.file("dir/a.txt", "alpha");
+    thread::sleep(Duration::from_millis(2_100));
+    let server = Launch::of(site.root())
+        .expecting(&["leads out of the root"])
+        .start();
+    let mut client = server.connect();
+    assert_eq!(content(&mut client, "/dir/a.txt"), b"alpha");
+    fs::rename(site.path("dir"), site.outside("dir")).unwrap();
+    site.symlink("dir", "../dir");
+    thread::sleep(Duration::from_millis(1_100));
+    assert_eq!(content(&mut client, "/dir/a.txt"), b"404");
+}

@@ -7,11 +7,12 @@
 use super::load::Loaded;
 use super::root::Root;
 use super::stamp::Stamp;
-use super::{File, Source};
+use super::{File, Moment, Source};
 use lru::LruCache;
 use std::ffi::CString;
 use std::num::NonZeroUsize;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 #[derive(Debug)]
 pub(super) struct Cache {
@@ -30,6 +31,8 @@ struct Entry {
     is_settled: bool,
     /// The turn of the loop in which it was last known to be what is on disk.
     checked: u64,
+    /// When its location was last reached by steps beneath the root.
+    reached: Instant,
 }
 
 impl Cache {
@@ -46,15 +49,10 @@ impl Cache {
     }
 
     /// The file that was found under this path, if it still is what is there.
-    pub(super) fn get(&mut self, path: &[u8], tick: u64, root: &Root) -> Option<Rc<File>> {
+    pub(super) fn get(&mut self, path: &[u8], moment: &Moment, root: &Root) -> Option<Rc<File>> {
         let entry = self.entries.as_mut()?.get_mut(path)?;
-        if entry.checked == tick {
-            return Some(Rc::clone(&entry.file));
-        }
-        // By its path alone, through whatever links: what is not the same file is looked for anew,
-        // beneath the root.
-        if entry.is_settled && root.stamp(&entry.location) == Ok(entry.stamp) {
-            entry.checked = tick;
+        if entry.checked == moment.tick || entry.is_current(moment, root) {
+            entry.checked = moment.tick;
             return Some(Rc::clone(&entry.file));
         }
         self.remove(path);
@@ -62,7 +60,7 @@ impl Cache {
     }
 
     /// Keeps a file that was just loaded, at the expense of those not used for the longest time.
-    pub(super) fn insert(&mut self, path: &[u8], loaded: Loaded, tick: u64) -> Rc<File> {
+    pub(super) fn insert(&mut self, path: &[u8], loaded: Loaded, moment: &Moment) -> Rc<File> {
         let file = Rc::new(loaded.file);
         let Some(entries) = &mut self.entries else {
             return file;
@@ -72,8 +70,13 @@ impl Cache {
             location: loaded.location,
             stamp: loaded.stamp,
             is_settled: loaded.is_settled,
-            checked: tick,
+            checked: moment.tick,
+            reached: moment.now,
         };
+        // What is larger than all of the cache would empty it, and then not fit.
+        if entry.bytes(path) > self.bytes_max {
+            return file;
+        }
         self.bytes += entry.bytes(path);
         self.descriptors += entry.descriptors();
         if let Some((path, replaced)) = entries.push(path.into(), entry) {
@@ -117,6 +120,20 @@ impl Cache {
 }
 
 impl Entry {
+    /// Compares the entry with the disk: by its path, through whatever links and, once a second,
+    /// by steps beneath the root, lest a link that leads out by now to the same file is followed
+    /// for long.
+    fn is_current(&mut self, moment: &Moment, root: &Root) -> bool {
+        if !self.is_settled {
+            return false;
+        }
+        if moment.now.duration_since(self.reached) < REACHED_EVERY {
+            return root.stamp(&self.location) == Ok(self.stamp);
+        }
+        self.reached = moment.now;
+        root.stamp_beneath(&self.location) == Ok(self.stamp)
+    }
+
     /// What the entry costs: its content, and about what is kept besides.
     fn bytes(&self, path: &[u8]) -> usize {
         let content = match &self.file.source {
@@ -134,6 +151,9 @@ impl Entry {
     }
 }
 
+/// A root that is swapped is followed within a second; so is a link.
+const REACHED_EVERY: Duration = Duration::from_secs(1);
+
 /// Field blocks, facts and the entry itself, measured.
 const OVERHEAD_BYTES: usize = 1024;
 
@@ -146,7 +166,7 @@ mod tests {
     use crate::http::target::RequestPath;
     use crate::plan::Policy;
     use crate::site::load::load;
-    use std::time::{Instant, SystemTime};
+    use std::time::SystemTime;
 
     /// The crate's own sources are a directory with some files in it.
     fn root() -> Root {
@@ -154,23 +174,34 @@ mod tests {
         Root::open(path.as_ref(), Instant::now()).unwrap()
     }
 
-    fn insert(cache: &mut Cache, root: &Root, name: &str, tick: u64) {
+    fn moment() -> Moment {
+        Moment {
+            tick: 1,
+            now: Instant::now(),
+            wall: SystemTime::now(),
+        }
+    }
+
+    fn insert(cache: &mut Cache, root: &Root, name: &str) {
         let path = RequestPath::parse(name.as_bytes()).unwrap();
         let loaded = load(root, &path, &Policy::default(), SystemTime::now()).unwrap();
-        cache.insert(path.as_bytes(), loaded, tick);
+        cache.insert(path.as_bytes(), loaded, &moment());
     }
 
     #[test]
     fn what_is_used_is_kept_and_the_rest_goes() {
         let root = root();
         let mut cache = Cache::new(1 << 20, 2);
-        insert(&mut cache, &root, "/lib.rs", 1);
-        insert(&mut cache, &root, "/main.rs", 1);
-        assert!(cache.get(b"lib.rs", 1, &root).is_some());
-        insert(&mut cache, &root, "/http/mod.rs", 1);
-        assert!(cache.get(b"lib.rs", 1, &root).is_some(), "used since");
-        assert!(cache.get(b"main.rs", 1, &root).is_none());
-        assert!(cache.get(b"http/mod.rs", 1, &root).is_some());
+        insert(&mut cache, &root, "/lib.rs");
+        insert(&mut cache, &root, "/main.rs");
+        assert!(cache.get(b"lib.rs", &moment(), &root).is_some());
+        insert(&mut cache, &root, "/http/mod.rs");
+        assert!(
+            cache.get(b"lib.rs", &moment(), &root).is_some(),
+            "used since"
+        );
+        assert!(cache.get(b"main.rs", &moment(), &root).is_none());
+        assert!(cache.get(b"http/mod.rs", &moment(), &root).is_some());
     }
 
     #[test]
@@ -184,7 +215,7 @@ mod tests {
             "/http/mod.rs",
             "/lib.rs",
         ] {
-            insert(&mut cache, &root, name, 1);
+            insert(&mut cache, &root, name);
             assert!(cache.bytes <= 4 * OVERHEAD_BYTES);
         }
         for name in ["lib.rs", "http/mod.rs", "http/date.rs"] {
@@ -198,8 +229,8 @@ mod tests {
         let root = root();
         for (bytes, entries) in [(0, 10), (1 << 20, 0)] {
             let mut cache = Cache::new(bytes, entries);
-            insert(&mut cache, &root, "/lib.rs", 1);
-            assert!(cache.get(b"lib.rs", 1, &root).is_none());
+            insert(&mut cache, &root, "/lib.rs");
+            assert!(cache.get(b"lib.rs", &moment(), &root).is_none());
         }
     }
 }

@@ -27,8 +27,8 @@ pub(super) struct Loaded {
     pub(super) is_settled: bool,
 }
 
-/// Opens the file that a path names: opened first, then looked at, so that nothing can be swapped
-/// in between.
+/// Opens the file that a path names, if it is one. What counts is what was opened, which is looked
+/// at again: nothing can be swapped in between.
 pub(super) fn load(
     root: &Root,
     path: &RequestPath<'_>,
@@ -40,12 +40,14 @@ pub(super) fn load(
         location.extend_from_slice(INDEX.as_bytes());
     }
     let location = CString::new(location).map_err(|_| Miss::Nothing)?;
-    let descriptor = root
-        .open_beneath(&location)
-        .map_err(|errno| explain(root, path, &location, Miss::of(errno)))?;
-    let facts = stat_descriptor(&descriptor).map_err(Miss::of)?;
-    check_type(&facts, path)?;
-    let (source, stamp) = read(descriptor, Stamp::of(&facts))?;
+    let found = root
+        .look_beneath(&location)
+        .map_err(|errno| explain(root, path, errno))?;
+    check_type(&found, path)?;
+    let descriptor = root.open_beneath(&location).map_err(Miss::of)?;
+    let opened = stat_descriptor(&descriptor).map_err(Miss::of)?;
+    check_type(&opened, path)?;
+    let (source, stamp) = read(descriptor, Stamp::of(&opened))?;
     let is_settled = stamp.is_settled(wall);
     let file = describe(
         source,
@@ -63,28 +65,20 @@ pub(super) fn load(
     })
 }
 
-/// Finds the reason behind an error that has several: only after it, and only to be told.
-fn explain(root: &Root, path: &RequestPath<'_>, location: &CString, miss: Miss) -> Miss {
-    let file_type_of = |path: &[u8]| {
-        let path = CString::new(path).ok()?;
-        root.stat(&path)
-            .ok()
-            .map(|facts| FileType::from_raw_mode(facts.stx_mode.into()))
-    };
-    match miss {
-        Miss::Nothing if path.is_directory() => {
-            let directory = path.as_bytes().strip_suffix(b"/").unwrap_or(b".");
-            match file_type_of(directory) {
-                Some(FileType::Directory) => Miss::NoIndex,
-                Some(_) => Miss::FileWithSlash,
-                None => Miss::Nothing,
-            }
-        }
-        // A directory may be passed through without being readable.
-        Miss::Forbidden if file_type_of(location.as_bytes()) == Some(FileType::Directory) => {
-            Miss::NeedsSlash
-        }
-        miss => miss,
+/// Finds the reason why nothing is in a directory's place: only after it, and only to be told.
+fn explain(root: &Root, path: &RequestPath<'_>, errno: Errno) -> Miss {
+    let miss = Miss::of(errno);
+    if miss != Miss::Nothing || !path.is_directory() {
+        return miss;
+    }
+    let directory = path.as_bytes().strip_suffix(b"/").unwrap_or(b".");
+    let facts = CString::new(directory)
+        .ok()
+        .and_then(|path| root.look_beneath(&path).ok());
+    match facts.map(|facts| FileType::from_raw_mode(facts.stx_mode.into())) {
+        Some(FileType::Directory) => Miss::NoIndex,
+        Some(_) => Miss::FileWithSlash,
+        None => Miss::Nothing,
     }
 }
 

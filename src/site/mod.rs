@@ -99,7 +99,7 @@ impl Site {
         if self.root.follow_swap(moment.now) {
             self.cache.clear();
         }
-        if let Some(file) = self.cache.get(path.as_bytes(), moment.tick, &self.root) {
+        if let Some(file) = self.cache.get(path.as_bytes(), moment, &self.root) {
             return Ok(file);
         }
         let loaded = match load::load(&self.root, path, &self.policy, moment.wall) {
@@ -109,6 +109,6 @@ impl Site {
             }
             loaded => loaded,
         }?;
-        Ok(self.cache.insert(path.as_bytes(), loaded, moment.tick))
+        Ok(self.cache.insert(path.as_bytes(), loaded, moment))
     }
 }

@@ -39,9 +39,19 @@ impl Root {
         })
     }
 
-    /// Opens what the path names, never above the root, and never waiting for a FIFO's writer.
+    /// Opens what the path names to read it, never above the root. What is not known to be a file
+    /// may by now be something else, so it is not waited for.
     pub(super) fn open_beneath(&self, path: &CStr) -> Result<OwnedFd> {
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        self.reach(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)
+    }
+
+    /// Looks at what the path names, never above the root, without opening it: to open a FIFO or a
+    /// device would have effects.
+    pub(super) fn look_beneath(&self, path: &CStr) -> Result<Statx> {
+        stat_descriptor(self.reach(path, OFlags::PATH)?)
+    }
+
+    fn reach(&self, path: &CStr, flags: OFlags) -> Result<OwnedFd> {
         let mut inside = Cow::Borrowed(path);
         for _ in 0..ABSOLUTE_LINKS_MAX {
             match self.openat2(&inside, flags) {
@@ -49,7 +59,7 @@ impl Root {
                 Err(Errno::XDEV) => {
                     inside = Cow::Owned(self.follow_absolute_link(&inside).ok_or(Errno::XDEV)?);
                 }
-                opened => return opened,
+                reached => return reached,
             }
         }
         Err(Errno::LOOP)
@@ -95,19 +105,16 @@ impl Root {
         None
     }
 
-    /// Looks at what the path names now, without opening it.
-    pub(super) fn stat(&self, path: &CStr) -> Result<Statx> {
-        rustix::fs::statx(
-            &self.directory,
-            path,
-            AtFlags::NO_AUTOMOUNT,
-            StatxFlags::BASIC_STATS,
-        )
+    /// The stamp of what the path names now, through whatever links: cheap, but not held beneath
+    /// the root.
+    pub(super) fn stamp(&self, path: &CStr) -> Result<Stamp> {
+        let (flags, mask) = (AtFlags::NO_AUTOMOUNT, StatxFlags::BASIC_STATS);
+        rustix::fs::statx(&self.directory, path, flags, mask).map(|facts| Stamp::of(&facts))
     }
 
-    /// The stamp of what the path names now.
-    pub(super) fn stamp(&self, path: &CStr) -> Result<Stamp> {
-        self.stat(path).map(|facts| Stamp::of(&facts))
+    /// The same, held beneath the root.
+    pub(super) fn stamp_beneath(&self, path: &CStr) -> Result<Stamp> {
+        self.look_beneath(path).map(|facts| Stamp::of(&facts))
     }
 
     /// Whether the root's path leads to another directory than before, which is served from now
