@@ -56,7 +56,10 @@ fn a_connection_with_something_under_way_does_not_make_room() {
 #[test]
 fn who_comes_when_all_are_busy_waits_until_one_ends() {
     let site = Site::small();
-    let server = server(&site, "--connections-max", 2);
+    let server = Launch::of(site.root())
+        .args(["--connections-max", "2"])
+        .expecting(&["accepting pauses"])
+        .start();
     let mut busy = [busy(&server), busy(&server)];
     let mut newcomer = server.connect();
     newcomer.send(GET);

@@ -256,3 +256,14 @@ fn the_site_that_comes_along_is_whole() {
         assert_eq!(server.get(&target).status, 200, "{reference}");
     }
 }
+
+#[test]
+fn a_file_in_the_place_of_a_unix_socket_is_left_alone() {
+    let site = Site::small();
+    let path = site.outside("important.txt");
+    fs::write(&path, "important").unwrap();
+    let address = format!("unix:{}", path.display());
+    let launch = Launch::bare().arg(site.root()).args(["--listen", &address]);
+    assert_one_sentence(launch, "important.txt");
+    assert_eq!(fs::read(&path).unwrap(), b"important");
+}

@@ -12,6 +12,7 @@ use socket2::{Domain, Protocol, SockAddr, Type};
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub(super) enum Accepted {
     Nothing,
     /// One waits, but there is no descriptor for it.
     NoDescriptors,
+    /// The system does not let us accept, now or ever.
+    Failed,
 }
 
 /// Why a server cannot start.
@@ -79,8 +82,20 @@ impl Listener {
                         return Accepted::NoDescriptors;
                     }
                 }
-                // accept(2): errors of the network and of the connection itself; the next is new.
-                Err(errno) => log::debug!("a connection could not be accepted: {errno}"),
+                // accept(2): errors of the connection itself, or of the network; the next is new.
+                Err(
+                    Errno::CONNABORTED
+                    | Errno::INTR
+                    | Errno::PROTO
+                    | Errno::NETDOWN
+                    | Errno::NETUNREACH
+                    | Errno::HOSTDOWN
+                    | Errno::HOSTUNREACH,
+                ) => {}
+                Err(errno) => {
+                    log::debug!("no connection can be accepted: {errno}");
+                    return Accepted::Failed;
+                }
             }
         }
         Accepted::Nothing
@@ -184,10 +199,11 @@ fn bind_unix(path: &Path) -> io::Result<(OwnedFd, ListenAddress)> {
     let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)?;
     let address = SockAddr::unix(path)?;
     if let Err(error) = socket.bind(&address) {
-        if error.kind() != io::ErrorKind::AddrInUse || is_listened_on(&address)? {
+        // Only what a server that was killed has left behind is removed.
+        let is_socket = std::fs::symlink_metadata(path)?.file_type().is_socket();
+        if !is_socket || error.kind() != io::ErrorKind::AddrInUse || is_listened_on(&address)? {
             return Err(error);
         }
-        // Left behind by a server that was killed.
         std::fs::remove_file(path)?;
         socket.bind(&address)?;
     }
@@ -197,7 +213,8 @@ fn bind_unix(path: &Path) -> io::Result<(OwnedFd, ListenAddress)> {
 
 /// Whether a server answers at a Unix-domain socket; `false` only if it certainly is none's.
 fn is_listened_on(address: &SockAddr) -> io::Result<bool> {
-    let probe = socket2::Socket::new(Domain::UNIX, Type::STREAM.cloexec(), None)?;
+    // Not waiting: a server that is too busy to answer is a server.
+    let probe = socket2::Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)?;
     Ok(!probe
         .connect(address)
         .is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused))

@@ -252,6 +252,7 @@ impl Server {
                     Accepted::Session(socket, peer) => {
                         self.sessions.admit(socket, peer, &self.service);
                     }
+                    Accepted::Failed => self.sessions.pause_accepting(self.service.clock.now()),
                     Accepted::NoDescriptors => {
                         self.sessions.evict(&self.service.tick());
                     }

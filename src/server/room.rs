@@ -20,6 +20,8 @@ pub(super) struct Room {
     longest_idle: Vec<(usize, Instant)>,
     /// Until when no connection is accepted, because there is no room and none could be made.
     paused_until: Option<Instant>,
+    /// When the operator was last told of a pause.
+    told: Option<Instant>,
 }
 
 /// How many connections each client has.
@@ -46,6 +48,7 @@ impl Room {
             }),
             longest_idle: Vec::new(),
             paused_until: None,
+            told: None,
         }
     }
 
@@ -66,8 +69,16 @@ impl Room {
     /// Accepts nothing until a connection ends, or for a moment: one may fall idle, or others may
     /// close descriptors, without a sign to us.
     pub(super) fn pause(&mut self, now: Instant) {
-        if self.paused_until.is_none() {
-            log::debug!("there is no room for more connections; accepting pauses");
+        if self
+            .told
+            .is_none_or(|told| now.duration_since(told) >= TOLD_EVERY)
+        {
+            self.told = Some(now);
+            log::warn!(
+                "all {} connections that there is room for are busy, and accepting pauses; raise \
+                 connections-max, or the limit on open files (ulimit -n)",
+                self.connections_max
+            );
         }
         self.paused_until = Some(now + PAUSE);
     }
@@ -158,6 +169,9 @@ const DESCRIPTORS_ASSUMED: u64 = 1024;
 
 /// Idle sessions that are found in one look at all of them.
 const FOUND_AT_ONCE: usize = 64;
+
+/// A flood of connections is not to become a flood of log lines.
+const TOLD_EVERY: Duration = Duration::from_mins(1);
 
 const PAUSE: Duration = Duration::from_millis(20);
 

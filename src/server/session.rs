@@ -1,7 +1,7 @@
 //! One connection with its socket: the shell around the protocol machine.
 
 use super::exchange::{OpenFile, Service};
-use super::socket::{Socket, is_not_ready};
+use super::socket::{Socket, is_not_ready, is_of_the_peer};
 use crate::conn::{Connection, Event, Tick, Transmit, Wants};
 use crate::http::fields::FieldStorage;
 use mio::Interest;
@@ -127,16 +127,17 @@ impl Session {
         let mut budget = BYTES_A_TURN;
         let mut offered = false;
         loop {
-            match self.connection.wants() {
+            let wants = self.connection.wants();
+            if budget == 0 && matches!(wants, Wants::Transmit | Wants::Receive) {
+                return Ok(Outcome::Unfinished);
+            }
+            match wants {
                 Wants::Transmit => {
                     offered = false;
                     let Some(sent) = self.transmit(service, budget)? else {
                         return Ok(Outcome::Waiting);
                     };
                     budget = budget.saturating_sub(sent);
-                    if budget == 0 && self.connection.wants() == Wants::Transmit {
-                        return Ok(Outcome::Unfinished);
-                    }
                 }
                 Wants::Receive if !offered && !self.rest.is_empty() => {
                     offered = true;
@@ -145,9 +146,6 @@ impl Session {
                 // The end was told already, and still there is something to wait for.
                 Wants::Receive if self.input == Input::Ended => return Ok(Outcome::Done),
                 Wants::Receive if self.may_receive => {
-                    if budget == 0 {
-                        return Ok(Outcome::Unfinished);
-                    }
                     budget = budget.saturating_sub(self.receive(service)?);
                     offered = true;
                 }
@@ -191,7 +189,14 @@ impl Session {
                 ..
             }) => {
                 let length = usize::try_from(length).unwrap_or(usize::MAX).min(budget);
-                self.socket.send_file(&**file, offset, length)
+                match self.socket.send_file(&**file, offset, length) {
+                    Err(errno) if !is_not_ready(errno) && !is_of_the_peer(errno) => {
+                        log::error!("a file cannot be read on, and its connection ends: {errno}");
+                        self.connection.abort();
+                        return Ok(Some(0));
+                    }
+                    sent => sent,
+                }
             }
         };
         match sent {
@@ -208,11 +213,6 @@ impl Session {
                 Ok(Some(if is_charged { sent } else { 0 }))
             }
             Err(errno) if is_not_ready(errno) => Ok(None),
-            Err(Errno::IO) => {
-                log::error!("reading a file failed while it was sent; its connection ends");
-                self.connection.abort();
-                Ok(Some(0))
-            }
             Err(errno) => Err(errno),
         }
     }

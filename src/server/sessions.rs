@@ -59,10 +59,13 @@ impl Sessions {
         let interest = session.interest();
         match session.registered {
             None => registry.register(&mut source, token, interest)?,
-            Some(registered) if registered != interest && interest.is_writable() => {
+            Some(registered) if interest.is_writable() && !registered.is_writable() => {
                 registry.reregister(&mut source, token, interest)?;
             }
-            Some(_) => {}
+            Some(_) => {
+                self.note_deadline(key);
+                return Ok(());
+            }
         }
         session.registered = Some(interest);
         self.note_deadline(key);
@@ -182,6 +185,11 @@ impl Sessions {
         };
         self.remove(key);
         true
+    }
+
+    /// Accepts nothing for a moment.
+    pub(super) fn pause_accepting(&mut self, now: Instant) {
+        self.room.pause(now);
     }
 
     pub(super) fn is_accepting_paused(&self) -> bool {

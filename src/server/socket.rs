@@ -75,3 +75,18 @@ fn uninterrupted<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
 pub(super) fn is_not_ready(errno: Errno) -> bool {
     errno == Errno::AGAIN || errno == Errno::WOULDBLOCK
 }
+
+/// Whether an error says that the peer, or the way to it, is no more.
+pub(super) fn is_of_the_peer(errno: Errno) -> bool {
+    matches!(
+        errno,
+        Errno::PIPE
+            | Errno::CONNRESET
+            | Errno::CONNABORTED
+            | Errno::TIMEDOUT
+            | Errno::NOTCONN
+            | Errno::NETDOWN
+            | Errno::NETUNREACH
+            | Errno::HOSTUNREACH
+    )
+}
