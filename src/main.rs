@@ -2,11 +2,13 @@
 
 use env_logger::Env;
 use millpond::{
-    server::{LogDestination, Server, StartError},
+    server::{self, LogDestination, Server, StartError, Unhealthy},
     settings::{self, Action, Arguments, Refusal, Settings},
 };
 use std::{
-    env, fmt,
+    env,
+    ffi::OsStr,
+    fmt,
     fs::{self, OpenOptions},
     io::{self, Write},
     path::{self, Path},
@@ -46,14 +48,23 @@ fn act(arguments: &Arguments) -> Result<(), Failure> {
     let text = match arguments.action() {
         Action::Serve => return serve(load()?),
         Action::Check => check(&load()?)?,
+        Action::Explain(target) => return explain(load()?, target),
+        Action::Health(url) => server::check_health(url.as_deref(), &load()?.server)?,
         Action::PrintConfig => load()?.to_file(),
         Action::Manual => settings::manual(),
-        Action::Completions(shell) => settings::completions(shell),
+        Action::Completions(shell) => settings::completions(*shell),
     };
-    match print(&text) {
-        // Whoever reads only the beginning, as `head` does, has what they want.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Print(error)),
-        _ => Ok(()),
+    tell(&text)
+}
+
+/// Says what a request would get. That it would get nothing is a failure.
+fn explain(settings: Settings, target: &OsStr) -> Result<(), Failure> {
+    let explanation = server::explain(settings.server, target).map_err(Failure::Start)?;
+    tell(&explanation.to_string())?;
+    if explanation.is_served() {
+        Ok(())
+    } else {
+        Err(Failure::NotServed)
     }
 }
 
@@ -111,6 +122,15 @@ fn check_log(destination: &LogDestination) -> io::Result<()> {
     }
 }
 
+/// Prints what was asked for.
+fn tell(text: &str) -> Result<(), Failure> {
+    match print(text) {
+        // Whoever reads only the beginning, as `head` does, has what they want.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Print(error)),
+        _ => Ok(()),
+    }
+}
+
 fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
@@ -161,13 +181,20 @@ enum Failure {
     Start(StartError),
     Run(io::Error),
     Print(io::Error),
+    Unhealthy(Unhealthy),
+    /// What was explained would not be served, as has been told.
+    NotServed,
 }
 
 impl Failure {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Settings(refusal) => ExitCode::from(refusal.exit_status()),
-            Self::Start(_) | Self::Run(_) | Self::Print(_) => ExitCode::FAILURE,
+            Self::Start(_)
+            | Self::Run(_)
+            | Self::Print(_)
+            | Self::Unhealthy(_)
+            | Self::NotServed => ExitCode::FAILURE,
         }
     }
 }
@@ -178,12 +205,21 @@ impl From<Refusal> for Failure {
     }
 }
 
+impl From<Unhealthy> for Failure {
+    fn from(unhealthy: Unhealthy) -> Self {
+        Self::Unhealthy(unhealthy)
+    }
+}
+
+/// A sentence for standard error; nothing where all has been told.
 impl fmt::Display for Failure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Settings(refusal) => refusal.fmt(out),
             Self::Start(error) => error.fmt(out),
             Self::Run(error) => write!(out, "the server cannot go on: {error}"),
+            Self::Unhealthy(unhealthy) => unhealthy.fmt(out),
+            Self::NotServed => Ok(()),
             Self::Print(error) => write!(out, "standard output cannot be written to: {error}"),
         }
     }

@@ -3,6 +3,7 @@
 use crate::http::Status;
 use crate::http::framing::ContentError;
 use crate::http::request::{HeadError, RequestHead};
+use std::fmt;
 
 /// What came of some bytes.
 #[derive(Debug)]
@@ -51,6 +52,18 @@ impl Refusal {
             Self::Content(ContentError::TooLarge) => Status::ContentTooLarge,
             Self::Timeout => Status::RequestTimeout,
         }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Head(error) => return error.fmt(out),
+            Self::Content(ContentError::Malformed) => "the content breaks the grammar",
+            Self::Content(ContentError::TooLarge) => "the content is larger than content-bytes-max",
+            Self::ContentIncomplete => "the peer closed before the end of the content",
+            Self::Timeout => "the request took too long to arrive",
+        })
     }
 }
 

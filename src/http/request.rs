@@ -5,6 +5,7 @@ use super::fields::{FieldName, FieldStorage, Fields};
 use super::framing::Framing;
 use super::status::Status;
 use super::target::{RequestTarget, is_host};
+use std::fmt;
 
 /// The head of a request that may be answered: its grammar, host and framing are sound.
 #[derive(Clone, Copy, Debug)]
@@ -121,6 +122,23 @@ impl HeadError {
             Self::UnsupportedVersion => Status::HttpVersionNotSupported,
             Self::UnknownTransferCoding => Status::NotImplemented,
         }
+    }
+}
+
+impl fmt::Display for HeadError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Syntax => "the head breaks the grammar; in a target, a space is written %20",
+            Self::InvalidTarget => "the target is neither a path from the first slash on nor a URL",
+            Self::TargetTooLong => "the target is longer than request-target-bytes-max",
+            Self::TooLarge => "the head is larger than head-bytes-max, or has more than fields-max",
+            Self::UnsupportedVersion => "the version is not one of HTTP/1",
+            Self::InvalidHost => "there is not one valid Host",
+            Self::InvalidContentLength => "the Content-Length is not one number",
+            Self::InvalidTransferEncoding => "the Transfer-Encoding does not end in chunked, once",
+            Self::UnknownTransferCoding => "the Transfer-Encoding has a coding before chunked",
+            Self::ConflictingFraming => "the length is told in two ways that may contradict",
+        })
     }
 }
 

@@ -225,6 +225,16 @@ impl PathError {
     }
 }
 
+impl fmt::Display for PathError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::BrokenEscape => "a % in it has no two hexadecimal digits after it",
+            Self::Nul => "it has an encoded NUL, which no file's name has",
+            Self::EncodedSlash => "it has an encoded slash, which no file's name has",
+        })
+    }
+}
+
 impl<'b> RequestPath<'b> {
     /// Reads the path of a target; an empty one is the root.
     pub fn parse(path: &'b [u8]) -> Result<Self, PathError> {

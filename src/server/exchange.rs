@@ -8,7 +8,7 @@ use crate::http::forwarded::{TrustedProxy, client_address};
 use crate::http::host::Host;
 use crate::http::request::RequestHead;
 use crate::plan::{self, Plan};
-use crate::site::{File, Moment, Site, Source};
+use crate::site::{File, Miss, Moment, Site, Source};
 use bytes::Bytes;
 use rustix::fd::OwnedFd;
 use std::hash::{BuildHasher, RandomState};
@@ -28,8 +28,8 @@ pub(super) struct Service {
     pub(super) input: Vec<u8>,
     /// One buffer to encode responses into, likewise.
     pub(super) output: Vec<u8>,
-    site: Site,
-    front: Front,
+    pub(super) site: Site,
+    pub(super) front: Front,
     options: conn::Options,
     /// What separates the parts of a response of several ranges. Its value is anew with every
     /// start, so that no file can be made to contain it.
@@ -78,42 +78,37 @@ impl Service {
     /// The response to an event.
     pub(super) fn respond(&mut self, event: &Event<'_>) -> Response<OpenFile> {
         match event {
-            Event::Request(request) => self.respond_to_request(request),
+            Event::Request(request) => self.decide(request).into_response(),
             Event::Refused(refusal) => {
-                log::debug!("refused: {refusal:?}");
-                realize(plan::refuse(refusal.status()), None)
+                log::debug!("refused: {refusal}");
+                Decision::at_once(plan::refuse(refusal.status())).into_response()
             }
         }
     }
 
-    fn respond_to_request(&mut self, request: &RequestHead<'_>) -> Response<OpenFile> {
+    /// Gathers what there is to know for a request, and decides on it.
+    pub(super) fn decide(&mut self, request: &RequestHead<'_>) -> Decision {
         let path = match plan::admit(request, &self.front.hosts) {
             Ok(path) => path,
-            Err(plan) => return realize(plan, None),
+            Err(plan) => return Decision::at_once(plan),
         };
         let moment = Moment {
             tick: self.clock.count(),
             now: self.clock.now(),
             wall: self.clock.wall(),
         };
-        match self.site.resolve(&path, &moment) {
-            Ok(file) => {
-                let resource = Ok(&file.representation);
-                realize(
-                    plan::decide(request, &path, resource, &self.boundary),
-                    Some(&file),
-                )
-            }
+        let found = self.site.resolve(&path, &moment);
+        let resource = match &found {
+            Ok(file) => Ok(&file.representation),
             Err(miss) => {
-                log::log!(
-                    miss.level(),
-                    "{:?} is not served: {miss}",
-                    path.to_reference().to_string()
-                );
-                let resource = Err(miss.absence());
-                realize(plan::decide(request, &path, resource, &self.boundary), None)
+                let path = path.to_reference().to_string();
+                log::log!(miss.level(), "{path:?} is not served: {miss}");
+                Err(miss.absence())
             }
-        }
+        };
+        let plan = plan::decide(request, &path, resource, &self.boundary);
+        let found = Some(found);
+        Decision { plan, found }
     }
 
     pub(super) fn begin_record(&mut self, peer: Option<IpAddr>, event: &Event<'_>, status: Status) {
@@ -142,29 +137,45 @@ impl Service {
     }
 }
 
-/// Joins what was planned to the bytes that it speaks of.
-fn realize(plan: Plan, file: Option<&File>) -> Response<OpenFile> {
-    let content = match (plan.content, file) {
-        (plan::Content::Page(page), _) => conn::Content::one(Segment::Bytes(page)),
-        (plan::Content::Whole, Some(file)) => {
-            whole(file).map_or_else(conn::Content::empty, conn::Content::one)
-        }
-        (plan::Content::Part(range), Some(file)) => conn::Content::one(part(file, range)),
-        (plan::Content::Parts(multipart), Some(file)) => {
-            let mut segments = Vec::with_capacity(2 * multipart.parts.len() + 1);
-            for (head, range) in multipart.parts {
-                segments.push(Segment::Bytes(head));
-                segments.push(part(file, range));
+/// What a request came to.
+#[derive(Debug)]
+pub(super) struct Decision {
+    pub(super) plan: Plan,
+    /// What the look at the site found, where there was one.
+    pub(super) found: Option<Result<Rc<File>, Miss>>,
+}
+
+impl Decision {
+    /// A decision that needed no look at the site.
+    fn at_once(plan: Plan) -> Self {
+        Self { plan, found: None }
+    }
+
+    /// Joins what was planned to the bytes that it speaks of.
+    pub(super) fn into_response(self) -> Response<OpenFile> {
+        let Self { plan, found } = self;
+        let content = match (plan.content, found) {
+            (plan::Content::Page(page), _) => conn::Content::one(Segment::Bytes(page)),
+            (plan::Content::Whole, Some(Ok(file))) => {
+                whole(&file).map_or_else(conn::Content::empty, conn::Content::one)
             }
-            segments.push(Segment::Bytes(multipart.close));
-            conn::Content::sequence(segments)
+            (plan::Content::Part(range), Some(Ok(file))) => conn::Content::one(part(&file, range)),
+            (plan::Content::Parts(multipart), Some(Ok(file))) => {
+                let mut segments = Vec::with_capacity(2 * multipart.parts.len() + 1);
+                for (head, range) in multipart.parts {
+                    segments.push(Segment::Bytes(head));
+                    segments.push(part(&file, range));
+                }
+                segments.push(Segment::Bytes(multipart.close));
+                conn::Content::sequence(segments)
+            }
+            (plan::Content::Empty, _) | (_, None | Some(Err(_))) => conn::Content::empty(),
+        };
+        Response {
+            status: plan.status,
+            fields: plan.fields,
+            content,
         }
-        (plan::Content::Empty, _) | (_, None) => conn::Content::empty(),
-    };
-    Response {
-        status: plan.status,
-        fields: plan.fields,
-        content,
     }
 }
 

@@ -6,6 +6,8 @@
 mod access_log;
 mod clock;
 mod exchange;
+mod explain;
+mod health;
 mod lifecycle;
 mod listener;
 mod room;
@@ -32,6 +34,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use explain::{Explanation, explain};
+pub use health::{Unhealthy, check_health};
 pub use listener::StartError;
 
 /// All that a server is started with.

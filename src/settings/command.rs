@@ -11,7 +11,7 @@ use super::{
     print::wrap,
 };
 use clap::{
-    Arg, ArgAction, ArgMatches, Command, ValueHint,
+    Arg, ArgAction, ArgGroup, ArgMatches, Command, ValueHint,
     builder::{OsStringValueParser, PossibleValuesParser},
     value_parser,
 };
@@ -30,12 +30,16 @@ pub struct Arguments {
 }
 
 /// What to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Serve.
     Serve,
     /// Test the settings, and say what would be served and where.
     Check,
+    /// Say what a request for this target would get, and why.
+    Explain(OsString),
+    /// Ask a server that runs, the one at this URL if there is one, whether it is well.
+    Health(Option<OsString>),
     /// Write the settings as a file.
     PrintConfig,
     /// Write the manual page.
@@ -54,13 +58,7 @@ impl Arguments {
         words: impl IntoIterator<Item = W>,
     ) -> Result<Self, clap::Error> {
         let matches = command().try_get_matches_from(words)?;
-        let action = match matches.get_one::<Shell>(COMPLETIONS) {
-            Some(shell) => Action::Completions(*shell),
-            None if matches.get_flag(MAN) => Action::Manual,
-            None if matches.get_flag(PRINT_CONFIG) => Action::PrintConfig,
-            None if matches.get_flag(CHECK) => Action::Check,
-            None => Action::Serve,
-        };
+        let action = action(&matches);
         let config = matches.get_one::<PathBuf>(CONFIG).cloned();
         let given = options::all()
             .filter_map(|definition| given(definition, &matches))
@@ -73,8 +71,8 @@ impl Arguments {
     }
 
     /// What to do.
-    pub fn action(&self) -> Action {
-        self.action
+    pub fn action(&self) -> &Action {
+        &self.action
     }
 
     pub(super) fn config(&self) -> Option<&Path> {
@@ -113,7 +111,8 @@ pub(super) fn command() -> Command {
             command = command.args(actions());
         }
     }
-    command
+    let things_to_do = [CHECK, EXPLAIN, HEALTH, PRINT_CONFIG, MAN, COMPLETIONS];
+    command.group(ArgGroup::new("action").args(things_to_do))
 }
 
 /// An option of the table as an argument.
@@ -159,8 +158,27 @@ fn argument(definition: &'static Definition) -> Arg {
     }
 }
 
+/// The one thing to do that is asked for.
+fn action(matches: &ArgMatches) -> Action {
+    if let Some(shell) = matches.get_one::<Shell>(COMPLETIONS) {
+        Action::Completions(*shell)
+    } else if let Some(target) = matches.get_one::<OsString>(EXPLAIN) {
+        Action::Explain(target.clone())
+    } else if matches.contains_id(HEALTH) {
+        Action::Health(matches.get_one::<OsString>(HEALTH).cloned())
+    } else if matches.get_flag(MAN) {
+        Action::Manual
+    } else if matches.get_flag(PRINT_CONFIG) {
+        Action::PrintConfig
+    } else if matches.get_flag(CHECK) {
+        Action::Check
+    } else {
+        Action::Serve
+    }
+}
+
 /// What only the command line can ask for.
-fn actions() -> [Arg; 5] {
+fn actions() -> [Arg; 7] {
     let flag = |name| Arg::new(name).long(name).action(ArgAction::SetTrue);
     [
         Arg::new(CONFIG)
@@ -172,15 +190,22 @@ fn actions() -> [Arg; 5] {
             .long_help(format!(
                 "A file of settings in TOML\n\n[env: {CONFIG_VARIABLE}]"
             )),
-        flag(CHECK)
-            .conflicts_with_all([PRINT_CONFIG, MAN, COMPLETIONS])
-            .help("Test the settings, print what would be served and where, and exit"),
-        flag(PRINT_CONFIG)
-            .conflicts_with_all([MAN, COMPLETIONS])
-            .help("Print the settings in force as a file for --config, and exit"),
-        flag(MAN)
-            .conflicts_with(COMPLETIONS)
-            .help("Print the manual page, for man -l -, and exit"),
+        flag(CHECK).help("Test the settings, print what would be served and where, and exit"),
+        Arg::new(EXPLAIN)
+            .long(EXPLAIN)
+            .value_name("TARGET")
+            .value_parser(OsStringValueParser::new())
+            .help("Say which file a path or URL would get and why, or why none, and exit"),
+        Arg::new(HEALTH)
+            .long(HEALTH)
+            .value_name("URL")
+            .num_args(0..=1)
+            .value_parser(OsStringValueParser::new())
+            .value_hint(ValueHint::Url)
+            .help("Ask a running server whether it is well, and exit")
+            .long_help(HEALTH_HELP),
+        flag(PRINT_CONFIG).help("Print the settings in force as a file for --config, and exit"),
+        flag(MAN).help("Print the manual page, for man -l -, and exit"),
         Arg::new(COMPLETIONS)
             .long(COMPLETIONS)
             .value_name("SHELL")
@@ -211,6 +236,8 @@ fn given(definition: &'static Definition, matches: &ArgMatches) -> Option<Given>
 
 const CONFIG: &str = "config";
 const CHECK: &str = "check";
+const EXPLAIN: &str = "explain";
+const HEALTH: &str = "health";
 const PRINT_CONFIG: &str = "print-config";
 const MAN: &str = "man";
 const COMPLETIONS: &str = "completions";
@@ -225,6 +252,11 @@ const HELP_WIDTH: usize = 80;
 const LONG_ABOUT: &str = "\
 Serves a directory over HTTP/1.1, from one process with one thread. It prints the addresses that it
 serves at, and goes on until it is told to stop.";
+
+const HEALTH_HELP: &str = "\
+Ask a running server whether it is well, and exit: with 0 if it answers GET with a success or a
+redirect within 3 seconds, else with 1. The URL is http: or, for a Unix-domain socket, unix: and its
+path. Without one, the server that these settings start is asked for /.";
 
 const AFTER_HELP: &str = "\
 Settings can stand in environment variables and in a file, too; --help says how.";
@@ -243,7 +275,7 @@ mod tests {
         let action = |words: &[&str]| {
             let words = ["millpond"].into_iter().chain(words.iter().copied());
             Arguments::parse(words)
-                .map(|arguments| arguments.action())
+                .map(|arguments| arguments.action().clone())
                 .ok()
         };
         assert_eq!(action(&[]), Some(Action::Serve));
@@ -254,8 +286,20 @@ mod tests {
             action(&["--completions", "zsh"]),
             Some(Action::Completions(Shell::Zsh))
         );
+        assert_eq!(
+            action(&["--explain", "/a?b"]),
+            Some(Action::Explain("/a?b".into()))
+        );
+        assert_eq!(action(&["--health"]), Some(Action::Health(None)));
+        assert_eq!(
+            action(&["--health", "http://a/"]),
+            Some(Action::Health(Some("http://a/".into())))
+        );
         for words in [
             &["--check", "--print-config"][..],
+            &["--explain", "/", "--check"],
+            &["--explain", "/", "--health"],
+            &["--health", "--man"],
             &["--check", "--man"],
             &["--print-config", "--completions", "zsh"],
             &["--man", "--completions", "zsh"],

@@ -141,7 +141,8 @@ const SECTIONS: &[(&str, &[Block])] = &[
             ),
             Block::Item(
                 "1",
-                "A variable or the file is wrong, or the server cannot start.",
+                "A variable or the file is wrong, or the server cannot start. What --explain tells \
+                 of would not be served, or what --health asks is not well.",
             ),
             Block::Item("2", "The command line is wrong."),
         ],
@@ -156,6 +157,8 @@ const SECTIONS: &[(&str, &[Block])] = &[
                 "millpond --print-config > millpond.toml",
                 "millpond --config millpond.toml --check",
             ]),
+            Block::Text("Find out why a page is missing:"),
+            Block::Example(&["millpond /srv/www --explain /guide/start.html"]),
             Block::Text("Read the manual page:"),
             Block::Example(&["millpond --man | man -l -"]),
         ],

@@ -35,11 +35,7 @@ pub(super) fn load(
     policy: &Policy,
     wall: SystemTime,
 ) -> Result<Loaded, Miss> {
-    let mut location = path.as_bytes().to_vec();
-    if path.is_directory() {
-        location.extend_from_slice(INDEX.as_bytes());
-    }
-    let location = CString::new(location).map_err(|_| Miss::Nothing)?;
+    let location = CString::new(location(path)).map_err(|_| Miss::Nothing)?;
     let found = root
         .look_beneath(&location)
         .map_err(|errno| explain(root, path, errno))?;
@@ -63,6 +59,15 @@ pub(super) fn load(
         stamp,
         is_settled,
     })
+}
+
+/// Where the file of a path is looked for, relative to the root.
+pub(super) fn location(path: &RequestPath<'_>) -> Vec<u8> {
+    let mut location = path.as_bytes().to_vec();
+    if path.is_directory() {
+        location.extend_from_slice(INDEX.as_bytes());
+    }
+    location
 }
 
 /// Finds the reason why nothing is in a directory's place: only after it, and only to be told.

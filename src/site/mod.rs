@@ -7,6 +7,7 @@ mod load;
 mod miss;
 mod root;
 mod stamp;
+mod trail;
 
 use crate::http::target::RequestPath;
 use crate::plan::{Policy, Representation};
@@ -14,12 +15,15 @@ use bytes::Bytes;
 use cache::Cache;
 use root::Root;
 use rustix::fd::OwnedFd;
+use std::ffi::OsString;
 use std::io;
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Instant, SystemTime};
 
 pub use miss::Miss;
+pub use trail::Trail;
 
 /// Which directory is served, and how much of it is kept in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +93,12 @@ impl Site {
             cache,
             policy,
         })
+    }
+
+    /// The way from the top of the file system to where a path is looked for.
+    pub fn trail(&self, path: &RequestPath<'_>) -> Trail {
+        let location = OsString::from_vec(load::location(path));
+        trail::follow(&self.root.path().join(location))
     }
 
     /// Finds the file that a path names, as it is on disk in this turn of the loop.

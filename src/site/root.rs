@@ -39,6 +39,11 @@ impl Root {
         })
     }
 
+    /// As it was given, made absolute.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Opens what the path names to read it, never above the root. What is not known to be a file
     /// may by now be something else, so it is not waited for.
     pub(super) fn open_beneath(&self, path: &CStr) -> Result<OwnedFd> {

@@ -1,0 +1,166 @@
+//! What a request would get, and why: the answer to `--explain`.
+//!
+//! The request goes the way of any other, through a connection, the site and the plan. What is
+//! made here is only what is told of it, so that it cannot differ from what is served.
+
+use super::access_log::AccessLog;
+use super::clock::Clock;
+use super::exchange::{Decision, Front, Service};
+use super::{AccessLogFormat, LogDestination, Options, StartError};
+use crate::conn::{Connection, Event, Transmit};
+use crate::http::fields::FieldStorage;
+use crate::http::request::RequestHead;
+use crate::http::target::RequestPath;
+use crate::plan;
+use crate::site::{File, Miss, Site};
+use std::ffi::OsStr;
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+
+/// What a request would get, step by step.
+#[derive(Debug)]
+pub struct Explanation {
+    steps: Vec<(&'static str, String)>,
+    is_served: bool,
+}
+
+impl Explanation {
+    /// Whether the response would be a success or a redirect.
+    pub fn is_served(&self) -> bool {
+        self.is_served
+    }
+
+    fn tell(&mut self, step: &'static str, what: impl fmt::Display) {
+        // A file's name may hold what would speak to a terminal.
+        let what = what.to_string().replace(char::is_control, "\u{FFFD}");
+        self.steps.push((step, what));
+    }
+
+    fn tell_head(&mut self, head: &[u8]) {
+        let head = String::from_utf8_lossy(head);
+        let (head, _) = head.split_once("\r\n\r\n").unwrap_or((&head, ""));
+        for (number, line) in head.split("\r\n").enumerate() {
+            self.tell(if number == 0 { "answer" } else { "" }, line);
+        }
+    }
+}
+
+/// One line for each step, its name in a column of its own.
+impl fmt::Display for Explanation {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (step, what) in &self.steps {
+            writeln!(out, "{step:<8}  {what}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Explains what GET of a request target, a path or a whole URL, would get from a server with
+/// these options.
+pub fn explain(options: Options, target: &OsStr) -> Result<Explanation, StartError> {
+    let host = options.hosts.first().map(ToString::to_string);
+    let host = host.unwrap_or_else(|| "localhost".to_owned());
+    let mut service = open(options)?;
+    let mut explanation = Explanation {
+        steps: Vec::new(),
+        is_served: false,
+    };
+    explanation.tell("request", format_args!("GET {}", target.display()));
+
+    let mut request = [b"GET ", target.as_bytes()].concat();
+    request.extend_from_slice(format!(" HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes());
+    let mut storage = FieldStorage::default();
+    let mut connection = Connection::new(&service.tick());
+    let received = connection.receive(&request, &mut storage, &service.tick());
+    let response = match &received.event {
+        Some(Event::Request(head)) => {
+            tell_request(&mut explanation, head, &service);
+            let decision = service.decide(head);
+            tell_decision(&mut explanation, &decision, head, &service);
+            decision.into_response()
+        }
+        Some(refused @ Event::Refused(refusal)) => {
+            explanation.tell("refused", refusal);
+            service.respond(refused)
+        }
+        // A head that ends in an empty line is whole, and whatever is whole is answered.
+        None => return Ok(explanation),
+    };
+    explanation.is_served = matches!(response.status.code(), 200..=399);
+    connection.respond(response, &service.tick());
+    match connection.poll_transmit() {
+        Some(Transmit::Bytes(head, _) | Transmit::File { before: head, .. }) => {
+            explanation.tell_head(head);
+        }
+        None => {}
+    }
+    Ok(explanation)
+}
+
+/// All that answers requests, without the sockets that they would come by.
+fn open(options: Options) -> Result<Service, StartError> {
+    let clock = Clock::new(options.policy.server_field);
+    let site = Site::open(&options.site, options.policy, clock.now())
+        .map_err(|error| StartError::Root(options.site.root, error))?;
+    let log = AccessLog::open(&LogDestination::Off, AccessLogFormat::Common)
+        .map_err(|error| StartError::AccessLog(LogDestination::Off, error))?;
+    let front = Front {
+        hosts: options.hosts,
+        trusted_proxies: options.trusted_proxies,
+    };
+    Ok(Service::new(site, front, clock, options.connection, log))
+}
+
+fn tell_request(explanation: &mut Explanation, head: &RequestHead<'_>, service: &Service) {
+    let host = String::from_utf8_lossy(head.authority());
+    if plan::is_answered(head.authority(), &service.front.hosts) {
+        explanation.tell("host", host);
+    } else {
+        explanation.tell(
+            "host",
+            format_args!("{host} is none of the hosts that are answered"),
+        );
+    }
+}
+
+fn tell_decision(
+    explanation: &mut Explanation,
+    decision: &Decision,
+    head: &RequestHead<'_>,
+    service: &Service,
+) {
+    let Some(target) = head.target.path_and_query() else {
+        return;
+    };
+    let path = match RequestPath::parse(target.path) {
+        Ok(path) => path,
+        Err(error) => return explanation.tell("path", format_args!("none: {error}")),
+    };
+    let Some(found) = &decision.found else {
+        return;
+    };
+    explanation.tell("path", path.to_reference());
+    if !matches!(found, Err(Miss::Hidden)) {
+        let trail = service.site.trail(&path);
+        for (link, target) in &trail.links {
+            explanation.tell(
+                "link",
+                format_args!("{} -> {}", link.display(), target.display()),
+            );
+        }
+        explanation.tell("looks at", trail.end.display());
+    }
+    match found {
+        Ok(file) => explanation.tell("finds", Found(file)),
+        Err(miss) => explanation.tell("finds", format_args!("nothing to serve: {miss}")),
+    }
+}
+
+struct Found<'a>(&'a File);
+
+impl fmt::Display for Found<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let facts = self.0.representation.facts();
+        write!(out, "{} bytes of {}", facts.length, facts.content_type)
+    }
+}

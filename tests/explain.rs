@@ -1,0 +1,240 @@
+//! `--explain`: what a request would get and why, told by the code that serves.
+
+mod support;
+
+use std::{fs, os::unix::fs::symlink, path::Path};
+use support::{Launch, Server, Site, without_dates};
+
+/// The exit code, and the steps by name, for a target in a site.
+fn explain(launch: Launch, target: &str) -> (Option<i32>, Vec<(String, String)>) {
+    let mut process = launch.args(["--explain", target]).spawn();
+    let code = process.wait().code();
+    assert_eq!(process.end(), "", "all is told on standard output");
+    let steps = process
+        .stdout()
+        .lines()
+        .map(|line| {
+            let (step, what) = line.split_at(10);
+            (step.trim().to_owned(), what.to_owned())
+        })
+        .collect();
+    (code, steps)
+}
+
+fn step<'a>(steps: &'a [(String, String)], name: &str) -> Vec<&'a str> {
+    let named = steps.iter().filter(|(step, _)| step == name);
+    named.map(|(_, what)| what.as_str()).collect()
+}
+
+/// A site whose every path has a story.
+fn telling(site: &Site) {
+    site.file("guide/index.html", "guide")
+        .file(".git/config", "hidden")
+        .directory("empty")
+        .symlink("out", "/etc/hostname")
+        .symlink("round", "round")
+        .fifo("pipe");
+}
+
+#[test]
+fn every_outcome_is_told_with_its_reason() {
+    let site = Site::small();
+    telling(&site);
+    for (target, code, status, why) in [
+        ("/", 0, "200 OK", "35 bytes of text/html; charset=utf-8"),
+        ("/a.txt?x=y", 0, "200 OK", "6 bytes of text/plain"),
+        ("http://a.example/a.txt", 0, "200 OK", "6 bytes"),
+        (
+            "/guide",
+            0,
+            "301 Moved Permanently",
+            "does not end in a slash",
+        ),
+        ("/guide/", 0, "200 OK", "5 bytes"),
+        ("/missing", 1, "404 Not Found", "no such file"),
+        ("/empty/", 1, "404 Not Found", "no index.html"),
+        (
+            "/a.txt/",
+            1,
+            "404 Not Found",
+            "a file, and the address ends in",
+        ),
+        ("/.git/config", 1, "404 Not Found", "starts with a dot"),
+        ("/out", 1, "404 Not Found", "leads out of the root"),
+        ("/round", 1, "404 Not Found", "in a circle"),
+        ("/pipe", 1, "404 Not Found", "not a regular file"),
+    ] {
+        let (exit, steps) = explain(Launch::bare().arg(site.root()), target);
+        let finds = step(&steps, "finds").concat();
+        assert!(finds.contains(why), "{target}: {steps:?}");
+        let is_served = !finds.starts_with("nothing to serve: ");
+        assert_eq!(is_served, status == "200 OK", "{target}: {finds}");
+        assert_eq!(step(&steps, "answer"), [format!("HTTP/1.1 {status}")]);
+        assert_eq!(exit, Some(code), "{target}");
+    }
+}
+
+#[test]
+fn what_is_never_looked_for_is_told_too() {
+    let site = Site::small();
+    for (target, name, why, status) in [
+        ("/a%2fb", "path", "an encoded slash", "404 Not Found"),
+        ("/%zz", "path", "two hexadecimal digits", "400 Bad Request"),
+        ("/a%00", "path", "an encoded NUL", "400 Bad Request"),
+        (
+            "/a b",
+            "refused",
+            "a space is written %20",
+            "400 Bad Request",
+        ),
+        ("a.txt", "refused", "neither a path", "400 Bad Request"),
+        ("*", "refused", "neither a path", "400 Bad Request"),
+        ("", "refused", "grammar", "400 Bad Request"),
+    ] {
+        let (code, steps) = explain(Launch::bare().arg(site.root()), target);
+        assert_eq!(code, Some(1), "{target}");
+        assert!(
+            step(&steps, name).concat().contains(why),
+            "{target}: {steps:?}"
+        );
+        assert_eq!(
+            step(&steps, "answer"),
+            [format!("HTTP/1.1 {status}")],
+            "{target}"
+        );
+        assert!(step(&steps, "looks at").is_empty(), "{target}");
+    }
+}
+
+#[test]
+fn each_symbolic_link_on_the_way_is_named_the_roots_own_included() {
+    let site = Site::small();
+    site.file("releases/7/page.html", "seven")
+        .symlink("latest", "releases/7")
+        .symlink("about.html", "latest/page.html");
+    let root = site.outside("www");
+    symlink("root", &root).unwrap();
+    let (code, steps) = explain(Launch::bare().arg(&root), "/about.html");
+    // Where the temporary directory itself is behind a link, that one comes first.
+    let real = fs::canonicalize(site.root()).unwrap();
+    let path = |path: &Path| path.display().to_string();
+    let links = step(&steps, "link");
+    let expected = [
+        format!("{} -> root", path(&real.with_file_name("www"))),
+        format!("{} -> latest/page.html", path(&real.join("about.html"))),
+        format!("{} -> releases/7", path(&real.join("latest"))),
+    ];
+    assert!(
+        links.ends_with(&expected.each_ref().map(String::as_str)),
+        "{links:?}"
+    );
+    assert_eq!(
+        step(&steps, "looks at"),
+        [path(&real.join("releases/7/page.html"))]
+    );
+    assert_eq!(code, Some(0));
+}
+
+#[test]
+fn a_link_that_leads_out_shows_where_to() {
+    let site = Site::small();
+    fs::write(site.outside("secret"), "secret").unwrap();
+    site.symlink("out", "../secret");
+    let (code, steps) = explain(Launch::bare().arg(site.root()), "/out");
+    assert_eq!(code, Some(1));
+    assert!(step(&steps, "looks at").concat().ends_with("/secret"));
+}
+
+#[test]
+fn the_answer_is_what_the_server_sends() {
+    let site = Site::small();
+    telling(&site);
+    let server = Server::start(site.root());
+    for target in [
+        "/",
+        "/a.txt",
+        "/guide",
+        "/missing",
+        "/.git/config",
+        "/%zz",
+        "/a%2fb",
+    ] {
+        let launch = Launch::bare().arg(site.root());
+        let mut process = launch.args(["--explain", target]).spawn();
+        process.wait();
+        process.end();
+        let told = process.stdout();
+        let (_, told) = told.split_once("answer    ").expect("an answer");
+        let told = told.replace("\n          ", "\r\n");
+        let sent = server.exchange(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+        let sent = String::from_utf8(sent).unwrap();
+        let (sent, _) = sent.split_once("\r\n\r\n").expect("a head");
+        let same = without_dates(told.trim_end().as_bytes()) == without_dates(sent.as_bytes());
+        assert!(same, "{target} is told\n{told}\nand sent\n{sent}");
+    }
+}
+
+#[test]
+fn the_settings_have_their_say() {
+    let site = Site::small();
+    let launch = || {
+        Launch::bare()
+            .arg(site.root())
+            .args(["--hosts", "a.example"])
+    };
+    let (code, steps) = explain(launch(), "/a.txt");
+    assert_eq!((code, step(&steps, "host")), (Some(0), vec!["a.example"]));
+    let (code, steps) = explain(launch(), "http://b.example/a.txt");
+    assert_eq!(code, Some(1));
+    assert_eq!(
+        step(&steps, "host"),
+        ["b.example is none of the hosts that are answered"]
+    );
+    assert_eq!(step(&steps, "answer"), ["HTTP/1.1 421 Misdirected Request"]);
+
+    let launch = Launch::bare().arg(site.root());
+    let launch = launch.args(["--request-target-bytes-max", "64"]);
+    let (_, steps) = explain(launch, &format!("/{}", "a".repeat(64)));
+    assert_eq!(step(&steps, "answer"), ["HTTP/1.1 414 URI Too Long"]);
+    assert!(
+        step(&steps, "refused")
+            .concat()
+            .contains("request-target-bytes-max")
+    );
+}
+
+#[test]
+fn a_file_that_may_not_be_read_is_403() {
+    let site = Site::small();
+    site.mode("a.txt", 0o000);
+    let (code, steps) = explain(Launch::unprivileged(&site.root()), "/a.txt");
+    assert_eq!(code, Some(1));
+    assert_eq!(step(&steps, "answer"), ["HTTP/1.1 403 Forbidden"]);
+    assert!(step(&steps, "finds").concat().contains("may not read it"));
+}
+
+#[test]
+fn no_name_can_speak_to_a_terminal() {
+    let site = Site::small();
+    site.symlink("evil", "a\u{1b}]0;title\u{7}\nb");
+    let (_, steps) = explain(Launch::bare().arg(site.root()), "/evil");
+    assert!(
+        step(&steps, "link")
+            .concat()
+            .contains("-> a\u{fffd}]0;title\u{fffd}\u{fffd}b")
+    );
+}
+
+#[test]
+fn a_missing_root_gives_one_sentence() {
+    let site = Site::new();
+    let launch = Launch::bare().arg(site.path("missing"));
+    let mut process = launch.args(["--explain", "/"]).spawn();
+    assert_eq!(process.wait().code(), Some(1));
+    let said = process.end();
+    assert!(
+        said.lines().count() == 1 && said.contains("missing"),
+        "{said}"
+    );
+    assert_eq!(process.stdout(), "");
+}
