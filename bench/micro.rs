@@ -111,7 +111,7 @@ fn bench_decision(
             .expect("the head is right")
             .expect("the head is whole");
     bencher.bench_local(|| {
-        let path = plan::admit(black_box(&request)).expect("the request is admissible");
+        let path = plan::admit(black_box(&request), &[]).expect("the request is admissible");
         plan::decide(&request, &path, resource, "boundary")
     });
 }
@@ -138,7 +138,7 @@ fn exchange(bencher: Bencher<'_, '_>, request: &Request) {
         let Some(Event::Request(request)) = received.event else {
             panic!("no request")
         };
-        let path = plan::admit(&request).expect("the request is admissible");
+        let path = plan::admit(&request, &[]).expect("the request is admissible");
         let Plan { status, fields, .. } =
             plan::decide(&request, &path, Ok(&representation), "boundary");
         let content = Content::one(Segment::Bytes(content.clone()));
