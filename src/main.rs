@@ -98,7 +98,8 @@ fn check(settings: &Settings) -> Result<String, Failure> {
         ],
         addresses => addresses.iter().map(ToString::to_string).collect(),
     };
-    Ok(announcement("would serve", root, &addresses))
+    let confinement = server.confinement().map_err(Failure::Start)?;
+    Ok(announcement("would serve", root, &addresses) + &confinement)
 }
 
 fn announcement(verb: &str, root: &Path, addresses: &[String]) -> String {

@@ -5,7 +5,7 @@
 
 mod support;
 
-use millpond::server::{ListenAddress, LogDestination, Options, Server};
+use millpond::server::{ListenAddress, LogDestination, Options, SandboxMode, Server};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
 use std::io::{Read, Write};
@@ -43,6 +43,8 @@ fn serve(site: &Site) -> SocketAddr {
             ..Default::default()
         },
         access_log: LogDestination::Off,
+        // It would hold the server's thread alone, and a process of several is refused one.
+        sandbox: SandboxMode::Off,
         ..Options::default()
     };
     let (tell, told) = mpsc::channel();

@@ -255,26 +255,18 @@ fn check_says_what_would_be_served_and_where() {
         "millpond would serve {root} at http://0.0.0.0:80/\n\
          millpond would serve {root} at unix:/run/millpond.sock\n"
     );
-    let expected = Outcome {
-        status: Some(0),
-        stdout,
-        stderr: String::new(),
-    };
-    assert_eq!(outcome(&mut millpond(&words)), expected);
+    let told = outcome(&mut millpond(&words));
+    assert_eq!((told.status, told.stderr.as_str()), (Some(0), ""));
+    assert!(told.stdout.starts_with(&stdout), "{}", told.stdout);
 
     let stdout = format!(
         "millpond would serve {root} at http://127.0.0.1:8080/\n\
          millpond would serve {root} at http://[::1]:8080/\n"
     );
-    let expected = Outcome {
-        status: Some(0),
-        stdout,
-        stderr: String::new(),
-    };
-    assert_eq!(
-        outcome(millpond(&["--check"]).env("MILLPOND_ROOT", root)),
-        expected
-    );
+    let told = outcome(millpond(&["--check"]).env("MILLPOND_ROOT", root));
+    assert_eq!((told.status, told.stderr.as_str()), (Some(0), ""));
+    // What stands behind it is what the kernel makes of the sandbox.
+    assert!(told.stdout.starts_with(&stdout), "{}", told.stdout);
 }
 
 #[test]

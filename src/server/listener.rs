@@ -1,7 +1,7 @@
 //! Listening sockets, and what can keep a server from starting.
 
 use super::socket::Socket;
-use super::{ListenAddress, LogDestination};
+use super::{ListenAddress, LogDestination, PrivilegeError, SandboxError, User};
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -46,6 +46,10 @@ pub enum StartError {
     AccessLog(LogDestination, io::Error),
     /// An address cannot be listened on.
     Listen(ListenAddress, io::Error),
+    /// The user cannot be dropped to.
+    Privileges(Option<User>, PrivilegeError),
+    /// There is no sandbox where there has to be one.
+    Sandbox(SandboxError),
     /// The system refuses what every server needs.
     System(io::Error),
 }
@@ -254,6 +258,13 @@ impl fmt::Display for StartError {
                 write!(f, "{address} is in use by another program")
             }
             Self::Listen(address, error) => write!(f, "{address} cannot be listened on: {error}"),
+            Self::Privileges(Some(user), error) => {
+                write!(f, "the server cannot become {user}: {error}")
+            }
+            Self::Privileges(None, error) => {
+                write!(f, "programs may go on getting more powers: {error}")
+            }
+            Self::Sandbox(error) => error.fmt(f),
             Self::System(error) => write!(f, "the system refuses what a server needs: {error}"),
         }
     }
@@ -266,6 +277,8 @@ impl std::error::Error for StartError {
             | Self::AccessLog(_, error)
             | Self::Listen(_, error)
             | Self::System(error) => Some(error),
+            Self::Privileges(_, error) => Some(error),
+            Self::Sandbox(error) => Some(error),
         }
     }
 }

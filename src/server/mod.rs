@@ -10,7 +10,9 @@ mod explain;
 mod health;
 mod lifecycle;
 mod listener;
+mod privileges;
 mod room;
+mod sandbox;
 mod session;
 mod sessions;
 mod socket;
@@ -37,6 +39,8 @@ use std::time::Duration;
 pub use explain::{Explanation, explain};
 pub use health::{Unhealthy, check_health};
 pub use listener::StartError;
+pub use privileges::{Identity, PrivilegeError, User};
+pub use sandbox::{Sandbox, SandboxError, SandboxMode};
 
 /// All that a server is started with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +68,12 @@ pub struct Options {
     pub access_log: LogDestination,
     /// How an access record is written.
     pub access_log_format: AccessLogFormat,
+    /// Whom the server becomes once it has bound its addresses.
+    pub user: Option<User>,
+    /// Whether the kernel is to close what the server does not need.
+    pub sandbox: SandboxMode,
+    /// Where the settings were read from, and are to be read again.
+    pub settings_file: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -80,6 +90,9 @@ impl Default for Options {
             connections_per_client_max: None,
             access_log: LogDestination::Stdout,
             access_log_format: AccessLogFormat::Common,
+            user: None,
+            sandbox: SandboxMode::Auto,
+            settings_file: None,
         }
     }
 }
@@ -130,17 +143,22 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the root and the listeners. Connections are accepted from here on, and answered from
+    /// Opens the listeners, drops privileges, opens the root and the log as whoever it is then,
+    /// and enters the sandbox. Connections are accepted from here on, and answered from
     /// [`Server::run`] on.
     pub fn bind(options: Options) -> Result<Self, StartError> {
         let poll = Poll::new().map_err(StartError::System)?;
+        let listeners = listener::bind_all(&options.listen)?;
+        privileges::drop_to(options.user.as_ref())
+            .map_err(|error| StartError::Privileges(options.user.clone(), error))?;
         let clock = Clock::new(options.policy.server_field);
-        let site = site::Site::open(&options.site, options.policy, clock.now())
+        let site = site::Site::open(&options.site, options.policy.clone(), clock.now())
             .map_err(|error| StartError::Root(options.site.root.clone(), error))?;
         let access_log =
             access_log::AccessLog::open(&options.access_log, options.access_log_format)
-                .map_err(|error| StartError::AccessLog(options.access_log, error))?;
-        let listeners = listener::bind_all(&options.listen)?;
+                .map_err(|error| StartError::AccessLog(options.access_log.clone(), error))?;
+        let sandbox = Sandbox::of(&options).map_err(StartError::System)?;
+        sandbox.enter().map_err(StartError::Sandbox)?;
         for (listener, token) in listeners.iter().zip(0..) {
             listener
                 .register(poll.registry(), Token(token))

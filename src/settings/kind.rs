@@ -7,7 +7,7 @@
 use super::{Settings, value};
 use crate::http::forwarded::TrustedProxy;
 use crate::http::host::Host;
-use crate::server::{AccessLogFormat, ListenAddress, LogDestination};
+use crate::server::{AccessLogFormat, ListenAddress, LogDestination, SandboxMode, User};
 use clap::ValueHint;
 use std::{
     ffi::{OsStr, OsString},
@@ -48,6 +48,10 @@ pub(super) enum Kind {
     LogDestination(Field<LogDestination>),
     /// How access records are written.
     LogFormat(Field<AccessLogFormat>),
+    /// A user to become, or nobody.
+    User(Field<Option<User>>),
+    /// Whether there is a sandbox.
+    Sandbox(Field<SandboxMode>),
 }
 
 /// Why a value, the one at `index` where there is a list, is refused.
@@ -101,6 +105,8 @@ impl Kind {
             }
             Self::LogDestination(field) => *field(settings) = value::log_destination(one()?)?,
             Self::LogFormat(field) => *field(settings) = value::log_format(text()?)?,
+            Self::User(field) => *field(settings) = value::user(text()?)?,
+            Self::Sandbox(field) => *field(settings) = value::sandbox_mode(text()?)?,
         }
         Ok(())
     }
@@ -150,6 +156,10 @@ impl Kind {
             Self::LogFormat(field) => {
                 Shown::Text(value::log_format_text(*field(settings)).to_owned())
             }
+            Self::User(field) => Shown::Text(value::user_text(field(settings).as_ref())),
+            Self::Sandbox(field) => {
+                Shown::Text(value::sandbox_mode_text(*field(settings)).to_owned())
+            }
         }
     }
 
@@ -168,6 +178,8 @@ impl Kind {
             Self::TrustedProxies(_) => "NETWORK",
             Self::LogDestination(_) => "off|stdout|stderr|FILE",
             Self::LogFormat(_) => "FORMAT",
+            Self::User(_) => "USER",
+            Self::Sandbox(_) => "MODE",
         }
     }
 
@@ -201,6 +213,8 @@ impl Kind {
                 "\"off\", \"stdout\", \"stderr\" or a path in quotes",
             ),
             Self::LogFormat(_) => (&["string"], "the name of a format in quotes"),
+            Self::User(_) => (&["string"], "a user in quotes, like \"www-data\""),
+            Self::Sandbox(_) => (&["string"], "\"off\", \"auto\" or \"require\""),
         }
     }
 
@@ -209,6 +223,7 @@ impl Kind {
         match self {
             Self::Switch(_) => Some(vec!["true", "false"]),
             Self::LogFormat(_) => Some(value::LOG_FORMATS.map(value::log_format_text).to_vec()),
+            Self::Sandbox(_) => Some(value::SANDBOX_MODES.map(value::sandbox_mode_text).to_vec()),
             _ => None,
         }
     }
@@ -218,6 +233,7 @@ impl Kind {
         match self {
             Self::Directory(_) => ValueHint::DirPath,
             Self::LogDestination(_) => ValueHint::FilePath,
+            Self::User(_) => ValueHint::Username,
             _ => ValueHint::Other,
         }
     }

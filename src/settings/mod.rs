@@ -94,16 +94,19 @@ impl Settings {
     ) -> Result<Self, Refusal> {
         let config = arguments.config().map(Path::to_owned);
         let config = config.or_else(|| variable(CONFIG_VARIABLE).map(PathBuf::from));
-        let from_file = config.map_or_else(Vec::new, |path| match read(&path) {
-            Ok(text) => file::parse(&path, &text),
-            Err(error) => {
-                let message = format!("the file cannot be read: {error}");
-                vec![Err(Problem {
-                    origin: Origin::File { path, place: None },
-                    message,
-                })]
-            }
-        });
+        let from_file = config
+            .as_ref()
+            .map_or_else(Vec::new, |path| match read(path) {
+                Ok(text) => file::parse(path, &text),
+                Err(error) => {
+                    let message = format!("the file cannot be read: {error}");
+                    let (path, place) = (path.clone(), None);
+                    vec![Err(Problem {
+                        origin: Origin::File { path, place },
+                        message,
+                    })]
+                }
+            });
         let from_environment = options::all().filter_map(|definition| {
             let name = definition.variable();
             let values = definition.kind.split(variable(&name)?);
@@ -119,6 +122,7 @@ impl Settings {
 
         // What is taken later beats what was taken earlier.
         let mut settings = Self::default();
+        settings.server.settings_file = config;
         let taken = from_file
             .into_iter()
             .chain(from_environment)
@@ -205,7 +209,9 @@ const CONFIG_VARIABLE: &str = "MILLPOND_CONFIG";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::{AccessLogFormat, ListenAddress, LogDestination};
+    use crate::server::{
+        AccessLogFormat, Identity, ListenAddress, LogDestination, SandboxMode, User,
+    };
     use std::time::Duration;
 
     /// The settings of `millpond` with these words after it, these variables, and this file.
@@ -235,7 +241,9 @@ mod tests {
     #[test]
     fn nothing_given_is_the_default() {
         assert_eq!(load(&[], &[], None), Ok(Settings::default()));
-        assert_eq!(load(&[], &[], Some("")), Ok(Settings::default()));
+        let mut settings = load(&[], &[], Some("")).expect("an empty file");
+        assert_eq!(settings.server.settings_file.take(), Some("m.toml".into()));
+        assert_eq!(settings, Settings::default());
     }
 
     #[test]
@@ -298,6 +306,8 @@ mod tests {
             ("access-log-format", "json", "'json'"),
             ("cache-control", "", "''"),
             ("server-field", "false", "false"),
+            ("user", "www:7", "'www:7'"),
+            ("sandbox", "require", "'require'"),
             ("cache-bytes-max", "1000", "1_000"),
             ("fields-max", "16", "0x10"),
             ("connections-max", "5", "5"),
@@ -311,6 +321,11 @@ mod tests {
         expected.access_log_format = AccessLogFormat::Json;
         expected.policy.cache_control = String::new();
         expected.policy.server_field = false;
+        expected.user = Some(User {
+            user: Identity::Name("www".to_owned()),
+            group: Some(Identity::Number(7)),
+        });
+        expected.sandbox = SandboxMode::Require;
         expected.site.cache_bytes_max = 1000;
         expected.connection.limits.fields_max = 16;
         expected.connections_max = Some(5);
@@ -343,6 +358,7 @@ mod tests {
             .map(|(name, _, value)| format!("{name} = {value}\n"))
             .concat();
         let settings = load(&[], &[], Some(&file)).expect("a file");
+        expected.settings_file = Some("m.toml".into());
         assert_eq!(settings.server, expected);
 
         let again = load(&[], &[], Some(&settings.to_file())).expect("a file of ours");
@@ -514,7 +530,8 @@ MILLPOND_FIELDS_MAX: \"many\" is not a number
             "ü",
         ];
         let settings = load(&words, &[], None).expect("good settings");
-        let again = load(&[], &[], Some(&settings.to_file())).expect("a file of ours");
+        let mut again = load(&[], &[], Some(&settings.to_file())).expect("a file of ours");
+        again.server.settings_file = None;
         assert_eq!(again.server, settings.server);
     }
 }

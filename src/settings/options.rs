@@ -109,6 +109,29 @@ pub(super) static GROUPS: &[Group] = &[
         ],
     },
     Group {
+        heading: Some("Confinement"),
+        options: &[
+            Definition {
+                name: "user",
+                kind: Kind::User(|settings| &mut settings.server.user),
+                help: "Whom to become after binding, as NAME[:GROUP]; empty for nobody else",
+                reason: "A server that is started as root, to have port 80 for one, becomes this \
+                         user for good before it answers. NAME has the groups that the user has, \
+                         NAME:GROUP that group alone. Both may be numbers, which need not be in \
+                         /etc/passwd and /etc/group.",
+            },
+            Definition {
+                name: "sandbox",
+                kind: Kind::Sandbox(|settings| &mut settings.server.sandbox),
+                help: "A sandbox by Landlock",
+                reason: "In it, the kernel refuses all files but what is served, settings and logs, \
+                         as well as new connections and listeners. auto takes as much of \
+                         that as the kernel has, require does not start without files and TCP \
+                         (Linux 6.7), off does without. --check says what comes of it.",
+            },
+        ],
+    },
+    Group {
         heading: Some("Access log"),
         options: &[
             Definition {

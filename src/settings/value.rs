@@ -7,7 +7,7 @@
 
 use crate::http::forwarded::TrustedProxy;
 use crate::http::host::{Host, HostError};
-use crate::server::{AccessLogFormat, ListenAddress, LogDestination};
+use crate::server::{AccessLogFormat, Identity, ListenAddress, LogDestination, SandboxMode, User};
 use ipnet::IpNet;
 use std::{
     ffi::{OsStr, OsString},
@@ -276,15 +276,7 @@ pub(super) fn log_destination_text(destination: &LogDestination) -> String {
 
 /// Reads the name of a format of access records.
 pub(super) fn log_format(text: &str) -> Result<AccessLogFormat, String> {
-    let named = LOG_FORMATS
-        .into_iter()
-        .find(|format| log_format_text(*format) == text);
-    named.ok_or_else(|| {
-        format!(
-            "{text:?} is none of {}",
-            LOG_FORMATS.map(log_format_text).join(", ")
-        )
-    })
+    named(text, LOG_FORMATS, log_format_text)
 }
 
 /// Writes the name of a format of access records.
@@ -294,6 +286,62 @@ pub(super) fn log_format_text(format: AccessLogFormat) -> &'static str {
         AccessLogFormat::Combined => "combined",
         AccessLogFormat::Json => "json",
     }
+}
+
+/// Reads a user to become: `www-data`, `www-data:www-data` or `65532:65532`; empty for nobody.
+pub(super) fn user(text: &str) -> Result<Option<User>, String> {
+    let identity = |text: &str| match text {
+        // passwd(5) and group(5) separate by colons, and nobody means a name with spaces.
+        _ if text.is_empty() || text.contains([':', ' ']) => None,
+        // The highest number is what system calls take for none.
+        _ if is_number(text) => text
+            .parse()
+            .ok()
+            .filter(|number| *number < u32::MAX)
+            .map(Identity::Number),
+        _ => Some(Identity::Name(text.to_owned())),
+    };
+    let user = match text.split_once(':') {
+        _ if text.is_empty() => return Ok(None),
+        None => identity(text).map(|user| User { user, group: None }),
+        Some((user, group)) => identity(user)
+            .zip(identity(group))
+            .map(|(user, group)| User {
+                user,
+                group: Some(group),
+            }),
+    };
+    user.map(Some)
+        .ok_or_else(|| format!("{text:?} is no user; write www-data, www-data:web or 65532:65532"))
+}
+
+/// Writes a user to become.
+pub(super) fn user_text(user: Option<&User>) -> String {
+    user.map(ToString::to_string).unwrap_or_default()
+}
+
+/// Reads whether there is a sandbox.
+pub(super) fn sandbox_mode(text: &str) -> Result<SandboxMode, String> {
+    named(text, SANDBOX_MODES, sandbox_mode_text)
+}
+
+/// Writes whether there is a sandbox.
+pub(super) fn sandbox_mode_text(mode: SandboxMode) -> &'static str {
+    match mode {
+        SandboxMode::Off => "off",
+        SandboxMode::Auto => "auto",
+        SandboxMode::Require => "require",
+    }
+}
+
+/// Finds the one of `all` that is written like this.
+fn named<T: Copy, const COUNT: usize>(
+    text: &str,
+    all: [T; COUNT],
+    text_of: fn(T) -> &'static str,
+) -> Result<T, String> {
+    let found = all.into_iter().find(|each| text_of(*each) == text);
+    found.ok_or_else(|| format!("{text:?} is none of {}", all.map(text_of).join(", ")))
 }
 
 /// The value as text, for the kinds that are never anything else.
@@ -352,6 +400,10 @@ const UNIX: &str = "unix";
 
 /// What `sockaddr_un` holds on Linux, without the NUL at the end (unix(7)).
 const SOCKET_PATH_BYTES_MAX: usize = 107;
+
+/// What a sandbox may be.
+pub(super) const SANDBOX_MODES: [SandboxMode; 3] =
+    [SandboxMode::Off, SandboxMode::Auto, SandboxMode::Require];
 
 /// The formats of access records.
 pub(super) const LOG_FORMATS: [AccessLogFormat; 3] = [
@@ -647,6 +699,35 @@ mod tests {
             assert_eq!(written.as_deref(), Ok(text));
         }
         assert!(log_destination(OsStr::new("")).is_err());
+    }
+
+    #[test]
+    fn a_user_is_a_name_or_a_number_and_may_have_a_group() {
+        for text in ["", "www-data", "www-data:web", "65532:65532", "0", "www:7"] {
+            let user = user(text).expect(text);
+            assert_eq!(user.is_none(), text.is_empty());
+            assert_eq!(user_text(user.as_ref()), text);
+        }
+        assert_eq!(
+            user("65532:web"),
+            Ok(Some(User {
+                user: Identity::Number(65532),
+                group: Some(Identity::Name("web".to_owned())),
+            }))
+        );
+        for text in [
+            ":",
+            "a:",
+            ":a",
+            "a:b:c",
+            "a b",
+            " ",
+            "4294967295",
+            "99999999999",
+        ] {
+            let message = user(text).expect_err(text);
+            assert!(message.contains("is no user"), "{message}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::stamp::Stamp;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
+use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
 use rustix::io::{Errno, Result};
 use std::borrow::Cow;
 use std::ffi::{CStr, CString, OsStr};
@@ -21,6 +21,8 @@ pub(super) struct Root {
     identity: Identity,
     /// When the path was last compared with the directory.
     compared: Instant,
+    /// What the path leads to, if it is another directory and cannot be served: told once.
+    refused: Option<Identity>,
 }
 
 /// Device and inode: what `path` leads to.
@@ -36,6 +38,7 @@ impl Root {
             directory,
             identity,
             compared: now,
+            refused: None,
         })
     }
 
@@ -140,16 +143,7 @@ impl Root {
         }
         match open_directory(&self.path) {
             Ok((directory, identity)) if identity != self.identity => {
-                log::info!(
-                    "the root {} leads to another directory now",
-                    self.path.display()
-                );
-                (self.directory, self.identity) = (directory, identity);
-                self.real_path = self
-                    .path
-                    .canonicalize()
-                    .unwrap_or_else(|_| self.path.clone());
-                true
+                self.move_to(directory, identity)
             }
             Ok(_) => false,
             Err(error) => {
@@ -160,6 +154,41 @@ impl Root {
                 false
             }
         }
+    }
+
+    /// Serves another directory from now on, unless that would be a step back: one whose files
+    /// cannot be read, as the present one's can.
+    fn move_to(&mut self, directory: OwnedFd, identity: Identity) -> bool {
+        if let Err(errno) = open_to_read(&directory)
+            && open_to_read(&self.directory).is_ok()
+        {
+            if self.refused.replace(identity) != Some(identity) {
+                // Permissions are the same for both calls; a sandbox has a say in opening alone.
+                let allowed =
+                    rustix::fs::accessat(&directory, c".", Access::READ_OK, AtFlags::EACCESS);
+                let reason = match allowed {
+                    Ok(()) => "is outside of the sandbox; to serve it, start anew".to_owned(),
+                    Err(_) => format!("cannot be read: {errno}"),
+                };
+                log::warn!(
+                    "the root {} leads to another directory now, which {reason}; \
+                     the one before is served on",
+                    self.path.display()
+                );
+            }
+            return false;
+        }
+        log::info!(
+            "the root {} leads to another directory now",
+            self.path.display()
+        );
+        (self.directory, self.identity) = (directory, identity);
+        self.real_path = self
+            .path
+            .canonicalize()
+            .unwrap_or_else(|_| self.path.clone());
+        self.refused = None;
+        true
     }
 }
 
@@ -176,6 +205,12 @@ fn open_directory(path: &Path) -> Result<(OwnedFd, Identity)> {
     let facts = rustix::fs::statx(&directory, c".", AtFlags::empty(), StatxFlags::BASIC_STATS)?;
     let identity = identity(&facts);
     Ok((directory, identity))
+}
+
+/// Whether what is in a directory can be read.
+fn open_to_read(directory: &OwnedFd) -> Result<()> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::openat(directory, c".", flags, Mode::empty()).map(drop)
 }
 
 /// Looks at what a descriptor is open on.

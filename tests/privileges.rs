@@ -1,0 +1,124 @@
+//! Whom the server becomes, and what it can no longer do then.
+
+mod support;
+
+use rustix::process::geteuid;
+use std::{fs, path::PathBuf};
+use support::{Launch, Server, Site, assert_all, unavailable};
+
+/// The values of a line of /proc/PID/status.
+fn status_of(server: &Server, name: &str) -> String {
+    let path = PathBuf::from(format!("/proc/{}/status", server.process.id()));
+    let status = fs::read_to_string(path).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let values: Vec<_> = line
+        .unwrap_or_else(|| panic!("no {name}"))
+        .split_whitespace()
+        .collect();
+    values.join(" ")
+}
+
+#[test]
+fn a_user_is_become_for_good_before_anything_is_answered() {
+    if !geteuid().is_root() {
+        return unavailable("root's powers, to drop them");
+    }
+    let site = Site::small();
+    // Nobody has these numbers, so that they come from the setting alone.
+    let server = Launch::of(site.root())
+        .args(["--user", "54321:54322"])
+        .start();
+    assert_eq!(server.get("/a.txt").status, 200);
+    assert_all(
+        [
+            ("Uid", "54321 54321 54321 54321"),
+            ("Gid", "54322 54322 54322 54322"),
+            ("Groups", "54322"),
+            ("CapInh", "0000000000000000"),
+            ("CapPrm", "0000000000000000"),
+            ("CapEff", "0000000000000000"),
+            ("CapAmb", "0000000000000000"),
+            ("NoNewPrivs", "1"),
+            ("Threads", "1"),
+        ]
+        .map(|(name, values)| (name, values.to_owned())),
+        |name| status_of(&server, name),
+    );
+}
+
+#[test]
+fn a_name_brings_its_numbers_and_what_its_user_cannot_read_is_not_served() {
+    if !geteuid().is_root() {
+        return unavailable("root's powers, to drop them");
+    }
+    let site = Site::small();
+    site.file("private.txt", "private")
+        .mode("private.txt", 0o600);
+    let server = Launch::of(site.root())
+        .args(["--user", "nobody"])
+        .expecting(&["the server's user may not read it"])
+        .start();
+    assert!(status_of(&server, "Uid").starts_with("65534 "));
+    assert_eq!(server.get("/a.txt").status, 200);
+    assert_eq!(server.get("/private.txt").status, 403);
+}
+
+#[test]
+fn a_user_that_cannot_be_become_gives_one_sentence_and_code_1() {
+    let site = Site::small();
+    let mut launches = vec![
+        (
+            Launch::of(site.root()).args(["--user", "no-such-user"]),
+            "has no user no-such-user",
+        ),
+        (
+            Launch::of(site.root()).args(["--user", "1:no-such-group"]),
+            "has no group no-such-group",
+        ),
+        (
+            Launch::of(site.root()).args(["--user", "root"]),
+            "root is no user",
+        ),
+    ];
+    let other = Launch::unprivileged(&site.root()).args(["--user", "1:1"]);
+    launches.push((other, "only root can become another user"));
+    for (launch, sentence) in launches {
+        let mut process = launch.spawn();
+        assert_eq!(process.wait().code(), Some(1), "{sentence}");
+        let said = process.end();
+        assert!(
+            said.contains(sentence) && said.lines().count() == 1,
+            "{said}"
+        );
+        assert_eq!(process.stdout(), "", "nothing is served");
+    }
+}
+
+#[test]
+fn a_root_or_a_log_that_the_user_cannot_open_keeps_the_server_from_starting() {
+    if !geteuid().is_root() {
+        return unavailable("root's powers, to drop them");
+    }
+    let site = Site::small();
+    let log = site.outside("access.log");
+    let with_log = Launch::of(site.root()).arg("--access-log").arg(&log);
+    site.directory("closed").mode("closed", 0o700);
+    for launch in [with_log, Launch::of(site.path("closed"))] {
+        let mut process = launch.args(["--user", "nobody"]).spawn();
+        assert_eq!(process.wait().code(), Some(1));
+        let said = process.end();
+        assert!(
+            said.contains("cannot be opened: Permission denied"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn every_server_gives_up_new_privileges() {
+    let site = Site::small();
+    let server = Launch::of(site.root()).args(["--sandbox", "off"]).start();
+    assert_eq!(status_of(&server, "NoNewPrivs"), "1");
+}

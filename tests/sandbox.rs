@@ -1,0 +1,339 @@
+//! What the kernel refuses the server, whatever its own code might be brought to try.
+
+mod support;
+
+use millpond::server::{LogDestination, Options, Sandbox};
+use rustix::{
+    fs::{CWD, Mode, OFlags, openat},
+    process::{Pid, Signal, getppid, kill_process},
+};
+use std::{
+    env, fs,
+    fs::OpenOptions,
+    io::{self, Write},
+    net::{TcpListener, TcpStream},
+    os::{
+        linux::net::SocketAddrExt,
+        unix::{
+            ffi::OsStrExt,
+            fs::symlink,
+            net::{SocketAddr, UnixListener, UnixStream},
+        },
+    },
+    path::{Path, PathBuf},
+    process::Command,
+};
+use support::{Launch, Process, Site, poll_until, unavailable};
+
+/// Where a test's other half finds its site.
+const DIRECTORY: &str = "MILLPOND_TEST_DIRECTORY";
+
+/// Whether it is `confined` or `free`.
+const ROLE: &str = "MILLPOND_TEST_ROLE";
+
+/// The options of the server that would be served in the sandbox.
+fn options(directory: &Path) -> Options {
+    let mut options = Options {
+        access_log: LogDestination::File(directory.join("log/access.log")),
+        ..Options::default()
+    };
+    options.site.root = directory.join("root");
+    options
+}
+
+/// Whether the kernel can refuse all that is tried here.
+fn has_landlock() -> bool {
+    let site = Site::small();
+    fs::create_dir(site.outside("log")).unwrap();
+    let confinement = options(&site.outside(".")).confinement().unwrap();
+    let mut lines = confinement.lines();
+    lines.any(|line| line.starts_with("the sandbox refuses") && line.contains("signals to others"))
+}
+
+#[test]
+fn the_kernel_refuses_what_no_path_check_stands_before() {
+    if !has_landlock() {
+        return unavailable("Landlock as Linux 6.12 has it");
+    }
+    let site = site_with_surroundings();
+    println!("{}", deeds_in_a_process_of_their_own(&site, "confined"));
+    for (name, content) in [
+        ("log/access.log", "kept+"),
+        ("log/access.log.1", "kept"),
+        ("log/access.log.new", "+"),
+        ("root/a.txt", "alpha\n"),
+    ] {
+        let found = fs::read_to_string(site.outside(name)).unwrap();
+        assert_eq!(found, content, "{name}");
+    }
+}
+
+#[test]
+fn without_a_sandbox_nothing_of_that_is_refused() {
+    let told = deeds_in_a_process_of_their_own(&site_with_surroundings(), "free");
+    let is_refused = |line: &&str| line.ends_with("denied") || line.ends_with("permitted");
+    assert_eq!(told.lines().find(is_refused), None);
+    assert!(told.contains("connect out: done\n"), "{told}");
+}
+
+fn site_with_surroundings() -> Site {
+    let site = Site::small();
+    fs::create_dir(site.outside("log")).unwrap();
+    for name in ["secret.txt", "log/access.log", "log/access.log.1"] {
+        fs::write(site.outside(name), "kept").unwrap();
+    }
+    site.symlink("escape", "../secret.txt");
+    site
+}
+
+/// Lets a second process of this program be the other half of a test: what it tells.
+fn deeds_in_a_process_of_their_own(site: &Site, role: &str) -> String {
+    let directory = site.outside(".");
+    // Both would let anybody in.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    fs::write(directory.join("port"), port.to_string()).unwrap();
+    let _abstract_listener = UnixListener::bind_addr(&abstract_address(&directory)).unwrap();
+
+    let mut process = Process::spawn(
+        Command::new(env::current_exe().unwrap())
+            .args(["--exact", "the_other_half", "--nocapture", "--ignored"])
+            .env(DIRECTORY, &directory)
+            .env(ROLE, role),
+    );
+    let status = process.wait();
+    let said = process.end();
+    assert!(status.success(), "{}\n{said}", process.stdout());
+    process.stdout()
+}
+
+#[test]
+#[ignore = "is run by the tests above, in a process of its own"]
+fn the_other_half() {
+    let Some(directory) = env::var_os(DIRECTORY) else {
+        return println!("nothing by itself");
+    };
+    let is_confined = env::var_os(ROLE).is_some_and(|role| role == "confined");
+    do_everything(Path::new(&directory), is_confined);
+}
+
+/// What is done by a system call of its own, as code that was taken over would do it.
+type Deed = (&'static str, Box<dyn Fn() -> io::Result<()>>);
+
+fn deed<T>(name: &'static str, act: impl Fn() -> io::Result<T> + 'static) -> Deed {
+    (name, Box::new(move || act().map(drop)))
+}
+
+/// Does each deed, within the sandbox or without it, and tells of it.
+fn do_everything(directory: &Path, is_confined: bool) {
+    let (root, log) = (directory.join("root"), directory.join("log"));
+    let port = fs::read_to_string(directory.join("port")).unwrap();
+    let deeds = [
+        ("done", deeds_of_a_server(&root, &log)),
+        ("Permission denied", deeds_of_a_reader(directory)),
+        (
+            "Permission denied",
+            deeds_of_a_caller(port.parse().unwrap()),
+        ),
+        (
+            "Operation not permitted",
+            deeds_across(abstract_address(directory)),
+        ),
+        ("Permission denied", deeds_of_a_writer(&root, &log)),
+    ];
+    if is_confined {
+        // The test's harness has threads of its own; what is done here is done by this one.
+        let sandbox = Sandbox::of(&options(directory)).unwrap();
+        sandbox.restrict_thread().unwrap();
+    }
+    let mut wrong = Vec::new();
+    for (expected, deeds) in deeds {
+        for (name, act) in deeds {
+            let outcome = act().map_or_else(|error| error.to_string(), |()| "done".to_owned());
+            // `Permission denied (os error 13)`
+            let outcome = outcome.split(" (").next().unwrap_or_default();
+            println!("{name}: {outcome}");
+            if is_confined && outcome != expected {
+                wrong.push(name);
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "not as it should be: {wrong:?}");
+}
+
+fn deeds_of_a_server(root: &Path, log: &Path) -> Vec<Deed> {
+    let (file, directory) = (root.join("a.txt"), root.to_owned());
+    let append = |path: PathBuf| {
+        let mut options = OpenOptions::new();
+        options.append(true).create(true);
+        move || options.open(&path)?.write_all(b"+")
+    };
+    vec![
+        deed("read the site", move || fs::read(&file)),
+        deed("list the site", move || fs::read_dir(&directory)),
+        deed("append to the log", append(log.join("access.log"))),
+        deed(
+            "open the log anew after it was renamed",
+            append(log.join("access.log.new")),
+        ),
+    ]
+}
+
+fn deeds_of_a_reader(directory: &Path) -> Vec<Deed> {
+    let read = |path: PathBuf| move || fs::read(&path);
+    let root = directory.join("root");
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+    let descriptor = openat(CWD, &root, flags, Mode::empty()).unwrap();
+    let from_descriptor = move || {
+        let opened = openat(&descriptor, "../secret.txt", OFlags::RDONLY, Mode::empty());
+        opened.map_err(io::Error::from)
+    };
+    vec![
+        deed("read beside the site", read(directory.join("secret.txt"))),
+        deed(
+            "read beside the site through a link",
+            read(root.join("escape")),
+        ),
+        deed("read beside the site from its descriptor", from_descriptor),
+        deed("read the log", read(directory.join("log/access.log"))),
+        deed("read /etc/passwd", read("/etc/passwd".into())),
+        deed("read the environment", read("/proc/self/environ".into())),
+        deed("list /", || fs::read_dir("/")),
+        deed("run a program", || Command::new("/bin/true").status()),
+    ]
+}
+
+fn deeds_of_a_writer(root: &Path, log: &Path) -> Vec<Deed> {
+    let write = |path: PathBuf| move || fs::write(&path, "");
+    let rename = |from: &Path, to: PathBuf| {
+        let from = from.to_owned();
+        move || fs::rename(&from, &to)
+    };
+    let (file, new, record) = (root.join("a.txt"), root.join("new"), log.join("access.log"));
+    let beside = root.with_file_name("new");
+    let (directory, link, removed) = (new.clone(), new.clone(), file.clone());
+    vec![
+        deed("cut the log", write(record.clone())),
+        deed("remove the log", move || fs::remove_file(&record)),
+        deed("write to the site", write(file.clone())),
+        deed("create in the site", write(new)),
+        deed("create beside the site", write(beside)),
+        deed("make a directory in the site", move || {
+            fs::create_dir(&directory)
+        }),
+        deed("make a link in the site", move || symlink("/", &link)),
+        deed("rename in the site", rename(&file, root.join("b.txt"))),
+        deed("move out of the site", rename(&file, log.join("a.txt"))),
+        deed("remove from the site", move || fs::remove_file(&removed)),
+    ]
+}
+
+fn deeds_of_a_caller(port: u16) -> Vec<Deed> {
+    vec![
+        deed("connect out", move || {
+            TcpStream::connect(("127.0.0.1", port))
+        }),
+        deed("listen", || TcpListener::bind("127.0.0.1:0")),
+    ]
+}
+
+fn deeds_across(address: SocketAddr) -> Vec<Deed> {
+    let signal = || kill_process(getppid().unwrap_or(Pid::INIT), Signal::CONT);
+    vec![
+        deed("connect to an abstract socket", move || {
+            UnixStream::connect_addr(&address)
+        }),
+        deed("signal the parent", move || {
+            signal().map_err(io::Error::from)
+        }),
+    ]
+}
+
+/// A name that nobody else has.
+fn abstract_address(directory: &Path) -> SocketAddr {
+    SocketAddr::from_abstract_name(directory.as_os_str().as_bytes()).unwrap()
+}
+
+/// A link, `current`, to the first of two releases that lie apart from each other.
+fn site_with_a_release_elsewhere() -> Site {
+    let site = Site::new();
+    site.file("releases/1/version", "one")
+        .file("elsewhere/2/version", "two");
+    site.symlink("current", "releases/1");
+    site
+}
+
+#[test]
+fn a_root_that_is_swapped_to_a_place_outside_the_sandbox_is_refused_with_the_reason() {
+    if !has_landlock() {
+        return unavailable("Landlock as Linux 6.12 has it");
+    }
+    let site = site_with_a_release_elsewhere();
+    let reason = "which is outside of the sandbox; to serve it, start anew; the one before is \
+                  served on";
+    let server = Launch::of(site.path("current"))
+        .expecting(&["leads to another directory now"])
+        .start();
+    assert_eq!(server.get("/version").text(), "one");
+    Site::swap_symlink(&site.path("current"), site.path("elsewhere/2"));
+    poll_until("the reason", || {
+        assert_eq!(server.get("/version").text(), "one");
+        server.process.stderr().contains(reason).then_some(())
+    });
+    // It is told once, not twice a second; and a release in its place is served again.
+    site.file("releases/3/version", "three");
+    Site::swap_symlink(&site.path("current"), site.path("releases/3"));
+    poll_until("the third release", || {
+        (server.get("/version").text() == "three").then_some(())
+    });
+    let told = server.process.await_stderr("the last swap", |told| {
+        let is_last = told.ends_with("leads to another directory now\n");
+        is_last.then(|| told.to_owned())
+    });
+    assert_eq!(told.matches(reason).count(), 1, "{told}");
+}
+
+#[test]
+fn without_a_sandbox_the_same_swap_is_followed() {
+    let site = site_with_a_release_elsewhere();
+    let server = Launch::of(site.path("current"))
+        .args(["--sandbox", "off"])
+        .expecting(&["leads to another directory now"])
+        .start();
+    assert_eq!(server.get("/version").text(), "one");
+    Site::swap_symlink(&site.path("current"), site.path("elsewhere/2"));
+    poll_until("the other release", || {
+        (server.get("/version").text() == "two").then_some(())
+    });
+}
+
+#[test]
+fn the_check_says_what_is_enforced() {
+    if !has_landlock() {
+        return unavailable("Landlock as Linux 6.12 has it");
+    }
+    let site = Site::small();
+    let settings = site.outside("etc/millpond.toml");
+    fs::create_dir(site.outside("etc")).unwrap();
+    fs::write(&settings, "user = '54321:54322'\nsandbox = 'require'\n").unwrap();
+    let check = Launch::of(site.root())
+        .arg("--check")
+        .args([
+            "--access-log".as_ref(),
+            site.outside("access.log").as_os_str(),
+        ])
+        .args(["--config".as_ref(), settings.as_os_str()]);
+    let mut process = check.spawn();
+    assert!(process.wait().success(), "{}", process.end());
+    process.end();
+    let home = site.outside(".").canonicalize().unwrap();
+    let home = home.display();
+    let expected = format!(
+        "as user 54321 in group 54322, without capabilities\n\
+         the sandbox allows to read and list beneath {home}/root\n\
+         the sandbox allows to create and write beneath {home}\n\
+         the sandbox allows to read beneath {home}/etc\n\
+         the sandbox refuses all other files, truncation, new TCP listeners and connections, "
+    );
+    assert!(process.stdout().contains(&expected), "{}", process.stdout());
+}
