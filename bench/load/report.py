@@ -55,10 +55,14 @@ def write(page, parts):
 
 
 def _machine(machine):
-    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    # A second configuration of a server has its name and more words.
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items() if " " not in name)
+    rounds = "One round"
+    if machine["rounds"] > 1:
+        rounds = f"Medians of {machine['rounds']} rounds, with the least and the greatest (–)"
     return (
         f"{machine['date']}: {machine['cores']} cores of {machine['processor']}, {machine['kernel']}; {versions}. "
-        f"Medians of {machine['rounds']} rounds of {machine['seconds']} seconds, with the least and the greatest.\n"
+        f"{rounds}; each measurement took {machine['seconds']} s.\n"
     )
 
 
