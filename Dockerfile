@@ -36,4 +36,6 @@ ENV MILLPOND_ROOT=/srv \
     MILLPOND_LISTEN=0.0.0.0:8080,[::]:8080
 EXPOSE 8080
 STOPSIGNAL SIGTERM
+# It asks where the variables above say, so give other addresses by variable too, not by flag.
+HEALTHCHECK --interval=30s --timeout=5s CMD ["/millpond", "--health"]
 ENTRYPOINT ["/millpond"]

@@ -38,6 +38,7 @@ fn the_image_is_small_serves_anywhere_writes_nowhere_and_stops_at_once() {
     says_what_it_is(&image);
     holds_nothing_that_its_user_could_change(&image);
     serves_its_own_site_and_stops_at_once(&image);
+    knows_whether_it_is_well(&image);
     serves_a_mounted_site_as_it_changes(&image);
 }
 
@@ -138,6 +139,16 @@ fn serves_its_own_site_and_stops_at_once(image: &Image) {
     );
     assert_eq!(container.inspect("{{.State.ExitCode}}"), "0");
     eprintln!("the first process was gone {took:?} after `docker stop`");
+}
+
+fn knows_whether_it_is_well(image: &Image) {
+    let container = Container::run(image, &[LOCKED_DOWN, &["--health-interval=1s"]].concat());
+    poll_until("a healthy container", || {
+        (container.inspect("{{.State.Health.Status}}") == "healthy").then_some(())
+    });
+    // A variable of its own sends the question to where nobody answers.
+    let lost = ["exec", "--env=MILLPOND_LISTEN=127.0.0.1:1", &container.id];
+    assert!(try_docker(&[&lost[..], &["/millpond", "--health"]].concat()).is_err());
 }
 
 fn serves_a_mounted_site_as_it_changes(image: &Image) {

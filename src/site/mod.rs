@@ -13,6 +13,7 @@ use crate::http::target::RequestPath;
 use crate::plan::{Policy, Representation};
 use bytes::Bytes;
 use cache::Cache;
+use load::Loaded;
 use root::Root;
 use rustix::fd::OwnedFd;
 use std::ffi::OsString;
@@ -51,6 +52,7 @@ impl Default for Options {
 pub struct Site {
     root: Root,
     cache: Cache,
+    last_miss: LastMiss,
     policy: Policy,
 }
 
@@ -91,6 +93,7 @@ impl Site {
         Ok(Self {
             root,
             cache,
+            last_miss: LastMiss::default(),
             policy,
         })
     }
@@ -112,13 +115,57 @@ impl Site {
         if let Some(file) = self.cache.get(path.as_bytes(), moment, &self.root) {
             return Ok(file);
         }
-        let loaded = match load::load(&self.root, path, &self.policy, moment.wall) {
+        if let Some(miss) = self.last_miss.recall(path.as_bytes(), moment.tick) {
+            return Err(miss);
+        }
+        match self.load(path, moment) {
+            Ok(loaded) => Ok(self.cache.insert(path.as_bytes(), loaded, moment)),
+            Err(miss) => {
+                self.last_miss.note(path.as_bytes(), moment.tick, miss);
+                Err(miss)
+            }
+        }
+    }
+
+    fn load(&mut self, path: &RequestPath<'_>, moment: &Moment) -> Result<Loaded, Miss> {
+        match load::load(&self.root, path, &self.policy, moment.wall) {
             // The cache holds descriptors that nobody is using; they are the first to go.
             Err(Miss::Exhausted) if self.cache.release_descriptors() => {
                 load::load(&self.root, path, &self.policy, moment.wall)
             }
             loaded => loaded,
-        }?;
-        Ok(self.cache.insert(path.as_bytes(), loaded, moment))
+        }
+    }
+}
+
+/// The last look that found nothing, which holds for its tick as any other does: many clients ask
+/// for the one file that a site lacks.
+#[derive(Debug)]
+struct LastMiss {
+    path: Vec<u8>,
+    tick: u64,
+    miss: Miss,
+}
+
+impl LastMiss {
+    fn recall(&self, path: &[u8], tick: u64) -> Option<Miss> {
+        (self.tick == tick && self.path == path).then_some(self.miss)
+    }
+
+    fn note(&mut self, path: &[u8], tick: u64, miss: Miss) {
+        self.path.clear();
+        self.path.extend_from_slice(path);
+        (self.tick, self.miss) = (tick, miss);
+    }
+}
+
+impl Default for LastMiss {
+    fn default() -> Self {
+        // Ticks are counted from 1.
+        Self {
+            path: Vec::new(),
+            tick: 0,
+            miss: Miss::Nothing,
+        }
     }
 }
