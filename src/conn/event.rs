@@ -10,7 +10,7 @@ use std::fmt;
 pub struct Received<'h> {
     /// How many of them are done with. The others are to be offered again.
     pub used: usize,
-    /// What is to be answered now, with [`Connection::respond`].
+    /// What is to be answered now, with [`respond`](super::Connection::respond).
     pub event: Option<Event<'h>>,
 }
 
@@ -72,11 +72,11 @@ impl fmt::Display for Refusal {
 pub enum Wants {
     /// Answer the event that was handed out.
     Respond,
-    /// Send what [`Connection::poll_transmit`] gives.
+    /// Send what [`poll_transmit`](super::Connection::poll_transmit) gives.
     Transmit,
     /// Receive, or wait until that can be done.
     Receive,
-    /// Shut the sending side, and tell [`Connection::shut_down`].
+    /// Shut the sending side, and tell [`shut_down`](super::Connection::shut_down).
     Shutdown,
     /// Offer what has come since; if there is nothing, close the socket.
     LastLook,
