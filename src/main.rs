@@ -2,7 +2,7 @@
 
 use env_logger::Env;
 use millpond::{
-    server::{self, LogDestination, Server, StartError, Unhealthy},
+    server::{self, Concern, LogDestination, Server, StartError, Unhealthy},
     settings::{self, Action, Arguments, Refusal, Settings},
 };
 use std::{
@@ -71,8 +71,11 @@ fn explain(settings: Settings, target: &OsStr) -> Result<(), Failure> {
 /// Serves until a signal says to stop.
 fn serve(settings: Settings) -> Result<(), Failure> {
     start_log();
+    // Before privileges are dropped, and told only if there will be a server to worry about.
+    let concerns = server::concerns(&settings.server);
     let root = settings.server.site.root.clone();
     let server = Server::bind(settings.server).map_err(Failure::Start)?;
+    warn(&concerns);
     let lines = announcement("serves", &root, &server.addresses());
     // A server whose output nobody reads is a good server still.
     if let Err(error) = print(&lines) {
@@ -84,7 +87,9 @@ fn serve(settings: Settings) -> Result<(), Failure> {
 /// What would be served and where, if the settings allow it. Nothing is listened on, so that a
 /// server that does so with these settings is no obstacle.
 fn check(settings: &Settings) -> Result<String, Failure> {
+    start_log();
     let server = &settings.server;
+    warn(&server::concerns(server));
     let (root, access_log) = (&server.site.root, &server.access_log);
     // What is in it can be looked up: it is there, it is a directory, and it lets us in.
     fs::metadata(root.join("."))
@@ -100,6 +105,13 @@ fn check(settings: &Settings) -> Result<String, Failure> {
     };
     let confinement = server.confinement().map_err(Failure::Start)?;
     Ok(announcement("would serve", root, &addresses) + &confinement)
+}
+
+/// Tells what the operator would regret.
+fn warn(concerns: &[Concern]) {
+    for concern in concerns {
+        log::warn!("{concern}");
+    }
 }
 
 fn announcement(verb: &str, root: &Path, addresses: &[String]) -> String {

@@ -3,7 +3,7 @@
 mod support;
 
 use std::{fs, os::unix::fs::symlink, path::Path};
-use support::{Launch, Server, Site, without_dates};
+use support::{Launch, Site, without_dates};
 
 /// The exit code, and the steps by name, for a target in a site.
 fn explain(launch: Launch, target: &str) -> (Option<i32>, Vec<(String, String)>) {
@@ -149,7 +149,9 @@ fn a_link_that_leads_out_shows_where_to() {
 fn the_answer_is_what_the_server_sends() {
     let site = Site::small();
     telling(&site);
-    let server = Server::start(site.root());
+    let server = Launch::of(site.root())
+        .expecting(&["private files"])
+        .start();
     for target in [
         "/",
         "/a.txt",
@@ -211,6 +213,11 @@ fn a_file_that_may_not_be_read_is_403() {
     assert_eq!(code, Some(1));
     assert_eq!(step(&steps, "answer"), ["HTTP/1.1 403 Forbidden"]);
     assert!(step(&steps, "finds").concat().contains("may not read it"));
+    if rustix::process::geteuid().is_root() {
+        let launch = Launch::bare().arg(site.root());
+        let (_, steps) = explain(launch.args(["--user", "65534:65534"]), "/a.txt");
+        assert_eq!(step(&steps, "answer"), ["HTTP/1.1 403 Forbidden"]);
+    }
 }
 
 #[test]

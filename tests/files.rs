@@ -186,7 +186,9 @@ fn dotfiles_give_404_except_below_well_known() {
         .file(".well-known/.hidden", "also known\n")
         .file("dir/.well-known/a.txt", "hidden\n")
         .file(".well-known-not/a.txt", "hidden\n");
-    let server = Server::start(site.root());
+    let server = Launch::of(site.root())
+        .expecting(&["private files"])
+        .start();
     let hidden = [
         "/.hidden",
         "/.git/config",

@@ -210,7 +210,7 @@ fn what_cannot_be_served_is_told_in_a_sentence_and_exits_with_1() {
 fn an_address_in_use_is_told_in_a_sentence_and_exits_with_1_but_passes_the_check() {
     let other = TcpListener::bind("127.0.0.1:0").expect("a listener");
     let address = other.local_addr().expect("its address").to_string();
-    let mut command = millpond(&[".", "--listen", &address]);
+    let mut command = millpond(&["static", "--listen", &address]);
     let stderr = format!("error: http://{address}/ is in use by another program\n");
     let expected = Outcome {
         status: Some(1),
@@ -247,12 +247,12 @@ fn check_says_what_would_be_served_and_where() {
         "--check",
         root,
         "--listen",
-        "0.0.0.0:80",
+        "127.0.0.1:80",
         "--listen",
         "unix:/run/millpond.sock",
     ];
     let stdout = format!(
-        "millpond would serve {root} at http://0.0.0.0:80/\n\
+        "millpond would serve {root} at http://127.0.0.1:80/\n\
          millpond would serve {root} at unix:/run/millpond.sock\n"
     );
     let told = outcome(&mut millpond(&words));

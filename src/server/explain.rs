@@ -6,7 +6,7 @@
 use super::access_log::AccessLog;
 use super::clock::Clock;
 use super::exchange::{Decision, Front, Service};
-use super::{AccessLogFormat, LogDestination, Options, StartError};
+use super::{AccessLogFormat, LogDestination, Options, StartError, privileges};
 use crate::conn::{Connection, Event, Transmit};
 use crate::http::fields::FieldStorage;
 use crate::http::request::RequestHead;
@@ -60,6 +60,11 @@ impl fmt::Display for Explanation {
 pub fn explain(options: Options, target: &OsStr) -> Result<Explanation, StartError> {
     let host = options.hosts.first().map(ToString::to_string);
     let host = host.unwrap_or_else(|| "localhost".to_owned());
+    if rustix::process::geteuid().is_root() {
+        // What root can read, the server's user may not.
+        privileges::drop_to(options.user.as_ref())
+            .map_err(|error| StartError::Privileges(options.user.clone(), error))?;
+    }
     let mut service = open(options)?;
     let mut explanation = Explanation {
         steps: Vec::new(),

@@ -5,6 +5,7 @@
 
 mod access_log;
 mod clock;
+mod concern;
 mod exchange;
 mod explain;
 mod health;
@@ -36,6 +37,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use concern::{Concern, concerns};
 pub use explain::{Explanation, explain};
 pub use health::{Unhealthy, check_health};
 pub use listener::StartError;

@@ -3,6 +3,7 @@
 //! [`Site::resolve`] looks, and says what it found or why there is nothing; it decides nothing.
 
 mod cache;
+mod inspect;
 mod load;
 mod miss;
 mod root;
@@ -23,6 +24,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Instant, SystemTime};
 
+pub use inspect::{Inspection, inspect};
 pub use miss::Miss;
 pub use trail::Trail;
 

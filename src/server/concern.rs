@@ -1,0 +1,70 @@
+//! What an operator would regret, told before it happens. Nothing here keeps a server from starting.
+
+use super::{ListenAddress, Options};
+use crate::site;
+use std::fmt;
+use std::path::PathBuf;
+
+/// Something that is probably not meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Concern {
+    /// There is what is not for the public in the root.
+    PrivateFiles(PathBuf, Vec<&'static str>),
+    /// Every user of the machine can put files into the root.
+    WritableRoot(PathBuf),
+    /// Strangers talk to a process that may do anything.
+    Privileged,
+}
+
+/// All concerns about a server with these options.
+///
+/// To run as root is one only where other machines can reach the server: behind the loopback are
+/// those who are on this machine already, and there it is how people try things out.
+pub fn concerns(options: &Options) -> Vec<Concern> {
+    let root = &options.site.root;
+    let mut concerns = Vec::new();
+    // A root that cannot be looked at is no concern but an error, which is told elsewhere.
+    if let Ok(inspection) = site::inspect(root) {
+        if !inspection.private.is_empty() {
+            concerns.push(Concern::PrivateFiles(root.clone(), inspection.private));
+        }
+        if inspection.is_writable_by_all {
+            concerns.push(Concern::WritableRoot(root.clone()));
+        }
+    }
+    let is_for_good = rustix::process::geteuid().is_root() && options.user.is_none();
+    if is_for_good && options.listen.iter().any(is_for_others) {
+        concerns.push(Concern::Privileged);
+    }
+    concerns
+}
+
+/// Whether other machines can connect.
+fn is_for_others(address: &ListenAddress) -> bool {
+    match address {
+        ListenAddress::Tcp(address) => !address.ip().is_loopback(),
+        ListenAddress::Unix(_) => false,
+    }
+}
+
+impl fmt::Display for Concern {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PrivateFiles(root, names) => write!(
+                out,
+                "{} holds private files, not served but better kept elsewhere: {}",
+                root.display(),
+                names.join(", ")
+            ),
+            Self::WritableRoot(root) => write!(
+                out,
+                "{} can be written to by every user of this machine; what they put there is served",
+                root.display()
+            ),
+            Self::Privileged => out.write_str(
+                "it runs as root where other machines can reach it; name a --user to become",
+            ),
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! A look at the root for what its operator may not know to be there.
+
+use rustix::fs::Mode;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// What there is to know of a root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspection {
+    /// Names that hold what is not for the public, and are not served.
+    pub private: Vec<&'static str>,
+    /// Whether any user of the machine may put files there.
+    pub is_writable_by_all: bool,
+}
+
+/// Looks for a few names rather than at all that there are, which may be very many.
+pub fn inspect(root: &Path) -> io::Result<Inspection> {
+    let mode = fs::metadata(root)?.mode();
+    let private = PRIVATE_NAMES.iter().copied();
+    Ok(Inspection {
+        private: private
+            .filter(|name| root.join(name).symlink_metadata().is_ok())
+            .collect(),
+        is_writable_by_all: Mode::from_raw_mode(mode).contains(Mode::WOTH),
+    })
+}
+
+/// Repositories, with all that was ever deleted from them, and files that hold secrets.
+const PRIVATE_NAMES: &[&str] = &[
+    ".git",
+    ".hg",
+    ".svn",
+    ".env",
+    ".aws",
+    ".ssh",
+    ".htpasswd",
+    ".netrc",
+    ".npmrc",
+    ".pgpass",
+];

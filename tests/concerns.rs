@@ -1,0 +1,100 @@
+//! What an operator would regret: a warning at the start, and from `--check`.
+
+mod support;
+
+use support::{Launch, Site};
+
+/// What is said on standard error by `--check`, which must find nothing wrong.
+fn check(launch: Launch) -> Vec<String> {
+    let mut process = launch.arg("--check").spawn();
+    assert!(process.wait().success());
+    let said = process.end();
+    assert!(process.stdout().starts_with("millpond would serve "));
+    said.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn private_files_in_the_root_are_named() {
+    let site = Site::small();
+    site.file(".git/config", "").file(".env", "SECRET=1");
+    let said = check(Launch::of(site.root()));
+    assert_eq!(said.len(), 1, "{said:?}");
+    let warning = format!(
+        "WARN millpond: {} holds private files",
+        site.root().display()
+    );
+    let names = said[0].contains(&warning) && said[0].ends_with(": .git, .env");
+    assert!(names, "{said:?}");
+
+    let server = Launch::of(site.root())
+        .expecting(&["private files"])
+        .start();
+    server
+        .process
+        .await_stderr("the warning", |said| said.contains(&warning).then_some(()));
+    assert_eq!(server.get("/.env").status, 404, "as the warning says");
+}
+
+#[test]
+fn files_that_belong_to_a_site_are_no_concern() {
+    let site = Site::small();
+    site.file(".well-known/security.txt", "")
+        .file(".nojekyll", "");
+    assert!(check(Launch::of(site.root())).is_empty());
+}
+
+#[test]
+fn a_root_that_everybody_can_write_to_is_named() {
+    let site = Site::small();
+    for (mode, concerns) in [(0o755, 0), (0o775, 0), (0o757, 1), (0o1777, 1)] {
+        site.mode("", mode);
+        let said = check(Launch::of(site.root()));
+        let named = said
+            .iter()
+            .filter(|it| it.contains("written to by every user"));
+        assert_eq!(
+            (named.count(), said.len()),
+            (concerns, concerns),
+            "{mode:o}: {said:?}"
+        );
+    }
+}
+
+#[test]
+fn root_is_warned_where_other_machines_can_connect() {
+    let site = Site::small();
+    let is_root = rustix::process::geteuid().is_root();
+    for (listen, is_for_others) in [
+        ("0.0.0.0:8080", true),
+        ("[::]:8080", true),
+        ("192.0.2.1:8080", true),
+        ("127.0.0.1:8080", false),
+        ("127.9.9.9:8080", false),
+        ("[::1]:8080", false),
+        ("unix:/run/millpond.sock", false),
+    ] {
+        let launch = Launch::bare().arg(site.root());
+        let said = check(launch.args(["--listen", listen]));
+        let warned = said.iter().any(|line| line.contains("runs as root"));
+        assert_eq!(warned, is_root && is_for_others, "{listen}: {said:?}");
+    }
+    assert!(
+        check(Launch::bare().arg(site.root())).is_empty(),
+        "the default"
+    );
+    let others = ["--listen", "0.0.0.0:8080"];
+    if is_root {
+        let launch = Launch::bare().arg(site.root()).args(others);
+        let said = check(launch.args(["--user", "65534:65534"]));
+        assert!(said.is_empty(), "{said:?}");
+    }
+    let said = check(Launch::unprivileged(&site.root()).args(others));
+    assert!(said.is_empty(), "{said:?}");
+}
+
+#[test]
+fn the_level_of_the_log_has_its_say() {
+    let site = Site::small();
+    site.file(".env", "");
+    assert!(check(Launch::of(site.root()).env("RUST_LOG", "error")).is_empty());
+}
