@@ -2,7 +2,7 @@
 
 use env_logger::Env;
 use millpond::{
-    server::{self, Concern, LogDestination, Server, StartError, Unhealthy},
+    server::{self, Announcement, Concern, Ink, LogDestination, Server, StartError, Unhealthy},
     settings::{self, Action, Arguments, Refusal, Settings},
 };
 use std::{
@@ -10,8 +10,8 @@ use std::{
     ffi::OsStr,
     fmt,
     fs::{self, OpenOptions},
-    io::{self, Write},
-    path::{self, Path},
+    io::{self, IsTerminal, Write},
+    path,
     process::ExitCode,
     time::SystemTime,
 };
@@ -73,12 +73,15 @@ fn serve(settings: Settings) -> Result<(), Failure> {
     start_log();
     // Before privileges are dropped, and told only if there will be a server to worry about.
     let concerns = server::concerns(&settings.server);
-    let root = settings.server.site.root.clone();
     let server = Server::bind(settings.server).map_err(Failure::Start)?;
     warn(&concerns);
-    let lines = announcement("serves", &root, &server.addresses());
+    let text = if io::stdout().is_terminal() {
+        server.announcement().greeting(ink())
+    } else {
+        server.announcement().lines("serves")
+    };
     // A server whose output nobody reads is a good server still.
-    if let Err(error) = print(&lines) {
+    if let Err(error) = print(&text) {
         log::warn!("the addresses could not be printed: {error}");
     }
     server.run().map_err(Failure::Run)
@@ -96,15 +99,9 @@ fn check(settings: &Settings) -> Result<String, Failure> {
         .map_err(|error| Failure::Start(StartError::Root(root.clone(), error)))?;
     check_log(access_log)
         .map_err(|error| Failure::Start(StartError::AccessLog(access_log.clone(), error)))?;
-    let addresses = match server.listen.as_slice() {
-        [] => vec![
-            "http://127.0.0.1:8080/".to_owned(),
-            "http://[::1]:8080/".to_owned(),
-        ],
-        addresses => addresses.iter().map(ToString::to_string).collect(),
-    };
     let confinement = server.confinement().map_err(Failure::Start)?;
-    Ok(announcement("would serve", root, &addresses) + &confinement)
+    let announcement = Announcement::of(server, server::addresses(server));
+    Ok(announcement.lines("would serve") + &confinement)
 }
 
 /// Tells what the operator would regret.
@@ -114,12 +111,16 @@ fn warn(concerns: &[Concern]) {
     }
 }
 
-fn announcement(verb: &str, root: &Path, addresses: &[String]) -> String {
-    let root = root.display();
-    let lines = addresses
-        .iter()
-        .map(|at| format!("millpond {verb} {root} at {at}\n"));
-    lines.collect::<Vec<_>>().concat()
+/// What a terminal is written to with. <https://no-color.org> speaks of colours, but whoever sets
+/// it wants no others of these codes either.
+fn ink() -> Ink {
+    let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
+    let is_dumb = env::var_os("TERM").is_none_or(|terminal| terminal == "dumb");
+    if is_set("NO_COLOR") || is_dumb {
+        Ink::Plain
+    } else {
+        Ink::Terminal
+    }
 }
 
 /// Whether a log can be written, without creating it.

@@ -1,7 +1,7 @@
 //! Listening sockets, and what can keep a server from starting.
 
 use super::socket::Socket;
-use super::{ListenAddress, LogDestination, PrivilegeError, SandboxError, User};
+use super::{ListenAddress, LogDestination, Options, PrivilegeError, SandboxError, User};
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -46,6 +46,13 @@ pub enum StartError {
     AccessLog(LogDestination, io::Error),
     /// An address cannot be listened on.
     Listen(ListenAddress, io::Error),
+    /// Another program listens on a port; the next one that is free, if any is near.
+    PortInUse {
+        /// What was wanted.
+        address: SocketAddr,
+        /// What could be had.
+        free: Option<SocketAddr>,
+    },
     /// The user cannot be dropped to.
     Privileges(Option<User>, PrivilegeError),
     /// There is no sandbox where there has to be one.
@@ -61,6 +68,11 @@ impl Listener {
             token,
             Interest::READABLE,
         )
+    }
+
+    /// Where it listens: with the port that the kernel chose, if it was to.
+    pub(super) fn address(&self) -> &ListenAddress {
+        &self.address
     }
 
     pub(super) fn note_ready(&mut self) {
@@ -127,12 +139,6 @@ impl Drop for Listener {
     }
 }
 
-impl fmt::Display for Listener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.address.fmt(f)
-    }
-}
-
 impl fmt::Display for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -142,22 +148,53 @@ impl fmt::Display for ListenAddress {
     }
 }
 
+/// Where a server with these options listens, of which a machine may lack one of the two that are
+/// taken where none is given.
+pub fn addresses(options: &Options) -> Vec<ListenAddress> {
+    match options.listen.as_slice() {
+        [] => LOOPBACK
+            .map(|ip| ListenAddress::Tcp(SocketAddr::new(ip, DEFAULT_PORT)))
+            .into(),
+        given => given.to_vec(),
+    }
+}
+
 /// Listens on all addresses or on none. Without any, on both loopback addresses, of which one may
 /// be missing on this machine.
-pub(super) fn bind_all(addresses: &[ListenAddress]) -> Result<Vec<Listener>, StartError> {
-    if !addresses.is_empty() {
-        return addresses
-            .iter()
-            .map(|address| bind(address.clone()))
-            .collect();
-    }
-    let loopback = |ip: IpAddr| bind(ListenAddress::Tcp(SocketAddr::new(ip, DEFAULT_PORT)));
-    let v4 = loopback(Ipv4Addr::LOCALHOST.into());
-    match loopback(Ipv6Addr::LOCALHOST.into()) {
+pub(super) fn bind_all(given: &[ListenAddress]) -> Result<Vec<Listener>, StartError> {
+    let bound = if given.is_empty() {
+        bind_loopback()
+    } else {
+        given.iter().cloned().map(bind).collect()
+    };
+    bound.map_err(|error| match error {
+        StartError::Listen(ListenAddress::Tcp(address), error)
+            if error.kind() == io::ErrorKind::AddrInUse =>
+        {
+            let free = next_free(address, given);
+            StartError::PortInUse { address, free }
+        }
+        error => error,
+    })
+}
+
+fn bind_loopback() -> Result<Vec<Listener>, StartError> {
+    let [v4, v6] = LOOPBACK.map(|ip| bind(ListenAddress::Tcp(SocketAddr::new(ip, DEFAULT_PORT))));
+    match v6 {
         Ok(v6) => Ok(vec![v4?, v6]),
         Err(StartError::Listen(_, error)) if is_missing_family(&error) => Ok(vec![v4?]),
         Err(error) => Err(v4.err().unwrap_or(error)),
     }
+}
+
+/// The address with the next port that nobody listens on, and that is not wanted as well.
+fn next_free(address: SocketAddr, wanted: &[ListenAddress]) -> Option<SocketAddr> {
+    let above = address.port().checked_add(1)?..=u16::MAX;
+    let mut candidates = above
+        .take(PORTS_TRIED_MAX)
+        .map(|port| SocketAddr::new(address.ip(), port))
+        .filter(|candidate| !wanted.contains(&ListenAddress::Tcp(*candidate)));
+    candidates.find(|candidate| bind_tcp(*candidate).is_ok())
 }
 
 fn is_missing_family(error: &io::Error) -> bool {
@@ -257,6 +294,19 @@ impl fmt::Display for StartError {
             Self::Listen(address, error) if error.kind() == io::ErrorKind::AddrInUse => {
                 write!(f, "{address} is in use by another program")
             }
+            Self::PortInUse { address, free } => {
+                write!(f, "http://{address}/ is in use by another program")?;
+                let Some(free) = free else {
+                    return Ok(());
+                };
+                let port = free.port();
+                write!(f, "; the next free port is {port}: try --listen ")?;
+                match free {
+                    SocketAddr::V4(free) => write!(f, "{free}"),
+                    // Shells take brackets for a pattern.
+                    SocketAddr::V6(free) => write!(f, "'{free}'"),
+                }
+            }
             Self::Listen(address, error) => write!(f, "{address} cannot be listened on: {error}"),
             Self::Privileges(Some(user), error) => {
                 write!(f, "the server cannot become {user}: {error}")
@@ -279,11 +329,20 @@ impl std::error::Error for StartError {
             | Self::System(error) => Some(error),
             Self::Privileges(_, error) => Some(error),
             Self::Sandbox(error) => Some(error),
+            Self::PortInUse { .. } => None,
         }
     }
 }
 
 const DEFAULT_PORT: u16 = 8080;
+
+const LOOPBACK: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::LOCALHOST),
+    IpAddr::V6(Ipv6Addr::LOCALHOST),
+];
+
+/// How far a free port is looked for. Where so many in a row are taken, somebody else chooses ports.
+const PORTS_TRIED_MAX: usize = 100;
 
 /// The kernel cuts it to its own limit, net.core.somaxconn.
 const BACKLOG: i32 = 4096;

@@ -4,6 +4,7 @@
 //! one write of the access log.
 
 mod access_log;
+mod announcement;
 mod clock;
 mod concern;
 mod exchange;
@@ -37,10 +38,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use announcement::{Announcement, Ink};
 pub use concern::{Concern, concerns};
 pub use explain::{Explanation, explain};
 pub use health::{Unhealthy, check_health};
-pub use listener::StartError;
+pub use listener::{StartError, addresses};
 pub use privileges::{Identity, PrivilegeError, User};
 pub use sandbox::{Sandbox, SandboxError, SandboxMode};
 
@@ -142,6 +144,7 @@ pub struct Server {
     service: Service,
     lifecycle: Lifecycle,
     drain_timeout: Duration,
+    announcement: Announcement,
 }
 
 impl Server {
@@ -151,6 +154,8 @@ impl Server {
     pub fn bind(options: Options) -> Result<Self, StartError> {
         let poll = Poll::new().map_err(StartError::System)?;
         let listeners = listener::bind_all(&options.listen)?;
+        let addresses = listeners.iter().map(Listener::address).cloned().collect();
+        let announcement = Announcement::of(&options, addresses);
         privileges::drop_to(options.user.as_ref())
             .map_err(|error| StartError::Privileges(options.user.clone(), error))?;
         let clock = Clock::new(options.policy.server_field);
@@ -186,12 +191,19 @@ impl Server {
             service,
             lifecycle,
             drain_timeout,
+            announcement,
         })
     }
 
-    /// Where connections are accepted: URLs that a person can click, or `unix:` and a path.
+    /// Where connections are accepted: URLs, or `unix:` and a path.
     pub fn addresses(&self) -> Vec<String> {
-        self.listeners.iter().map(ToString::to_string).collect()
+        let addresses = self.listeners.iter().map(Listener::address);
+        addresses.map(ToString::to_string).collect()
+    }
+
+    /// What is to be said at the start.
+    pub fn announcement(&self) -> &Announcement {
+        &self.announcement
     }
 
     /// Serves until a signal says to stop and what was under way then is done.

@@ -148,6 +148,13 @@ impl Sandbox {
     }
 }
 
+impl SandboxMode {
+    /// Whether this kernel makes a sandbox of it.
+    pub(super) fn is_effective(self) -> bool {
+        matches!(decide(self, supported()), Ok(true))
+    }
+}
+
 impl Options {
     /// Whom a server with these options becomes, and what it can do then, a line each.
     pub fn confinement(&self) -> Result<String, StartError> {
