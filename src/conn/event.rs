@@ -10,7 +10,7 @@ use std::fmt;
 pub struct Received<'h> {
     /// How many of them are done with. The others are to be offered again.
     pub used: usize,
-    /// What is to be answered now, with [`respond`](super::Connection::respond).
+    /// What is to be answered next, with [`respond`](super::Connection::respond).
     pub event: Option<Event<'h>>,
 }
 
@@ -70,7 +70,7 @@ impl fmt::Display for Refusal {
 /// What the owner of the socket is to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wants {
-    /// Answer the event that was handed out.
+    /// Answer the event that was handed out, now or when that can be done.
     Respond,
     /// Send what [`poll_transmit`](super::Connection::poll_transmit) gives.
     Transmit,

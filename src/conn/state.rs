@@ -60,7 +60,7 @@ enum Receiving {
 
 #[derive(Debug)]
 enum Sending<F> {
-    /// The owner has yet to respond.
+    /// The owner has yet to respond, and may take its time. Nothing more is read until then.
     Awaiting,
     /// The response waits for the end of the content, which may yet turn out to be malformed.
     Held(Response<F>),
@@ -173,7 +173,7 @@ impl<F> Connection<F> {
             }
             State::Exchanging {
                 receiving: Receiving::Content(decoder, until),
-                ..
+                sending: Sending::Held(_),
             } => {
                 let progress = decoder.decode(input);
                 let due = (*until).min(tick.now + tick.options.timeouts.content_stall);
@@ -207,7 +207,7 @@ impl<F> Connection<F> {
             }
             State::Exchanging {
                 receiving: Receiving::Content(..),
-                ..
+                sending: Sending::Held(_),
             } => {
                 return Some(self.refuse(Refusal::ContentIncomplete));
             }
@@ -417,6 +417,11 @@ impl<F> Connection<F> {
             return None;
         }
         match self.state {
+            // The peer waits for us, and not we for the peer.
+            State::Exchanging {
+                sending: Sending::Awaiting,
+                ..
+            } => self.deadline = tick.now + tick.options.timeouts.send_stall,
             State::ReceivingHead { .. }
             | State::Exchanging {
                 receiving: Receiving::Content(..),

@@ -22,6 +22,8 @@ struct Talk {
     events: Vec<String>,
     /// What requests are answered with.
     content: fn() -> Content<&'static str>,
+    /// Whether they are answered where they come up, and not later.
+    answers_at_once: bool,
 }
 
 impl Talk {
@@ -43,6 +45,7 @@ impl Talk {
             sent,
             events,
             content,
+            answers_at_once: true,
         }
     }
 
@@ -53,6 +56,7 @@ impl Talk {
     }
 
     fn receive_eof(&mut self) -> &mut Self {
+        let content = self.content_at_once();
         let rest = std::mem::take(&mut self.rest);
         let mut storage = FieldStorage::default();
         let tick = Tick {
@@ -63,13 +67,14 @@ impl Talk {
         let event = self.connection.receive_eof(&rest, &mut storage, &tick);
         if let Some(event) = event {
             self.events
-                .push(answer(&mut self.connection, &event, self.content, &tick));
+                .push(answer(&mut self.connection, &event, content, &tick));
         }
         self.go_on();
         self
     }
 
     fn wait(&mut self, duration: Duration) -> &mut Self {
+        let content = self.content_at_once();
         self.now += duration;
         let tick = Tick {
             now: self.now,
@@ -78,8 +83,24 @@ impl Talk {
         };
         if let Some(event) = self.connection.handle_timeout(&tick) {
             self.events
-                .push(answer(&mut self.connection, &event, self.content, &tick));
+                .push(answer(&mut self.connection, &event, content, &tick));
         }
+        self.go_on();
+        self
+    }
+
+    fn content_at_once(&self) -> Option<fn() -> Content<&'static str>> {
+        self.answers_at_once.then_some(self.content)
+    }
+
+    /// Answers what was not answered where it came up.
+    fn respond(&mut self) -> &mut Self {
+        let tick = Tick {
+            now: self.now,
+            origin: ORIGIN,
+            options: &self.options,
+        };
+        respond(&mut self.connection, Status::Ok, (self.content)(), &tick);
         self.go_on();
         self
     }
@@ -95,6 +116,7 @@ impl Talk {
     }
 
     fn offer(&mut self) -> bool {
+        let content = self.content_at_once();
         let rest = std::mem::take(&mut self.rest);
         let tick = Tick {
             now: self.now,
@@ -109,7 +131,7 @@ impl Talk {
             match received.event {
                 Some(event) => {
                     self.events
-                        .push(answer(&mut self.connection, &event, self.content, &tick));
+                        .push(answer(&mut self.connection, &event, content, &tick));
                 }
                 None if received.used == 0 => break,
                 None => {}
@@ -179,7 +201,7 @@ impl Talk {
 fn answer(
     connection: &mut Connection<&'static str>,
     event: &Event<'_>,
-    content: fn() -> Content<&'static str>,
+    content: Option<fn() -> Content<&'static str>>,
     tick: &Tick<'_>,
 ) -> String {
     let (text, status) = match event {
@@ -193,16 +215,25 @@ fn answer(
         ),
         Event::Refused(refusal) => (format!("{refusal:?}"), refusal.status()),
     };
-    let fields = FieldBlockWriter::default().field("A", "b").finish();
-    connection.respond(
-        Response {
-            status,
-            fields,
-            content: content(),
-        },
-        tick,
-    );
+    if let Some(content) = content {
+        respond(connection, status, content(), tick);
+    }
     text
+}
+
+fn respond(
+    connection: &mut Connection<&'static str>,
+    status: Status,
+    content: Content<&'static str>,
+    tick: &Tick<'_>,
+) {
+    let fields = FieldBlockWriter::default().field("A", "b").finish();
+    let response = Response {
+        status,
+        fields,
+        content,
+    };
+    connection.respond(response, tick);
 }
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -615,4 +646,76 @@ fn an_idle_connection_owns_no_buffer() {
     talk.receive(GET);
     talk.connection.reclaim(&mut spare);
     assert_eq!(spare.capacity(), 1000);
+}
+
+#[test]
+fn a_response_may_take_its_time() {
+    let mut talk = Talk::new();
+    talk.answers_at_once = false;
+    talk.receive(GET).expect(&["GET /"], "", Wants::Respond);
+    // Who waits for us is not late.
+    for _ in 0..10 {
+        talk.wait(Duration::from_mins(1))
+            .expect(&[], "", Wants::Respond);
+    }
+    talk.respond().expect(&[], OK, Wants::Receive);
+    assert!(talk.connection.is_idle());
+}
+
+#[test]
+fn requests_behind_one_whose_response_takes_its_time_wait_for_their_turn() {
+    let mut talk = Talk::new();
+    talk.answers_at_once = false;
+    talk.receive(format!("{GET}HEAD /2 HTTP/1.1\r\nHost: a\r\n\r\n"))
+        .expect(&["GET /"], "", Wants::Respond);
+    talk.respond().expect(&["HEAD /2"], OK, Wants::Respond);
+    talk.respond()
+        .expect(&[], OK.strip_suffix("abc").unwrap(), Wants::Receive);
+}
+
+#[test]
+fn content_is_not_read_before_there_is_a_response() {
+    let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n";
+    let mut talk = Talk::new();
+    talk.answers_at_once = false;
+    talk.receive(head).receive("abc");
+    assert_eq!(talk.rest, b"abc");
+    // Neither is it due.
+    talk.wait(Duration::from_hours(1))
+        .expect(&["POST /"], "", Wants::Respond);
+    talk.respond().expect(&[], OK, Wants::Receive);
+    talk.receive(head).expect(&["POST /"], "", Wants::Respond);
+    talk.respond().expect(&[], "", Wants::Receive);
+    talk.receive("abc").expect(&[], OK, Wants::Receive);
+}
+
+#[test]
+fn a_response_that_takes_its_time_is_given_after_the_peers_end_and_while_draining() {
+    let mut talk = Talk::new();
+    talk.answers_at_once = false;
+    talk.receive(GET).receive_eof();
+    talk.drain();
+    talk.expect(&["GET /"], "", Wants::Respond);
+    talk.respond().expect(&[], OK_CLOSE, Wants::LastLook);
+}
+
+#[test]
+fn a_peer_that_does_not_take_what_came_before_is_not_waited_for() {
+    let options = Options::default();
+    let tick = |now| Tick {
+        now,
+        origin: ORIGIN,
+        options: &options,
+    };
+    let now = Instant::now();
+    let mut connection = Connection::new(&tick(now));
+    let mut storage = FieldStorage::default();
+    connection.receive(GET.as_bytes(), &mut storage, &tick(now));
+    respond(&mut connection, Status::Ok, Content::empty(), &tick(now));
+    let mut storage = FieldStorage::default();
+    connection.receive(GET.as_bytes(), &mut storage, &tick(now));
+    assert_eq!(connection.wants(), Wants::Transmit);
+    let later = now + Duration::from_mins(1);
+    assert!(connection.handle_timeout(&tick(later)).is_none());
+    assert_eq!(connection.wants(), Wants::Reset);
 }

@@ -26,7 +26,8 @@ pub(super) struct AccessLog {
 pub(super) struct Record {
     /// What stands before the status.
     before: Vec<u8>,
-    pub(super) status: Status,
+    /// `None` for as long as there is no response.
+    pub(super) status: Option<Status>,
     /// What stands between the number of bytes and the time taken.
     after: Vec<u8>,
     started: Instant,
@@ -46,7 +47,7 @@ impl AccessLog {
         let output = output.filter(|_| log::log_enabled!(target: TARGET, log::Level::Info));
         let begun = Record {
             before: Vec::new(),
-            status: Status::Ok,
+            status: None,
             after: Vec::new(),
             started: Instant::now(),
         };
@@ -63,7 +64,7 @@ impl AccessLog {
         &mut self,
         client: Option<IpAddr>,
         request: Option<&RequestHead<'_>>,
-        status: Status,
+        status: Option<Status>,
         clock: &Clock,
     ) {
         if self.output.is_none() {
@@ -147,14 +148,16 @@ fn write(
 ) {
     let taken = now.duration_since(record.started);
     let (seconds, micros) = (taken.as_secs(), taken.subsec_micros());
-    let status = record.status.code();
     line.extend_from_slice(&record.before);
     // Writing to a vector cannot fail.
+    let _ = match (record.status, format) {
+        (Some(status), _) => write!(line, "{}", status.code()),
+        (None, AccessLogFormat::Json) => write!(line, "null"),
+        (None, AccessLogFormat::Common | AccessLogFormat::Combined) => write!(line, "-"),
+    };
     let _ = match format {
-        AccessLogFormat::Common | AccessLogFormat::Combined => {
-            write!(line, "{status} {content_bytes}")
-        }
-        AccessLogFormat::Json => write!(line, "{status},\"bytes\":{content_bytes}"),
+        AccessLogFormat::Common | AccessLogFormat::Combined => write!(line, " {content_bytes}"),
+        AccessLogFormat::Json => write!(line, ",\"bytes\":{content_bytes}"),
     };
     line.extend_from_slice(&record.after);
     let _ = match format {

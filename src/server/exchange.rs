@@ -2,19 +2,22 @@
 
 use super::access_log::{AccessLog, Record};
 use super::clock::Clock;
-use crate::conn::{self, Event, Response, Segment, Tick};
+use crate::conn::{self, Event, Refusal, Response, Segment, Tick};
 use crate::http::Status;
+use crate::http::fields::FieldStorage;
 use crate::http::forwarded::{TrustedProxy, client_address};
 use crate::http::host::Host;
 use crate::http::request::RequestHead;
+use crate::http::target::RequestPath;
 use crate::plan::{self, Plan};
-use crate::site::{File, Miss, Moment, Site, Source};
+use crate::site::{File, Moment, Outcome, Pending, Resolution, Site, Source};
 use bytes::Bytes;
 use rustix::fd::OwnedFd;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::ops::Range;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 /// A file that is sent from, shared by all who send it.
 pub(super) type OpenFile = Rc<OwnedFd>;
@@ -75,29 +78,83 @@ impl Service {
         }
     }
 
-    /// The response to an event.
-    pub(super) fn respond(&mut self, event: &Event<'_>) -> Response<OpenFile> {
+    /// Answers an event.
+    pub(super) fn answer(&mut self, event: &Event<'_>) -> Answer<Response<OpenFile>> {
         match event {
-            Event::Request(request) => self.decide(request).into_response(),
-            Event::Refused(refusal) => {
-                log::debug!("refused: {refusal}");
-                Decision::at_once(plan::refuse(refusal.status())).into_response()
-            }
+            Event::Request(request) => match self.decide(request) {
+                Answer::Ready(decision) => Answer::Ready(decision.into_response()),
+                Answer::Pending(pending) => Answer::Pending(pending),
+            },
+            Event::Refused(refusal) => Answer::Ready(Self::answer_refused(*refusal)),
         }
     }
 
+    /// Answers what is no request.
+    pub(super) fn answer_refused(refusal: Refusal) -> Response<OpenFile> {
+        log::debug!("refused: {refusal}");
+        Decision::at_once(plan::refuse(refusal.status())).into_response()
+    }
+
+    /// Answers the request with this head, whose answer was pending, now that there is an outcome.
+    pub(super) fn answer_at_last(&mut self, head: &[u8], outcome: Outcome) -> Response<OpenFile> {
+        let mut storage = FieldStorage::default();
+        let decision = match RequestHead::parse(head, &mut storage, &self.options.limits) {
+            Ok(Some((request, _))) => self.decide_at_last(&request, outcome),
+            // It was parsed before, under limits that have been changed since.
+            Ok(None) => Decision::at_once(plan::refuse(Status::RequestHeaderFieldsTooLarge)),
+            Err(error) => Decision::at_once(plan::refuse(error.status())),
+        };
+        decision.into_response()
+    }
+
     /// Gathers what there is to know for a request, and decides on it.
-    pub(super) fn decide(&mut self, request: &RequestHead<'_>) -> Decision {
+    pub(super) fn decide(&mut self, request: &RequestHead<'_>) -> Answer<Decision> {
         let path = match plan::admit(request, &self.front.hosts) {
             Ok(path) => path,
-            Err(plan) => return Decision::at_once(plan),
+            Err(plan) => return Answer::Ready(Decision::at_once(plan)),
         };
         let moment = Moment {
             tick: self.clock.count(),
             now: self.clock.now(),
             wall: self.clock.wall(),
         };
-        let found = self.site.resolve(&path, &moment);
+        match self.site.resolve(&path, &moment) {
+            Resolution::Ready(found) => Answer::Ready(self.decide_on(request, &path, found)),
+            Resolution::Pending(pending) => Answer::Pending(pending),
+        }
+    }
+
+    /// The same, however long it takes: for one who has nothing else to do.
+    pub(super) fn decide_now(&mut self, request: &RequestHead<'_>) -> Decision {
+        match self.decide(request) {
+            Answer::Ready(decision) => decision,
+            Answer::Pending(pending) => loop {
+                self.advance_jobs();
+                if let Some(outcome) = pending.outcome() {
+                    return self.decide_at_last(request, outcome);
+                }
+            },
+        }
+    }
+
+    /// Decides on a request once that which it waited for is there.
+    pub(super) fn decide_at_last(
+        &mut self,
+        request: &RequestHead<'_>,
+        outcome: Outcome,
+    ) -> Decision {
+        match plan::admit(request, &self.front.hosts) {
+            Ok(path) => self.decide_on(request, &path, outcome),
+            Err(plan) => Decision::at_once(plan),
+        }
+    }
+
+    fn decide_on(
+        &self,
+        request: &RequestHead<'_>,
+        path: &RequestPath<'_>,
+        found: Outcome,
+    ) -> Decision {
         let resource = match &found {
             Ok(file) => Ok(&file.representation),
             Err(miss) => {
@@ -106,12 +163,36 @@ impl Service {
                 Err(miss.absence())
             }
         };
-        let plan = plan::decide(request, &path, resource, &self.boundary);
+        let plan = plan::decide(request, path, resource, &self.boundary);
         let found = Some(found);
         Decision { plan, found }
     }
 
-    pub(super) fn begin_record(&mut self, peer: Option<IpAddr>, event: &Event<'_>, status: Status) {
+    /// Whether there is work under way that answers wait for.
+    pub(super) fn has_jobs(&self) -> bool {
+        self.site.has_jobs()
+    }
+
+    /// Goes on with work under way for a moment: whether an answer that was pending can be given.
+    pub(super) fn advance_jobs(&mut self) -> bool {
+        let begun = Instant::now();
+        let mut is_any_done = false;
+        while self.has_jobs() {
+            is_any_done |= self.site.advance();
+            if begun.elapsed() >= JOBS_TURN {
+                break;
+            }
+        }
+        is_any_done
+    }
+
+    /// Begins a record; there is no status as long as the answer is pending.
+    pub(super) fn begin_record(
+        &mut self,
+        peer: Option<IpAddr>,
+        event: &Event<'_>,
+        status: Option<Status>,
+    ) {
         let request = match event {
             Event::Request(request) => Some(request),
             Event::Refused(_) => None,
@@ -137,12 +218,20 @@ impl Service {
     }
 }
 
+/// What is asked for, or a claim on it.
+#[derive(Debug)]
+pub(super) enum Answer<T> {
+    Ready(T),
+    /// It waits for work to be done.
+    Pending(Pending),
+}
+
 /// What a request came to.
 #[derive(Debug)]
 pub(super) struct Decision {
     pub(super) plan: Plan,
     /// What the look at the site found, where there was one.
-    pub(super) found: Option<Result<Rc<File>, Miss>>,
+    pub(super) found: Option<Outcome>,
 }
 
 impl Decision {
@@ -200,3 +289,7 @@ fn slice(content: &Bytes, range: &Range<u64>) -> Bytes {
     let (start, end) = (bound(range.start), bound(range.end));
     content.slice(start..end.max(start))
 }
+
+/// How long work may go on in one turn of the loop, not counting the step that it ends with: so
+/// short that whoever asks for something small in the meantime hardly notices.
+const JOBS_TURN: Duration = Duration::from_micros(500);

@@ -80,13 +80,13 @@ pub fn explain(options: Options, target: &OsStr) -> Result<Explanation, StartErr
     let response = match &received.event {
         Some(Event::Request(head)) => {
             tell_request(&mut explanation, head, &service);
-            let decision = service.decide(head);
+            let decision = service.decide_now(head);
             tell_decision(&mut explanation, &decision, head, &service);
             decision.into_response()
         }
-        Some(refused @ Event::Refused(refusal)) => {
+        Some(Event::Refused(refusal)) => {
             explanation.tell("refused", refusal);
-            service.respond(refused)
+            Service::answer_refused(*refusal)
         }
         // A head that ends in an empty line is whole, and whatever is whole is answered.
         None => return Ok(explanation),

@@ -233,7 +233,17 @@ impl Server {
         }
         self.accept_waiting();
         self.handle_deadlines();
+        self.advance_jobs();
         self.service.access_log.flush();
+    }
+
+    /// Goes on with work that answers wait for, after whoever can be answered without.
+    fn advance_jobs(&mut self) {
+        if self.service.has_jobs() && self.service.advance_jobs() {
+            for key in self.sessions.take_answerable() {
+                self.pump(key);
+            }
+        }
     }
 
     fn handle(&mut self, event: &Event) {
@@ -242,6 +252,9 @@ impl Server {
             let Some(session) = self.sessions.get_mut(key) else {
                 return;
             };
+            if event.is_write_closed() {
+                session.note_broken();
+            }
             if event.is_read_closed() {
                 session.note_end_in_sight();
             } else if event.is_readable() || event.is_error() {
@@ -312,7 +325,7 @@ impl Server {
     fn patience(&self) -> Option<Duration> {
         let can_accept =
             self.listeners.iter().any(Listener::is_ready) && !self.sessions.is_accepting_paused();
-        if self.sessions.has_runnable() || can_accept {
+        if self.sessions.has_runnable() || self.service.has_jobs() || can_accept {
             return Some(Duration::ZERO);
         }
         let deadline = match self.lifecycle {

@@ -1,9 +1,11 @@
 //! One connection with its socket: the shell around the protocol machine.
 
-use super::exchange::{OpenFile, Service};
+use super::exchange::{Answer, OpenFile, Service};
 use super::socket::{Socket, is_not_ready, is_of_the_peer};
 use crate::conn::{Connection, Event, Tick, Transmit, Wants};
+use crate::http::Status;
 use crate::http::fields::FieldStorage;
+use crate::site::{self, Pending};
 use mio::Interest;
 use rustix::io::Errno;
 use std::net::IpAddr;
@@ -20,11 +22,21 @@ pub(super) struct Session {
     /// receive that came back short.
     may_receive: bool,
     input: Input,
+    /// The request whose answer is pending.
+    parked: Option<Parked>,
     /// The record of an exchange that outlasts a tick.
     record: Option<Box<super::access_log::Record>>,
     pub(super) is_runnable: bool,
     /// What the poll tells of, once the session has had to wait.
     pub(super) registered: Option<Interest>,
+}
+
+/// A request whose answer waits for work to be done.
+#[derive(Debug)]
+struct Parked {
+    /// Its head as it was received, to be read again when there is an answer.
+    head: Box<[u8]>,
+    pending: Pending,
 }
 
 /// What is known of the end of what the peer sends.
@@ -39,7 +51,7 @@ enum Input {
 /// How a session stands after it was pumped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// It waits for the peer, or for its deadline.
+    /// It waits for the peer, for work to be done, or for its deadline.
     Waiting,
     /// It could go on, but others come first.
     Unfinished,
@@ -56,6 +68,7 @@ impl Session {
             rest: Vec::new(),
             may_receive: true,
             input: Input::Open,
+            parked: None,
             record: None,
             is_runnable: false,
             registered: None,
@@ -71,6 +84,23 @@ impl Session {
         if self.input == Input::Open {
             self.input = Input::EndInSight;
         }
+    }
+
+    /// The connection is broken in both directions, so that nobody waits for an answer.
+    pub(super) fn note_broken(&mut self) {
+        self.parked = None;
+    }
+
+    /// Whether the session waits for work to be done.
+    pub(super) fn is_parked(&self) -> bool {
+        self.parked.is_some()
+    }
+
+    /// Whether the session waits for work that is done.
+    pub(super) fn is_answerable(&self) -> bool {
+        self.parked
+            .as_ref()
+            .is_some_and(|parked| parked.pending.is_done())
     }
 
     pub(super) fn peer(&self) -> Option<IpAddr> {
@@ -103,7 +133,7 @@ impl Session {
 
     pub(super) fn handle_timeout(&mut self, service: &mut Service) {
         if let Some(event) = self.connection.handle_timeout(&service.tick()) {
-            self.answer(&event, service);
+            self.answer(&event, &[], service);
         }
     }
 
@@ -164,8 +194,15 @@ impl Session {
                     return Ok(Outcome::Done);
                 }
                 Wants::Respond => {
-                    debug_assert!(false, "every event is answered where it comes up");
-                    return Ok(Outcome::Done);
+                    // None: the connection is broken, and nobody is left to be answered.
+                    let Some(parked) = self.parked.take() else {
+                        return Ok(Outcome::Done);
+                    };
+                    let Some(outcome) = parked.pending.outcome() else {
+                        self.parked = Some(parked);
+                        return Ok(Outcome::Waiting);
+                    };
+                    self.answer_at_last(&parked.head, outcome, service);
                 }
             }
         }
@@ -283,7 +320,10 @@ impl Session {
                 self.finish_record(service);
             }
             match received.event {
-                Some(event) => self.answer(&event, service),
+                Some(event) => {
+                    let head = rest.get(..received.used).unwrap_or_default();
+                    self.answer(&event, head, service);
+                }
                 None if received.used == 0 || used >= input.len() => return used,
                 None => {}
             }
@@ -297,14 +337,40 @@ impl Session {
             .connection
             .receive_eof(unused, &mut storage, &service.tick())
         {
-            self.answer(&event, service);
+            self.answer(&event, &[], service);
         }
     }
 
-    fn answer(&mut self, event: &Event<'_>, service: &mut Service) {
-        let response = service.respond(event);
-        let status = response.status;
+    /// Answers an event, or sees to it that it is answered later. `head` is what was received of
+    /// it, if it is a request.
+    fn answer(&mut self, event: &Event<'_>, head: &[u8], service: &mut Service) {
+        match service.answer(event) {
+            Answer::Ready(response) => {
+                let status = response.status;
+                self.connection.respond(response, &service.tick());
+                self.begin_record(event, Some(status), service);
+            }
+            Answer::Pending(pending) => {
+                let head = head.into();
+                self.parked = Some(Parked { head, pending });
+                self.begin_record(event, None, service);
+            }
+        }
+    }
+
+    /// Answers a request that was parked, by the outcome that it waited for.
+    fn answer_at_last(&mut self, head: &[u8], outcome: site::Outcome, service: &mut Service) {
+        let response = service.answer_at_last(head, outcome);
+        if let Some(record) = &mut self.record {
+            record.status = Some(response.status);
+        }
         self.connection.respond(response, &service.tick());
+        if !self.connection.is_exchanging() {
+            self.finish_record(service);
+        }
+    }
+
+    fn begin_record(&mut self, event: &Event<'_>, status: Option<Status>, service: &mut Service) {
         if let Some(record) = &mut self.record {
             // A request whose content went wrong: there is one response to it, and one record.
             record.status = status;

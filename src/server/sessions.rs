@@ -8,6 +8,7 @@ use crate::conn::Tick;
 use mio::unix::SourceFd;
 use mio::{Registry, Token};
 use slab::Slab;
+use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -19,6 +20,8 @@ pub(super) struct Sessions {
     first_token: usize,
     /// Sessions that could go on but for the turn of others.
     runnable: Vec<usize>,
+    /// Sessions that wait for work to be done, some of which may be gone by now.
+    parked: BTreeSet<usize>,
     /// No session's deadline is before this.
     next_deadline: Option<Instant>,
     room: Room,
@@ -30,6 +33,7 @@ impl Sessions {
             slab: Slab::new(),
             first_token,
             runnable: Vec::new(),
+            parked: BTreeSet::new(),
             next_deadline: None,
             room,
         }
@@ -53,6 +57,9 @@ impl Sessions {
         let Some(session) = self.slab.get_mut(key) else {
             return Ok(());
         };
+        if session.is_parked() {
+            self.parked.insert(key);
+        }
         let token = Token(self.first_token + key);
         let descriptor = session.socket.descriptor();
         let mut source = SourceFd(&descriptor);
@@ -121,6 +128,16 @@ impl Sessions {
             }
         }
         runnable
+    }
+
+    /// The sessions whose answers are pending no more.
+    pub(super) fn take_answerable(&mut self) -> Vec<usize> {
+        let slab = &self.slab;
+        self.parked
+            .retain(|key| slab.get(*key).is_some_and(Session::is_parked));
+        self.parked
+            .extract_if(.., |key| slab.get(*key).is_some_and(Session::is_answerable))
+            .collect()
     }
 
     pub(super) fn has_runnable(&self) -> bool {

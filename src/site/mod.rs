@@ -1,9 +1,11 @@
 //! The served directory: the only code that opens and reads its files.
 //!
-//! [`Site::resolve`] looks, and says what it found or why there is nothing; it decides nothing.
+//! [`Site::resolve`] looks, and says what it found or why there is nothing; it decides nothing. What
+//! takes longer than a turn of the loop may becomes a job, which [`Site::advance`] goes on with.
 
 mod cache;
 mod inspect;
+mod jobs;
 mod load;
 mod miss;
 mod root;
@@ -25,6 +27,7 @@ use std::rc::Rc;
 use std::time::{Instant, SystemTime};
 
 pub use inspect::{Inspection, inspect};
+pub use jobs::{Jobs, Outcome, Pending, Work};
 pub use miss::Miss;
 pub use trail::Trail;
 
@@ -55,7 +58,17 @@ pub struct Site {
     root: Root,
     cache: Cache,
     last_miss: LastMiss,
+    jobs: Jobs,
     policy: Policy,
+}
+
+/// What a look at the site came to.
+#[derive(Debug)]
+pub enum Resolution {
+    /// A file, or why there is none.
+    Ready(Outcome),
+    /// It is yet to be made.
+    Pending(Pending),
 }
 
 /// A file, opened and looked at.
@@ -96,6 +109,7 @@ impl Site {
             root,
             cache,
             last_miss: LastMiss::default(),
+            jobs: Jobs::default(),
             policy,
         })
     }
@@ -107,7 +121,22 @@ impl Site {
     }
 
     /// Finds the file that a path names, as it is on disk in this turn of the loop.
-    pub fn resolve(&mut self, path: &RequestPath<'_>, moment: &Moment) -> Result<Rc<File>, Miss> {
+    pub fn resolve(&mut self, path: &RequestPath<'_>, moment: &Moment) -> Resolution {
+        Resolution::Ready(self.find(path, moment))
+    }
+
+    /// Whether there is work under way.
+    pub fn has_jobs(&self) -> bool {
+        !self.jobs.is_empty()
+    }
+
+    /// Does a step of the work under way, well below a millisecond: whether a [`Pending`] has its
+    /// outcome now that had none before.
+    pub fn advance(&mut self) -> bool {
+        self.jobs.advance()
+    }
+
+    fn find(&mut self, path: &RequestPath<'_>, moment: &Moment) -> Outcome {
         if path.is_hidden() {
             return Err(Miss::Hidden);
         }
