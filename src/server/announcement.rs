@@ -102,7 +102,7 @@ impl Announcement {
     }
 
     /// The address to open in this machine's browser, if there is one.
-    pub fn to_open(&self) -> Option<String> {
+    pub(super) fn address_to_open(&self) -> Option<String> {
         let tcp = |address: &String| address.starts_with("http:");
         let all = self.local().into_iter().chain(self.elsewhere());
         all.chain(self.network()).find(tcp)
@@ -349,7 +349,11 @@ mod tests {
             (&["unix:/s"], None),
         ] {
             let announcement = announcement(addresses);
-            assert_eq!(announcement.to_open().as_deref(), expected, "{addresses:?}");
+            assert_eq!(
+                announcement.address_to_open().as_deref(),
+                expected,
+                "{addresses:?}"
+            );
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod access_log;
 mod announcement;
+mod browser;
 mod clock;
 mod concern;
 mod exchange;
@@ -24,6 +25,7 @@ use crate::http::forwarded::TrustedProxy;
 use crate::http::host::Host;
 use crate::plan::Policy;
 use crate::site;
+use browser::Opener;
 use clock::Clock;
 use exchange::{Front, Service};
 use lifecycle::{Lifecycle, Signals};
@@ -52,6 +54,8 @@ pub struct Options {
     /// Where connections are accepted. Empty: port 8080 of both loopback addresses, of which a
     /// machine may lack one.
     pub listen: Vec<ListenAddress>,
+    /// Whether this machine's browser is to open the site.
+    pub open: bool,
     /// Whom requests may be for; empty: anybody. Others get 421.
     pub hosts: Vec<Host>,
     /// Whose word on the client's address is taken.
@@ -84,6 +88,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             listen: Vec::new(),
+            open: false,
             hosts: Vec::new(),
             trusted_proxies: Vec::new(),
             site: site::Options::default(),
@@ -156,6 +161,9 @@ impl Server {
         let listeners = listener::bind_all(&options.listen)?;
         let addresses = listeners.iter().map(Listener::address).cloned().collect();
         let announcement = Announcement::of(&options, addresses);
+        let opener = options
+            .open
+            .then(|| Opener::of(announcement.address_to_open()));
         privileges::drop_to(options.user.as_ref())
             .map_err(|error| StartError::Privileges(options.user.clone(), error))?;
         let clock = Clock::new(options.policy.server_field);
@@ -183,6 +191,9 @@ impl Server {
         let service = Service::new(site, front, clock, options.connection, access_log);
         let lifecycle = Lifecycle::Running;
         let drain_timeout = options.drain_timeout;
+        if let Some(Err(reason)) = opener.map(|opener| opener.and_then(Opener::open)) {
+            log::warn!("{reason}");
+        }
         Ok(Self {
             poll,
             listeners,

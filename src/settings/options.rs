@@ -81,6 +81,13 @@ pub(super) static GROUPS: &[Group] = &[
                          of which it may lack one. In the environment variable, commas separate \
                          addresses.",
             },
+            Definition {
+                name: "open",
+                kind: Kind::Switch(|settings| &mut settings.server.open),
+                help: "Whether to open the site in your browser",
+                reason: "xdg-open is asked to, once the server is up. As root, or where neither \
+                         DISPLAY nor WAYLAND_DISPLAY names a screen, there is a warning instead.",
+            },
         ],
     },
     Group {
