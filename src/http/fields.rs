@@ -25,6 +25,7 @@ macro_rules! field_names {
 }
 
 field_names! {
+    Accept "accept",
     Connection "connection",
     ContentLength "content-length",
     Expect "expect",
@@ -49,7 +50,7 @@ impl FieldName {
         let (first, second) = match name.len() {
             4 => (Self::Host, None),
             5 => (Self::Range, None),
-            6 => (Self::Expect, None),
+            6 => (Self::Expect, Some(Self::Accept)),
             7 => (Self::Referer, None),
             8 => (Self::IfMatch, Some(Self::IfRange)),
             10 => (Self::Connection, Some(Self::UserAgent)),

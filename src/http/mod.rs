@@ -2,6 +2,7 @@
 //!
 //! Everything here is pure: bytes in, values out. Nothing knows of files, sockets, clocks or logs.
 
+pub mod accept;
 pub mod chunked;
 pub mod date;
 pub mod etag;

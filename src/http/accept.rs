@@ -1,0 +1,163 @@
+//! What a client would rather have: `Accept` (RFC 9110 §12.5.1) and its quality values (§12.4.2).
+
+use super::fields::{FieldName, Fields};
+
+/// How much a client wants something, in thousandths; 0 is not at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Quality(u16);
+
+impl Quality {
+    /// Not at all.
+    pub const NONE: Self = Self(0);
+    /// As much as can be said; also where nothing is said.
+    pub const FULL: Self = Self(1000);
+
+    /// Reads a `qvalue`: 0 to 1 with up to three decimals.
+    pub fn parse(value: &[u8]) -> Option<Self> {
+        let (whole, decimals) = match value {
+            [whole @ (b'0' | b'1')] | [whole @ (b'0' | b'1'), b'.'] => (*whole, &[][..]),
+            [whole @ (b'0' | b'1'), b'.', decimals @ ..] if decimals.len() <= 3 => {
+                (*whole, decimals)
+            }
+            _ => return None,
+        };
+        let mut thousandths = u16::from(whole - b'0');
+        for place in 0..3 {
+            let digit = decimals.get(place).copied().unwrap_or(b'0');
+            if !digit.is_ascii_digit() {
+                return None;
+            }
+            thousandths = thousandths * 10 + u16::from(digit - b'0');
+        }
+        (thousandths <= 1000).then_some(Self(thousandths))
+    }
+}
+
+/// How much a client wants a media type, like `text/html`: what the most specific range that it
+/// falls into says (RFC 9110 §12.5.1).
+///
+/// Parameters other than the weight are passed over: nothing here comes in several variants of a
+/// type, and who asks for one is better off with what there is. A member that breaks the grammar
+/// counts as not written.
+pub fn media_type_quality(fields: &Fields<'_>, media_type: &str) -> Quality {
+    if !fields.contains(FieldName::Accept) {
+        return Quality::FULL;
+    }
+    fields
+        .members(FieldName::Accept)
+        .filter_map(|member| range_quality(member, media_type))
+        .max()
+        .map_or(Quality::NONE, |(_, quality)| quality)
+}
+
+/// How specific a media range is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Specificity {
+    /// `*/*`
+    Any,
+    /// `text/*`
+    Type,
+    /// `text/html`
+    Subtype,
+}
+
+/// What a member says of a media type, if that falls into its range.
+fn range_quality(member: &[u8], media_type: &str) -> Option<(Specificity, Quality)> {
+    let mut parts = member.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+    let range = parts.next()?;
+    let specificity = if range.eq_ignore_ascii_case(media_type.as_bytes()) {
+        Specificity::Subtype
+    } else if range == b"*/*" {
+        Specificity::Any
+    } else {
+        let (main, _) = media_type.split_once('/')?;
+        let wanted = range.strip_suffix(b"/*")?;
+        wanted
+            .eq_ignore_ascii_case(main.as_bytes())
+            .then_some(Specificity::Type)?
+    };
+    let weight = parts.find_map(|part| match part {
+        [b'q' | b'Q', b'=', value @ ..] => Some(Quality::parse(value)),
+        _ => None,
+    });
+    Some((specificity, weight.unwrap_or(Some(Quality::FULL))?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::Limits;
+    use crate::http::fields::FieldStorage;
+    use crate::http::request::RequestHead;
+
+    fn quality(accept: &str, media_type: &str) -> u16 {
+        let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{accept}\r\n");
+        let mut storage = FieldStorage::default();
+        let parsed = RequestHead::parse(head.as_bytes(), &mut storage, &Limits::default());
+        let (head, _) = parsed.unwrap().unwrap();
+        media_type_quality(&head.fields, media_type).0
+    }
+
+    #[test]
+    fn the_most_specific_range_counts() {
+        for (accept, html, json) in [
+            ("", 1000, 1000),
+            ("Accept:\r\n", 0, 0),
+            ("Accept: */*\r\n", 1000, 1000),
+            ("Accept: text/html\r\n", 1000, 0),
+            ("Accept: TEXT/HTML\r\n", 1000, 0),
+            ("Accept: application/json\r\n", 0, 1000),
+            ("Accept: application/json, */*;q=0.1\r\n", 100, 1000),
+            ("Accept: */*;q=0.1, application/json\r\n", 100, 1000),
+            ("Accept: text/*;q=0.3, text/html;q=0.7\r\n", 700, 0),
+            ("Accept: text/*, text/html;q=0\r\n", 0, 0),
+            ("Accept: text/html;q=0, */*\r\n", 0, 1000),
+            ("Accept: TEXT/* ; Q=0.25\r\n", 250, 0),
+            ("Accept: text/html;level=1;q=0.4\r\n", 400, 0),
+            ("Accept: application/json;charset=utf-8\r\n", 0, 1000),
+            (
+                "Accept: text/html\r\nAccept: application/json;q=0.5\r\n",
+                1000,
+                500,
+            ),
+            ("Accept: text/html;q=0.5, text/html;q=0.7\r\n", 700, 0),
+            ("Accept: image/png\r\n", 0, 0),
+            // What breaks the grammar says nothing.
+            ("Accept: text/html;q=2, */*;q=0.5\r\n", 500, 500),
+            ("Accept: text/html;q=, a, ;, text\r\n", 0, 0),
+            ("Accept: text/htmlx, xtext/html, */json\r\n", 0, 0),
+        ] {
+            let found = (
+                quality(accept, "text/html"),
+                quality(accept, "application/json"),
+            );
+            assert_eq!(found, (html, json), "{accept:?}");
+        }
+    }
+
+    #[test]
+    fn a_quality_has_three_decimals_at_most() {
+        for (value, expected) in [
+            ("1", Some(1000)),
+            ("0", Some(0)),
+            ("1.", Some(1000)),
+            ("0.", Some(0)),
+            ("1.000", Some(1000)),
+            ("0.5", Some(500)),
+            ("0.05", Some(50)),
+            ("0.001", Some(1)),
+            ("0.0001", None),
+            ("1.001", None),
+            ("2", None),
+            (".5", None),
+            ("", None),
+            ("0,5", None),
+            ("0.-1", None),
+            ("00.5", None),
+            ("+1", None),
+        ] {
+            let found = Quality::parse(value.as_bytes()).map(|quality| quality.0);
+            assert_eq!(found, expected, "{value:?}");
+        }
+    }
+}
