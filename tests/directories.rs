@@ -76,7 +76,7 @@ fn no_redirect_leads_to_another_host() {
         site.directory(name);
     }
     let server = Launch::of(site.root())
-        .expecting(&["the directory has no index.html"])
+        .expecting(&["the directory has no index file"])
         .start();
     let targets = [
         "//evil.example",
@@ -201,7 +201,7 @@ fn a_directory_without_an_index_gives_404_with_the_reason_in_the_log() {
     server.process.await_stderr("the reason", |stderr| {
         let mut lines = stderr.lines();
         lines
-            .find(|line| line.contains("bare") && line.contains("index.html"))
+            .find(|line| line.contains("bare") && line.contains("no index file"))
             .map(|_| ())
     });
 }

@@ -10,6 +10,7 @@ use std::{
 
 const SUPPORTED_HTTP: &str = "docs/supported-http.md";
 const LOCAL: &str = "docs/local.md";
+const WEBSITE: &str = "docs/website.md";
 
 /// Where the paths begin that a page may name; elsewhere, a slash need not mean a file of ours.
 const DIRECTORIES: [&str; 8] = [
@@ -69,7 +70,7 @@ fn every_flag_that_a_page_gives_to_millpond_exists() {
     let mut flags = 0;
     for page in pages() {
         // Elsewhere, a flag by itself may be another program's.
-        let is_of_millpond = [SUPPORTED_HTTP, LOCAL].map(|name| repository().join(name));
+        let is_of_millpond = [SUPPORTED_HTTP, LOCAL, WEBSITE].map(|name| repository().join(name));
         let alone = code_spans(&page.text)
             .into_iter()
             .filter(|code| code.starts_with("--") && is_of_millpond.contains(&page.path));
@@ -187,7 +188,13 @@ fn pages() -> Vec<Page> {
     };
     let mut pages = in_directory(".");
     pages.extend(in_directory("docs"));
-    for name in ["README.md", "ARCHITECTURE.md", SUPPORTED_HTTP, LOCAL] {
+    for name in [
+        "README.md",
+        "ARCHITECTURE.md",
+        SUPPORTED_HTTP,
+        LOCAL,
+        WEBSITE,
+    ] {
         let path = repository().join(name);
         assert!(pages.iter().any(|page| page.path == path), "no {name}");
     }

@@ -52,7 +52,7 @@ fn every_outcome_is_told_with_its_reason() {
         ),
         ("/guide/", 0, "200 OK", "5 bytes"),
         ("/missing", 1, "404 Not Found", "no such file"),
-        ("/empty/", 1, "404 Not Found", "no index.html"),
+        ("/empty/", 1, "404 Not Found", "no index file"),
         (
             "/a.txt/",
             1,

@@ -23,7 +23,7 @@ fn head_has_exactly_the_fields_of_get_and_no_content() {
         .file("large.bin", noise(2_000_000))
         .file("empty", "");
     let server = Launch::of(site.root())
-        .expecting(&["no index.html"])
+        .expecting(&["no index file"])
         .start();
     let etag = server.await_strong_etag("/large.bin");
     let unmatched = ("If-Match", "\"other\"");

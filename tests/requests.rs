@@ -301,7 +301,7 @@ fn errors_that_keep_the_framing_keep_the_connection() {
     let site = Site::small();
     site.directory("bare");
     let server = Launch::of(site.root())
-        .expecting(&["no index.html"])
+        .expecting(&["no index file"])
         .start();
     let mut client = server.connect();
     let requests = [

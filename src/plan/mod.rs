@@ -71,14 +71,27 @@ pub enum Content {
 pub enum Absence {
     /// Nothing is served under this path.
     NotFound,
-    /// It is a directory, and the path has no slash at its end.
-    NeedsSlash,
+    /// It has another address.
+    Moved(Move),
     /// It may not be read.
     Forbidden,
     /// It cannot be opened now, but may be soon: no descriptors are left.
     Exhausted,
     /// Reading it failed.
     Failed,
+}
+
+/// How a path becomes the one that its resource has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Move {
+    /// A directory: with a slash at its end, as relative references need.
+    AddSlash,
+    /// A page: without the slash at the end.
+    DropSlash,
+    /// A page: without its extension.
+    DropExtension,
+    /// An index file: as its directory.
+    DropName,
 }
 
 /// Steps 1 to 4 of a decision, which need no look at the site: the path to look for, or the
@@ -116,7 +129,7 @@ pub fn decide(
     // 5. Preconditions are evaluated only where the response without them would be a success.
     let representation = match resource {
         Ok(representation) => representation,
-        Err(Absence::NeedsSlash) => return redirect::to_directory(path, request),
+        Err(Absence::Moved(way)) => return redirect::along(way, path, request),
         Err(Absence::NotFound) => return not_found(path),
         Err(Absence::Forbidden) => return refuse(Status::Forbidden),
         Err(Absence::Exhausted) => return unavailable(),

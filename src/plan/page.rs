@@ -39,7 +39,7 @@ pub(super) fn render(status: Status, subject: Option<&str>) -> Bytes {
 const fn explanation(status: Status) -> &'static str {
     match status {
         Status::Ok | Status::NoContent | Status::PartialContent | Status::NotModified => "",
-        Status::MovedPermanently => "This page has its address one slash further on:",
+        Status::MovedPermanently => "This page has another address:",
         Status::BadRequest => "The server could not make sense of this request.",
         Status::Forbidden => "The server is not allowed to read what this address names.",
         Status::NotFound => "There is nothing here under this address:",

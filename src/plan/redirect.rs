@@ -1,15 +1,24 @@
-//! The one redirect: from a directory to itself, with the slash that relative references need.
+//! Redirects from an address that is not quite right to the one that is.
 
-use super::{Plan, page, page_response};
+use super::{Move, Plan, page, page_response};
 use crate::http::Status;
 use crate::http::request::RequestHead;
 use crate::http::response::FieldBlockWriter;
 use crate::http::target::{RequestPath, query_reference};
 
-/// To the path with a slash at its end, keeping the query. The reference is made anew from the
+/// To the address that the resource has, keeping the query. The reference is made anew from the
 /// sanitized path, so it starts with one slash and stays on this host.
-pub(super) fn to_directory(path: &RequestPath<'_>, request: &RequestHead<'_>) -> Plan {
-    let mut location = format!("{}/", path.to_reference());
+pub(super) fn along(way: Move, path: &RequestPath<'_>, request: &RequestHead<'_>) -> Plan {
+    let reference = path.to_reference().to_string();
+    let mut location = match way {
+        Move::AddSlash => reference + "/",
+        Move::DropSlash => without(&reference, "/"),
+        Move::DropExtension => without(&reference, ".html"),
+        Move::DropName => {
+            let (directory, _) = reference.rsplit_once('/').unwrap_or_default();
+            format!("{directory}/")
+        }
+    };
     if let Some(query) = request
         .target
         .path_and_query()
@@ -25,4 +34,8 @@ pub(super) fn to_directory(path: &RequestPath<'_>, request: &RequestHead<'_>) ->
         FieldBlockWriter::default().field("Location", &location),
         page,
     )
+}
+
+fn without(reference: &str, end: &str) -> String {
+    reference.strip_suffix(end).unwrap_or(reference).to_owned()
 }

@@ -217,7 +217,7 @@ fn lists_are_joined_over_lines_and_repeated_dates_ignored() {
 fn what_is_absent_has_no_preconditions() {
     for (absence, status) in [
         (Absence::NotFound, Status::NotFound),
-        (Absence::NeedsSlash, Status::MovedPermanently),
+        (Absence::Moved(Move::AddSlash), Status::MovedPermanently),
         (Absence::Forbidden, Status::Forbidden),
         (Absence::Exhausted, Status::ServiceUnavailable),
         (Absence::Failed, Status::InternalServerError),
@@ -344,7 +344,7 @@ fn a_redirect_keeps_the_query_and_the_host() {
         ("GET http://other/a?", "/a/?"),
         ("GET /%5cevil.example", "/%5Cevil.example/"),
     ] {
-        let plan = plan(line, &[], Err(Absence::NeedsSlash));
+        let plan = plan(line, &[], Err(Absence::Moved(Move::AddSlash)));
         assert_eq!(
             field(&plan, "Location").as_deref(),
             Some(location),

@@ -151,9 +151,7 @@ fn argument(definition: &'static Definition) -> Arg {
             .require_equals(true)
             .default_missing_value("true")
             .hide_possible_values(true),
-        Kind::Listen(_) | Kind::Hosts(_) | Kind::TrustedProxies(_) => {
-            argument.long(*name).action(ArgAction::Append)
-        }
+        kind if kind.is_list() => argument.long(*name).action(ArgAction::Append),
         _ => argument.long(*name),
     }
 }

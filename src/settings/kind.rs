@@ -38,6 +38,8 @@ pub(super) enum Kind {
     FieldValue(Field<String>),
     /// A directory; on the command line it stands by itself, without a flag.
     Directory(Field<PathBuf>),
+    /// Names of files, without directories.
+    FileNames(Field<Vec<String>>),
     /// The addresses to listen on.
     Listen(Field<Vec<ListenAddress>>),
     /// Hosts that requests may be for.
@@ -96,6 +98,9 @@ impl Kind {
             Self::Duration(field, range) => *field(settings) = value::duration(text()?, range)?,
             Self::FieldValue(field) => *field(settings) = value::field_value(text()?)?,
             Self::Directory(field) => *field(settings) = value::path(one()?)?,
+            Self::FileNames(field) => {
+                *field(settings) = list(values, value::file_name, |_| true)?;
+            }
             Self::Listen(field) => {
                 *field(settings) = list(values, value::listen_address, value::is_exclusive)?;
             }
@@ -111,11 +116,20 @@ impl Kind {
         Ok(())
     }
 
+    /// Whether there may be any number of values.
+    pub(super) fn is_list(&self) -> bool {
+        matches!(
+            self,
+            Self::FileNames(_) | Self::Listen(_) | Self::Hosts(_) | Self::TrustedProxies(_)
+        )
+    }
+
     /// The values in a text that has to hold all of them, as an environment variable has.
     pub(super) fn split(&self, text: OsString) -> Vec<OsString> {
-        match self {
-            Self::Listen(_) | Self::Hosts(_) | Self::TrustedProxies(_) => value::split_list(&text),
-            _ => vec![text],
+        if self.is_list() {
+            value::split_list(&text)
+        } else {
+            vec![text]
         }
     }
 
@@ -135,6 +149,7 @@ impl Kind {
             Self::Duration(field, _) => Shown::Text(value::duration_text(*field(settings))),
             Self::FieldValue(field) => Shown::Text(field(settings).clone()),
             Self::Directory(field) => Shown::Text(field(settings).display().to_string()),
+            Self::FileNames(field) => Shown::List(field(settings).clone()),
             Self::Listen(field) => Shown::List(
                 field(settings)
                     .iter()
@@ -173,6 +188,7 @@ impl Kind {
             Self::Duration(..) => "DURATION",
             Self::FieldValue(_) => "VALUE",
             Self::Directory(_) => "DIRECTORY",
+            Self::FileNames(_) => "NAME",
             Self::Listen(_) => "ADDRESS",
             Self::Hosts(_) => "HOST",
             Self::TrustedProxies(_) => "NETWORK",
@@ -196,6 +212,10 @@ impl Kind {
             Self::Duration(..) => (&["string"], "a duration in quotes, like \"10s\""),
             Self::FieldValue(_) => (&["string"], "a field's value in quotes, like \"no-cache\""),
             Self::Directory(_) => (&["string"], "a path in quotes, like \"/srv/www\""),
+            Self::FileNames(_) => (
+                &["array", "string"],
+                "names in quotes, like [\"index.html\"]",
+            ),
             Self::Listen(_) => (
                 &["array", "string"],
                 "addresses in quotes, like [\"127.0.0.1:8080\"]",

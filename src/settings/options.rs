@@ -139,6 +139,27 @@ pub(super) static GROUPS: &[Group] = &[
         ],
     },
     Group {
+        heading: Some("Addresses"),
+        options: &[
+            Definition {
+                name: "index",
+                kind: Kind::FileNames(|settings| &mut settings.server.site.addressing.index),
+                help: "The files that stand for their directory, the first that is there",
+                reason: "An address that ends in a slash gets the first of these names that the \
+                         directory has. Without any, directories get 404. In the environment \
+                         variable, commas separate names.",
+            },
+            Definition {
+                name: "clean-addresses",
+                kind: Kind::Switch(|settings| &mut settings.server.site.addressing.clean),
+                help: "Whether pages have addresses without .html",
+                reason: "Then /about gets about.html, before a directory of that name, and what \
+                         would be a second address of the same page redirects to the one: \
+                         /about.html to /about, and /guide/index.html to /guide/.",
+            },
+        ],
+    },
+    Group {
         heading: Some("Access log"),
         options: &[
             Definition {

@@ -157,6 +157,21 @@ pub(super) fn path(text: &OsStr) -> Result<PathBuf, String> {
     }
 }
 
+/// Reads the name of a file that a path below the root may end in.
+pub(super) fn file_name(text: &OsStr) -> Result<String, String> {
+    let name = utf8(text)?;
+    match name {
+        "" => Err("a name cannot be empty".to_owned()),
+        _ if name.starts_with('.') => Err(format!(
+            "{name:?} starts with a dot, and such files are not served"
+        )),
+        _ if name.contains(['/', '\0']) => Err(format!(
+            "{name:?} is not the name of a file; write one without a slash, like index.html"
+        )),
+        _ => Ok(name.to_owned()),
+    }
+}
+
 /// Reads an address to listen on: `127.0.0.1:8080`, `[::1]:8080` or `unix:/run/millpond.sock`.
 pub(super) fn listen_address(text: &OsStr) -> Result<ListenAddress, String> {
     if let Some(socket) = text.as_bytes().strip_prefix(b"unix:") {

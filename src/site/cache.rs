@@ -165,6 +165,7 @@ mod tests {
     use super::*;
     use crate::http::target::RequestPath;
     use crate::plan::Policy;
+    use crate::site::address::Addressing;
     use crate::site::load::load;
     use std::time::SystemTime;
 
@@ -184,7 +185,8 @@ mod tests {
 
     fn insert(cache: &mut Cache, root: &Root, name: &str) {
         let path = RequestPath::parse(name.as_bytes()).unwrap();
-        let loaded = load(root, &path, &Policy::default(), SystemTime::now()).unwrap();
+        let (addressing, policy) = (Addressing::default(), Policy::default());
+        let loaded = load(root, &path, &addressing, &policy, SystemTime::now()).unwrap();
         cache.insert(path.as_bytes(), loaded, &moment());
     }
 

@@ -1,5 +1,6 @@
 //! Opening a file and looking at it.
 
+use super::address::Addressing;
 use super::root::{Root, stat_descriptor};
 use super::stamp::Stamp;
 use super::{File, Miss, Source};
@@ -7,12 +8,12 @@ use crate::http::date::HttpDate;
 use crate::http::etag::EntityTag;
 use crate::http::media::content_type;
 use crate::http::target::RequestPath;
-use crate::plan::{Facts, Policy, Representation};
+use crate::plan::{Facts, Move, Policy, Representation};
 use bytes::Bytes;
 use rustix::fd::OwnedFd;
 use rustix::fs::{FileType, Statx};
 use rustix::io::Errno;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::rc::Rc;
 use std::time::SystemTime;
 
@@ -27,22 +28,91 @@ pub(super) struct Loaded {
     pub(super) is_settled: bool,
 }
 
-/// Opens the file that a path names, if it is one. What counts is what was opened, which is looked
-/// at again: nothing can be swapped in between.
+/// Finds the file of a path: the first that is in one of its places. What counts is what was
+/// opened, which is looked at again: nothing can be swapped in between.
 pub(super) fn load(
     root: &Root,
     path: &RequestPath<'_>,
+    addressing: &Addressing,
     policy: &Policy,
     wall: SystemTime,
 ) -> Result<Loaded, Miss> {
-    let location = CString::new(location(path)).map_err(|_| Miss::Nothing)?;
-    let found = root
-        .look_beneath(&location)
-        .map_err(|errno| explain(root, path, errno))?;
-    check_type(&found, path)?;
+    let mut miss = Miss::Nothing;
+    for place in addressing.places(path.as_bytes()) {
+        let location = CString::new(place).map_err(|_| Miss::Nothing)?;
+        match look(root, &location) {
+            Ok(()) => {
+                check_address(root, path, &location, addressing)?;
+                return open(root, location, policy, wall);
+            }
+            Err(Miss::Nothing) => {}
+            // A directory: what has its name with an extension comes before it.
+            Err(Miss::NeedsSlash) if !path.is_directory() => miss = Miss::NeedsSlash,
+            Err(Miss::NeedsSlash) => miss = Miss::NotRegular,
+            Err(miss) => return Err(miss),
+        }
+    }
+    if miss == Miss::Nothing && path.is_directory() {
+        miss = explain(root, path);
+    }
+    Err(miss)
+}
+
+/// The place where the file of a path is or, if there is none, would be looked for first.
+pub(super) fn location(root: &Root, path: &RequestPath<'_>, addressing: &Addressing) -> Vec<u8> {
+    let places = || addressing.places(path.as_bytes());
+    let is_there =
+        |place: &Vec<u8>| CString::new(place.as_slice()).is_ok_and(|at| look(root, &at).is_ok());
+    let found = places().find(is_there).or_else(|| places().next());
+    found.unwrap_or_else(|| path.as_bytes().to_vec())
+}
+
+/// Whether a regular file is there, without opening it.
+fn look(root: &Root, location: &CStr) -> Result<(), Miss> {
+    check_type(&root.look_beneath(location).map_err(Miss::of)?)
+}
+
+fn check_type(facts: &Statx) -> Result<(), Miss> {
+    match FileType::from_raw_mode(facts.stx_mode.into()) {
+        FileType::RegularFile => Ok(()),
+        FileType::Directory => Err(Miss::NeedsSlash),
+        _ => Err(Miss::NotRegular),
+    }
+}
+
+/// Refuses what should be asked for by another address. Under that, the same file is found: the
+/// way there cannot be a circle, nor lead to anything else.
+fn check_address(
+    root: &Root,
+    path: &RequestPath<'_>,
+    location: &CStr,
+    addressing: &Addressing,
+) -> Result<(), Miss> {
+    let Some((way, address)) = addressing.better(path.as_bytes(), location.to_bytes()) else {
+        return Ok(());
+    };
+    for place in addressing.places(&address) {
+        if place == location.to_bytes() {
+            return Err(Miss::Moved(way));
+        }
+        let place = CString::new(place).map_err(|_| Miss::Nothing)?;
+        match look(root, &place) {
+            Err(Miss::Nothing | Miss::NeedsSlash) => {}
+            // Something else has that address.
+            _ => break,
+        }
+    }
+    if way == Move::DropSlash {
+        Err(Miss::FileWithSlash)
+    } else {
+        Ok(())
+    }
+}
+
+fn open(root: &Root, location: CString, policy: &Policy, wall: SystemTime) -> Result<Loaded, Miss> {
     let descriptor = root.open_beneath(&location).map_err(Miss::of)?;
     let opened = stat_descriptor(&descriptor).map_err(Miss::of)?;
-    check_type(&opened, path)?;
+    check_type(&opened)?;
     let (source, stamp) = read(descriptor, Stamp::of(&opened))?;
     let is_settled = stamp.is_settled(wall);
     let file = describe(
@@ -61,21 +131,8 @@ pub(super) fn load(
     })
 }
 
-/// Where the file of a path is looked for, relative to the root.
-pub(super) fn location(path: &RequestPath<'_>) -> Vec<u8> {
-    let mut location = path.as_bytes().to_vec();
-    if path.is_directory() {
-        location.extend_from_slice(INDEX.as_bytes());
-    }
-    location
-}
-
 /// Finds the reason why nothing is in a directory's place: only after it, and only to be told.
-fn explain(root: &Root, path: &RequestPath<'_>, errno: Errno) -> Miss {
-    let miss = Miss::of(errno);
-    if miss != Miss::Nothing || !path.is_directory() {
-        return miss;
-    }
+fn explain(root: &Root, path: &RequestPath<'_>) -> Miss {
     let directory = path.as_bytes().strip_suffix(b"/").unwrap_or(b".");
     let facts = CString::new(directory)
         .ok()
@@ -84,14 +141,6 @@ fn explain(root: &Root, path: &RequestPath<'_>, errno: Errno) -> Miss {
         Some(FileType::Directory) => Miss::NoIndex,
         Some(_) => Miss::FileWithSlash,
         None => Miss::Nothing,
-    }
-}
-
-fn check_type(facts: &Statx, path: &RequestPath<'_>) -> Result<(), Miss> {
-    match FileType::from_raw_mode(facts.stx_mode.into()) {
-        FileType::RegularFile => Ok(()),
-        FileType::Directory if !path.is_directory() => Err(Miss::NeedsSlash),
-        _ => Err(Miss::NotRegular),
     }
 }
 
@@ -177,9 +226,6 @@ fn stamp_tag(stamp: &Stamp, is_settled: bool) -> EntityTag {
         EntityTag::weak(opaque)
     }
 }
-
-/// What a directory is represented by.
-const INDEX: &str = "index.html";
 
 /// Up to this size a copy out of memory is cheaper than sendfile; see docs/performance.md.
 const MEMORY_FILE_BYTES_MAX: u64 = 64 * 1024;

@@ -1,6 +1,6 @@
 //! Why a path names no file that can be served.
 
-use crate::plan::Absence;
+use crate::plan::{Absence, Move};
 use log::Level;
 use rustix::io::Errno;
 use std::fmt;
@@ -13,12 +13,14 @@ pub enum Miss {
     Hidden,
     /// There is no such file.
     Nothing,
-    /// The directory is there, but no index file in it.
+    /// The directory is there, but no index file is in it.
     NoIndex,
     /// The path asks for a directory, but names a file.
     FileWithSlash,
     /// The path names a directory, but does not end in a slash.
     NeedsSlash,
+    /// Addresses are to be clean, and this one is not.
+    Moved(Move),
     /// A symbolic link leads out of the root.
     LeadsOut,
     /// Symbolic links lead in a circle, or into the kernel's own.
@@ -61,7 +63,8 @@ impl Miss {
             | Self::TooManyLinks
             | Self::NotRegular
             | Self::NameTooLong => Absence::NotFound,
-            Self::NeedsSlash => Absence::NeedsSlash,
+            Self::NeedsSlash => Absence::Moved(Move::AddSlash),
+            Self::Moved(way) => Absence::Moved(way),
             Self::Forbidden => Absence::Forbidden,
             Self::Exhausted => Absence::Exhausted,
             Self::Failed(_) => Absence::Failed,
@@ -76,6 +79,7 @@ impl Miss {
             | Self::Nothing
             | Self::FileWithSlash
             | Self::NeedsSlash
+            | Self::Moved(_)
             | Self::NameTooLong => Level::Debug,
             Self::NoIndex
             | Self::LeadsOut
@@ -93,9 +97,10 @@ impl fmt::Display for Miss {
         f.write_str(match self {
             Self::Hidden => "a name in it starts with a dot, which is served below /.well-known/ only",
             Self::Nothing => "there is no such file",
-            Self::NoIndex => "the directory has no index.html",
+            Self::NoIndex => "the directory has no index file",
             Self::FileWithSlash => "it is a file, and the address ends in a slash",
             Self::NeedsSlash => "it is a directory, and the address does not end in a slash",
+            Self::Moved(_) => "it is served under its clean address",
             Self::LeadsOut => "a symbolic link leads out of the root; put the file inside, or serve a directory above both",
             Self::TooManyLinks => "its symbolic links lead in a circle",
             Self::NotRegular => "it is not a regular file",

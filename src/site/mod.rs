@@ -3,6 +3,7 @@
 //! [`Site::resolve`] looks, and says what it found or why there is nothing; it decides nothing. What
 //! takes longer than a turn of the loop may becomes a job, which [`Site::advance`] goes on with.
 
+mod address;
 mod cache;
 mod inspect;
 mod jobs;
@@ -26,6 +27,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Instant, SystemTime};
 
+pub use address::Addressing;
 pub use inspect::{Inspection, inspect};
 pub use jobs::{Jobs, Outcome, Pending, Work};
 pub use miss::Miss;
@@ -36,6 +38,8 @@ pub use trail::Trail;
 pub struct Options {
     /// The directory whose files are served.
     pub root: PathBuf,
+    /// How addresses lead to its files.
+    pub addressing: Addressing,
     /// Bytes of file content that the cache may hold; 0 turns the cache off.
     pub cache_bytes_max: usize,
     /// Files that the cache may hold; 0 turns the cache off.
@@ -46,6 +50,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             root: PathBuf::from("static"),
+            addressing: Addressing::default(),
             cache_bytes_max: 64 * 1024 * 1024,
             cache_entries_max: 16 * 1024,
         }
@@ -56,6 +61,7 @@ impl Default for Options {
 #[derive(Debug)]
 pub struct Site {
     root: Root,
+    addressing: Addressing,
     cache: Cache,
     last_miss: LastMiss,
     jobs: Jobs,
@@ -107,6 +113,7 @@ impl Site {
         let cache = Cache::new(options.cache_bytes_max, options.cache_entries_max);
         Ok(Self {
             root,
+            addressing: options.addressing.clone(),
             cache,
             last_miss: LastMiss::default(),
             jobs: Jobs::default(),
@@ -116,8 +123,8 @@ impl Site {
 
     /// The way from the top of the file system to where a path is looked for.
     pub fn trail(&self, path: &RequestPath<'_>) -> Trail {
-        let location = OsString::from_vec(load::location(path));
-        trail::follow(&self.root.path().join(location))
+        let location = load::location(&self.root, path, &self.addressing);
+        trail::follow(&self.root.path().join(OsString::from_vec(location)))
     }
 
     /// Finds the file that a path names, as it is on disk in this turn of the loop.
@@ -159,13 +166,16 @@ impl Site {
     }
 
     fn load(&mut self, path: &RequestPath<'_>, moment: &Moment) -> Result<Loaded, Miss> {
-        match load::load(&self.root, path, &self.policy, moment.wall) {
+        match self.look(path, moment) {
             // The cache holds descriptors that nobody is using; they are the first to go.
-            Err(Miss::Exhausted) if self.cache.release_descriptors() => {
-                load::load(&self.root, path, &self.policy, moment.wall)
-            }
+            Err(Miss::Exhausted) if self.cache.release_descriptors() => self.look(path, moment),
             loaded => loaded,
         }
+    }
+
+    fn look(&self, path: &RequestPath<'_>, moment: &Moment) -> Result<Loaded, Miss> {
+        let (root, addressing, policy) = (&self.root, &self.addressing, &self.policy);
+        load::load(root, path, addressing, policy, moment.wall)
     }
 }
 

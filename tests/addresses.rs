@@ -1,0 +1,270 @@
+//! Which file an address leads to: index files by several names, and clean addresses.
+
+mod support;
+
+use std::{fs, mem};
+use support::{Client, Launch, Response, Server, Site, assert_all};
+
+/// The status, with the place that a redirect leads to, or else the content.
+fn outcome(server: &Server, target: &str) -> (u16, String) {
+    let response = server.get(target);
+    let location = response.field("location").map(str::to_owned);
+    let what = location.unwrap_or_else(|| response.text().to_owned());
+    (response.status, what)
+}
+
+/// A site whose files contain their own names.
+fn site(names: &[&str]) -> Site {
+    let site = Site::new();
+    for name in names {
+        site.file(name, name);
+    }
+    site
+}
+
+#[test]
+fn the_first_index_that_is_there_stands_for_the_directory() {
+    let site = site(&[
+        "index.htm",
+        "both/index.html",
+        "both/index.htm",
+        "old/default.htm",
+    ]);
+    site.directory("odd/index.html")
+        .file("odd/index.htm", "odd");
+    let server = Launch::of(site.root())
+        .args(["--index", "index.html", "--index", "index.htm"])
+        .expecting(&["no index file"])
+        .start();
+    let table = [
+        ("/", (200, "index.htm")),
+        ("/both/", (200, "both/index.html")),
+        ("/odd/", (200, "odd")),
+        ("/both/index.htm", (200, "both/index.htm")),
+    ];
+    let table = table.map(|(target, (status, what))| (target, (status, what.to_owned())));
+    assert_all(table, |target| outcome(&server, target));
+    assert_eq!(server.get("/old/").status, 404);
+}
+
+#[test]
+fn an_index_that_appears_or_goes_changes_the_next_answer() {
+    let site = site(&["index.htm"]);
+    let server = Launch::of(site.root())
+        .args(["--index", "index.html", "--index", "index.htm"])
+        .start();
+    assert_eq!(outcome(&server, "/"), (200, "index.htm".to_owned()));
+    site.file("index.html", "index.html");
+    assert_eq!(outcome(&server, "/"), (200, "index.html".to_owned()));
+    fs::remove_file(site.path("index.html")).unwrap();
+    assert_eq!(outcome(&server, "/"), (200, "index.htm".to_owned()));
+}
+
+#[test]
+fn without_index_names_directories_have_none() {
+    let site = Site::small();
+    let server = Launch::of(site.root())
+        .env("MILLPOND_INDEX", "")
+        .expecting(&["no index file"])
+        .start();
+    assert_eq!(server.get("/").status, 404);
+    assert_eq!(server.get("/index.html").status, 200);
+}
+
+#[test]
+fn addresses_are_not_clean_unless_asked_to() {
+    let site = site(&["about.html"]);
+    let server = Server::start(site.root());
+    assert_eq!(server.get("/about").status, 404);
+    assert_eq!(server.get("/about.html").status, 200);
+}
+
+#[test]
+fn a_page_has_one_clean_address_to_which_its_others_lead() {
+    let site = site(&[
+        "index.html",
+        "about.html",
+        "guide/index.html",
+        "blog.html",
+        "blog/first.html",
+        "both.html",
+        "both/index.html",
+        "taken",
+        "taken.html",
+        "a.b.html",
+        "app.js",
+        "gr\u{fc}n %.html",
+        "nested/index/index.html",
+    ]);
+    let server = Launch::of(site.root()).arg("--clean-addresses").start();
+    let table = [
+        ("/", (200, "index.html")),
+        ("/index.html?a=b", (301, "/?a=b")),
+        ("/index", (301, "/")),
+        ("/about", (200, "about.html")),
+        ("/about?a", (200, "about.html")),
+        ("/about.html?a=b&c=//d", (301, "/about?a=b&c=//d")),
+        ("/about/?a=b", (301, "/about?a=b")),
+        ("/guide", (301, "/guide/")),
+        ("/guide/", (200, "guide/index.html")),
+        ("/guide/index.html", (301, "/guide/")),
+        ("/guide/index", (301, "/guide/")),
+        // A page goes before the directory of its name, which holds what is below it.
+        ("/blog", (200, "blog.html")),
+        ("/blog/", (301, "/blog")),
+        ("/blog/first", (200, "blog/first.html")),
+        // Where both have a page, each has its own address.
+        ("/both", (200, "both.html")),
+        ("/both/", (200, "both/index.html")),
+        ("/both.html", (301, "/both")),
+        // What is taken cannot be given to another.
+        ("/taken", (200, "taken")),
+        ("/taken.html", (200, "taken.html")),
+        ("/a.b", (200, "a.b.html")),
+        ("/app.js", (200, "app.js")),
+        ("/gr%c3%bcn%20%25.html", (301, "/gr%C3%BCn%20%25")),
+        ("/gr%c3%bcn%20%25", (200, "gr\u{fc}n %.html")),
+        ("//about.html", (301, "/about")),
+        ("/nested/index/", (200, "nested/index/index.html")),
+        ("/nested/index/index.html", (301, "/nested/index/")),
+    ];
+    let table = table.map(|(target, (status, what))| (target, (status, what.to_owned())));
+    assert_all(table, |target| outcome(&server, target));
+    for target in ["/taken/", "/about.htm", "/about.html/", "/app", "/index/"] {
+        assert_eq!(server.get(target).status, 404, "{target}");
+    }
+}
+
+#[test]
+fn whatever_files_there_are_a_redirect_to_a_clean_address_ends_at_a_file() {
+    let names = [
+        "a",
+        "a.html",
+        "a/index.html",
+        "index.html",
+        "index.htm",
+        "index/index.html",
+        "a.html.html",
+        "index.html.html",
+    ];
+    let targets = [
+        "",
+        "a",
+        "a/",
+        "a.html",
+        "a.html/",
+        "a/index",
+        "a/index.html",
+        "index",
+        "index/",
+        "index.html",
+        "index.htm",
+        "index/index.html",
+        "a.html.html",
+        "index.html.html",
+    ];
+    let site = Site::new();
+    // Each choice of files has a directory of its own, whose name says which they are.
+    let choices: Vec<_> = (0..1_u32 << names.len())
+        .filter(|choice| choice & 0b101 != 0b101)
+        .collect();
+    for choice in &choices {
+        site.directory(choice.to_string());
+        for (bit, name) in names
+            .iter()
+            .enumerate()
+            .filter(|(bit, _)| choice >> bit & 1 == 1)
+        {
+            site.file(format!("{choice}/{name}"), format!("{choice} {bit} {name}"));
+        }
+    }
+    let server = Launch::of(site.root())
+        .arg("--clean-addresses")
+        .args(["--index", "index.html", "--index", "index.htm"])
+        .expecting(&["is not served"])
+        .start();
+    let mut client = server.connect();
+    for choice in choices {
+        for target in targets {
+            let (hops, at, response) = follow(&mut client, format!("/{choice}/{target}"));
+            // To a directory a redirect leads whether or not there is an index in it.
+            let only_slash = hops
+                .iter()
+                .all(|hop| !hop.ends_with('/') && at == format!("{hop}/"));
+            assert!(
+                response.status == 200 || only_slash,
+                "{hops:?} leads to {at}"
+            );
+            if response.status == 200 {
+                assert!(response.text().starts_with(&format!("{choice} ")), "{at}");
+            }
+        }
+    }
+}
+
+/// The addresses that redirect, the one where they end, and what is there.
+fn follow(client: &mut Client, target: String) -> (Vec<String>, String, Response) {
+    let (mut at, mut hops) = (target, Vec::new());
+    loop {
+        client.send(format!("GET {at} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        let response = client.response_to("GET");
+        match response.field("location") {
+            None => return (hops, at, response),
+            Some(location) => hops.push(mem::replace(&mut at, location.to_owned())),
+        }
+        assert!(hops.len() <= 2, "{hops:?} leads on to {at}");
+    }
+}
+
+#[test]
+fn a_clean_address_brings_nothing_hidden_to_light() {
+    let site = site(&[".well-known.html", ".hidden.html", "a/.html", "in/a.html"]);
+    site.fifo("pipe.html")
+        .symlink("out.html", site.outside("secret"));
+    fs::write(site.outside("secret"), "secret").unwrap();
+    let server = Launch::of(site.root())
+        .arg("--clean-addresses")
+        .expecting(&["is not served"])
+        .start();
+    for target in [
+        "/.well-known",
+        "/.well-known/",
+        "/.hidden",
+        "/a/",
+        "/a/.html",
+        "/pipe",
+        "/out",
+        "/pipe/",
+    ] {
+        let status = server.get(target).status;
+        assert!(
+            status == 404 || (target, status) == ("/a", 301),
+            "{target} {status}"
+        );
+    }
+}
+
+#[test]
+fn a_clean_address_is_current_within_the_tick() {
+    let site = site(&["about.html"]);
+    let server = Launch::of(site.root()).arg("--clean-addresses").start();
+    let current = || outcome(&server, "/about");
+    assert_eq!(current(), (200, "about.html".to_owned()));
+    site.replace("about.html", "anew");
+    assert_eq!(current(), (200, "anew".to_owned()));
+    fs::remove_file(site.path("about.html")).unwrap();
+    assert_eq!(current().0, 404);
+    site.file("about.html", "again");
+    assert_eq!(current(), (200, "again".to_owned()));
+}
+
+#[test]
+fn a_precondition_holds_for_a_clean_address() {
+    let site = site(&["about.html"]);
+    let server = Launch::of(site.root()).arg("--clean-addresses").start();
+    let etag = server.await_strong_etag("/about");
+    let response = server.request("GET", "/about", &[("If-None-Match", &etag)]);
+    assert_eq!(response.status, 304);
+    let moved = server.request("GET", "/about.html", &[("If-None-Match", &etag)]);
+    assert_eq!((moved.status, moved.field("etag")), (301, None));
+}
