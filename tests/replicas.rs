@@ -1,0 +1,389 @@
+//! Several replicas behind `HAProxy`, which runs from the file that the project gives its users:
+//! together they are one server, and each of them can be replaced under load.
+
+mod strangers;
+mod support;
+
+use std::{
+    collections::BTreeMap,
+    env,
+    io::{ErrorKind, Read, Write},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
+    process,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+use strangers::{program, tools};
+use support::{
+    Client, Launch, PATIENCE, Process, Response, Server, Signal, Site, noise, poll_until,
+};
+
+const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/haproxy.cfg");
+
+/// As many as the file has.
+const REPLICAS: usize = 3;
+
+/// How often each replica is replaced, if it shall be more often than a quick test needs.
+const ROUNDS: &str = "MILLPOND_TEST_ROUNDS";
+
+#[test]
+fn all_replicas_give_a_file_the_same_fields_and_entity_tag() {
+    let Some(pond) = Pond::open() else {
+        return;
+    };
+    for replica in &pond.replicas {
+        replica.server.await_strong_etag(LARGE);
+    }
+    for (target, content) in &pond.files {
+        let head = format!("GET {target} HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n");
+        let direct = pond.replicas.iter().map(|replica| replica.server.address);
+        let answers = direct
+            .chain([pond.address])
+            .map(|address| Client::connect(address).send(&head).response_to("GET"));
+        let answers: Vec<_> = answers.collect();
+        for answer in &answers {
+            assert_eq!(answer.status, 200, "{target}");
+            assert!(answer.content == *content, "{target} has other content");
+            let tag = answer.field("etag").expect("a file has an entity tag");
+            assert!(tag.starts_with('"'), "{target}: {tag} is weak");
+        }
+        let first = answers[0].fields_without_date();
+        for answer in &answers[1..] {
+            // HAProxy may write fields in its own way, and does so in lower case.
+            let fields = answer.fields_without_date();
+            assert_eq!(lowercase(&fields), lowercase(&first), "{target}");
+        }
+    }
+    assert_eq!(pond.files.len(), 100);
+}
+
+fn lowercase(fields: &[(&str, &str)]) -> Vec<(String, String)> {
+    let fields = fields.iter();
+    fields
+        .map(|(name, value)| (name.to_ascii_lowercase(), (*value).to_owned()))
+        .collect()
+}
+
+#[test]
+fn replacing_each_replica_in_turn_under_load_loses_no_request() {
+    let Some(mut pond) = Pond::open() else {
+        return;
+    };
+    let rounds = env::var(ROUNDS).map_or(2, |rounds| rounds.parse().expect("a number of rounds"));
+    let replacements = rounds * REPLICAS;
+    let clients = [
+        Habit::Persistent,
+        Habit::Persistent,
+        Habit::Persistent,
+        Habit::OneRequestEach,
+        Habit::OneRequestEach,
+        Habit::Slow,
+        Habit::Slow,
+    ];
+    let (files, address) = (pond.files.clone(), pond.address);
+    let load = Load::default();
+    let start = Instant::now();
+    thread::scope(|scope| {
+        let (files, load) = (&files, &load);
+        for (seed, habit) in (1..).zip(clients) {
+            scope.spawn(move || load.put_on(address, files, habit, seed));
+        }
+        // Whatever goes wrong, the clients must come to an end.
+        let _end = End(load);
+        for number in (0..REPLICAS).cycle().take(replacements) {
+            load.await_more(100);
+            pond.replicas[number].replace();
+            pond.await_all_up();
+        }
+        load.await_more(100);
+    });
+    let (sent, lost) = (load.sent(), load.lost());
+    eprintln!(
+        "{sent} requests sent and {} lost in {replacements} replacements, {:?}",
+        lost.len(),
+        start.elapsed()
+    );
+    assert!(lost.is_empty(), "were lost:\n{}", lost.join("\n"));
+}
+
+/// Three replicas, each with a site of its own that is the same, and `HAProxy` before them.
+struct Pond {
+    files: BTreeMap<String, Vec<u8>>,
+    replicas: Vec<Replica>,
+    address: SocketAddr,
+    status: SocketAddr,
+    proxy: Process,
+}
+
+struct Replica {
+    site: Site,
+    server: Server,
+}
+
+impl Replica {
+    fn start(address: SocketAddr, site: Site) -> Self {
+        let server = start(address, &site);
+        Self { site, server }
+    }
+
+    /// Stops it as its operator would, and starts another in its place.
+    fn replace(&mut self) {
+        let address = self.server.address;
+        assert_eq!(self.server.stop(Signal::TERM).code(), Some(0));
+        self.server = start(address, &self.site);
+    }
+}
+
+impl Pond {
+    /// `None` if there is no `HAProxy`.
+    fn open() -> Option<Self> {
+        if !tools(&["haproxy"]) {
+            return None;
+        }
+        let (shore, files) = (Shore::new(), files());
+        let replicas = (0..REPLICAS).map(|n| Replica::start(shore.replica(n), site_of(&files)));
+        let replicas: Vec<_> = replicas.collect();
+        let (address, status) = (shore.address(0, 8080), shore.address(0, 8404));
+        let mut command = program("haproxy", &replicas[0].site.outside("."));
+        command
+            .args(["-db", "-f", CONFIG])
+            .env("LISTEN", address.to_string())
+            .env("STATUS_LISTEN", status.to_string());
+        for (n, replica) in (1..).zip(&replicas) {
+            command.env(format!("MILLPOND_{n}"), replica.server.address.to_string());
+        }
+        let pond = Self {
+            files,
+            replicas,
+            address,
+            status,
+            proxy: Process::spawn(&mut command),
+        };
+        pond.await_all_up();
+        Some(pond)
+    }
+
+    /// Waits until `HAProxy` has all replicas in use.
+    fn await_all_up(&self) {
+        poll_until("all replicas to be up", || {
+            let table = self.table();
+            let ups = table.lines().filter(|line| is_replica_up(line)).count();
+            (ups == REPLICAS).then_some(())
+        });
+    }
+
+    /// What the file's frontend for programs says, a line for each replica among others.
+    fn table(&self) -> String {
+        let mut table = Vec::new();
+        // It may not listen yet.
+        if let Ok(mut stream) = TcpStream::connect(self.status) {
+            let _ = stream.write_all(b"GET /;csv HTTP/1.0\r\n\r\n");
+            let _ = stream.read_to_end(&mut table);
+        }
+        String::from_utf8_lossy(&table).into_owned()
+    }
+}
+
+/// `millpond,millpond-1,…`, with the status in the 18th place.
+fn is_replica_up(line: &str) -> bool {
+    line.starts_with("millpond,millpond-") && line.split(',').nth(17) == Some("UP")
+}
+
+impl Drop for Pond {
+    fn drop(&mut self) {
+        self.proxy.end();
+        if thread::panicking() {
+            eprintln!("HAProxy said:\n{}", self.proxy.stdout());
+        }
+    }
+}
+
+fn start(address: SocketAddr, site: &Site) -> Server {
+    Launch::bare()
+        .arg(site.root())
+        .args(["--listen", &address.to_string()])
+        .start()
+}
+
+/// Addresses of the loopback that nobody else has, so that nobody takes a replica's while it is
+/// being replaced: of this process, and in it of each pond.
+#[derive(Clone, Copy)]
+struct Shore {
+    first: Ipv4Addr,
+}
+
+impl Shore {
+    fn new() -> Self {
+        static MADE: AtomicU8 = AtomicU8::new(0);
+        let [high, low] = [process::id() / 250 % 250, process::id() % 250]
+            .map(|part| u8::try_from(part + 1).expect("at most 250"));
+        let last = MADE.fetch_add(10, Ordering::Relaxed);
+        Self {
+            first: Ipv4Addr::new(127, high, low, last),
+        }
+    }
+
+    fn replica(self, number: usize) -> SocketAddr {
+        self.address(u8::try_from(number + 1).expect("few replicas"), 8080)
+    }
+
+    fn address(self, offset: u8, port: u16) -> SocketAddr {
+        let [a, b, c, d] = self.first.octets();
+        SocketAddr::from(([a, b, c, d + offset], port))
+    }
+}
+
+/// Of many sizes: what replicas keep in memory, and what they send from the disk.
+fn files() -> BTreeMap<String, Vec<u8>> {
+    let sizes = [
+        0, 100, 1_500, 10_000, 40_000, 65_536, 65_537, 100_000, 300_000,
+    ];
+    let small = (0..99).zip(sizes.into_iter().cycle()).map(|(n, size)| {
+        let mut content = noise(size);
+        // No other file has it, lest one be taken for another.
+        content.splice(0..size.min(8), format!("{n:08}").into_bytes());
+        (format!("/{n}.bin"), content)
+    });
+    small.chain([(LARGE.to_owned(), noise(8 << 20))]).collect()
+}
+
+/// Too much for what the system holds between a replica and a client that is slow.
+const LARGE: &str = "/large.bin";
+
+fn site_of(files: &BTreeMap<String, Vec<u8>>) -> Site {
+    let site = Site::small();
+    for (target, content) in files {
+        site.file(target.trim_start_matches('/'), content);
+    }
+    site
+}
+
+/// How a client asks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Habit {
+    /// One request after the other over one connection.
+    Persistent,
+    /// Each over a connection of its own.
+    OneRequestEach,
+    /// For the large file, which it takes its time to receive.
+    Slow,
+}
+
+/// What clients ask for and what comes of it.
+#[derive(Default)]
+struct Load {
+    is_over: AtomicBool,
+    sent: AtomicUsize,
+    /// What became of each request that was not answered with all that it asked for.
+    lost: Mutex<Vec<String>>,
+}
+
+impl Load {
+    /// One client: asks for one file after the other until the end.
+    fn put_on(
+        &self,
+        address: SocketAddr,
+        files: &BTreeMap<String, Vec<u8>>,
+        habit: Habit,
+        seed: usize,
+    ) {
+        let mut connection = None;
+        let mut targets = files.keys().cycle().skip(seed * files.len() / 7);
+        while !self.is_over.load(Ordering::Relaxed) {
+            let target = match habit {
+                Habit::Slow => LARGE,
+                _ => targets.next().expect("there are files"),
+            };
+            let problem = match ask(&mut connection, address, target, habit) {
+                Err(problem) => Some(problem),
+                Ok(response) if response.status != 200 => Some(response.status.to_string()),
+                Ok(response) => (response.content != files[target]).then(|| "other".to_owned()),
+            };
+            self.sent.fetch_add(1, Ordering::Relaxed);
+            if let Some(problem) = problem {
+                let mut lost = self.lost.lock().expect("no client panics");
+                lost.push(format!("{target}: {problem}"));
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn sent(&self) -> usize {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    fn lost(&self) -> Vec<String> {
+        self.lost.lock().expect("no client panics").clone()
+    }
+
+    /// Waits until so many more requests have been sent.
+    fn await_more(&self, count: usize) {
+        let enough = self.sent() + count;
+        poll_until("more requests", || (self.sent() >= enough).then_some(()));
+    }
+}
+
+/// Ends the load when it goes.
+struct End<'load>(&'load Load);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.is_over.store(true, Ordering::Relaxed);
+    }
+}
+
+/// One exchange, over the connection if there is one; it is kept if it can be used again.
+fn ask(
+    connection: &mut Option<TcpStream>,
+    address: SocketAddr,
+    target: &str,
+    habit: Habit,
+) -> Result<Response, String> {
+    let mut stream = match connection.take() {
+        Some(stream) => stream,
+        None => connect(address).map_err(|error| format!("no connection: {error}"))?,
+    };
+    let field = match habit {
+        Habit::OneRequestEach => "Connection: close\r\n",
+        Habit::Persistent | Habit::Slow => "",
+    };
+    let head = format!("GET {target} HTTP/1.1\r\nHost: a.example\r\n{field}\r\n");
+    stream
+        .write_all(head.as_bytes())
+        .map_err(|error| format!("not sent: {error}"))?;
+    let response = receive(&mut stream, habit)?;
+    if !response.closes() {
+        *connection = Some(stream);
+    }
+    Ok(response)
+}
+
+fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+fn receive(stream: &mut TcpStream, habit: Habit) -> Result<Response, String> {
+    let mut received = Vec::new();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) => return Err(format!("the end after {} bytes", received.len())),
+            Ok(count) => received.extend_from_slice(&buffer[..count]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(format!("{error} after {} bytes", received.len())),
+        }
+        match Response::parse(&received, "GET")? {
+            Some((response, length)) if length == received.len() => return Ok(response),
+            Some(_) => return Err("more than was asked for".to_owned()),
+            None if habit == Habit::Slow => thread::sleep(Duration::from_millis(5)),
+            None => {}
+        }
+    }
+}
