@@ -139,6 +139,11 @@ impl<F> Connection<F> {
         matches!(self.state, State::Exchanging { .. })
     }
 
+    /// Whether the end follows at once what is left to send.
+    pub fn is_closing(&self) -> bool {
+        matches!(self.state, State::Closing { .. })
+    }
+
     /// Bytes of content of the last response that have been handed over.
     pub fn content_bytes(&self) -> u64 {
         self.outbox.content_bytes()

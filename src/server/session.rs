@@ -1,7 +1,7 @@
 //! One connection with its socket: the shell around the protocol machine.
 
 use super::exchange::{Answer, OpenFile, Service};
-use super::socket::{Socket, is_not_ready, is_of_the_peer};
+use super::socket::{Next, Socket, is_not_ready, is_of_the_peer};
 use crate::conn::{Connection, Event, Tick, Transmit, Wants};
 use crate::http::Status;
 use crate::http::fields::FieldStorage;
@@ -213,11 +213,18 @@ impl Session {
         let mut is_charged = true;
         let sent = match self.connection.poll_transmit() {
             None => return Ok(Some(0)),
-            Some(Transmit::Bytes(first, second)) => self.socket.send(first, second),
+            Some(Transmit::Bytes(first, second)) => {
+                let next = if self.connection.is_closing() {
+                    Next::AtOnce
+                } else {
+                    Next::Unknown
+                };
+                self.socket.send(first, second, next)
+            }
             Some(Transmit::File { before, .. }) if !before.is_empty() => {
                 // Not charged, so that what is left of the turn is whole pages of the file.
                 is_charged = false;
-                self.socket.send_before_more(before)
+                self.socket.send(before, &[], Next::AtOnce)
             }
             Some(Transmit::File {
                 file,

@@ -9,6 +9,15 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(super) struct Socket(OwnedFd);
 
+/// What follows the bytes that are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Perhaps nothing for now, so they leave as soon as they can.
+    Unknown,
+    /// More bytes or the end, in the next call: they share a segment with it.
+    AtOnce,
+}
+
 impl Socket {
     pub(super) fn new(descriptor: OwnedFd) -> Self {
         Self(descriptor)
@@ -26,20 +35,19 @@ impl Socket {
     }
 
     /// Sends one run of bytes after another, as one if there is room.
-    pub(super) fn send(&self, first: &[u8], second: &[u8]) -> Result<usize> {
+    pub(super) fn send(&self, first: &[u8], second: &[u8], next: Next) -> Result<usize> {
+        let flags = match next {
+            Next::Unknown => SendFlags::NOSIGNAL,
+            Next::AtOnce => SendFlags::NOSIGNAL | SendFlags::MORE,
+        };
         if second.is_empty() {
-            return uninterrupted(|| rustix::net::send(&self.0, first, SendFlags::NOSIGNAL));
+            return uninterrupted(|| rustix::net::send(&self.0, first, flags));
         }
         let slices = [IoSlice::new(first), IoSlice::new(second)];
         uninterrupted(|| {
             let mut none = SendAncillaryBuffer::default();
-            rustix::net::sendmsg(&self.0, &slices, &mut none, SendFlags::NOSIGNAL)
+            rustix::net::sendmsg(&self.0, &slices, &mut none, flags)
         })
-    }
-
-    /// Sends bytes that more will follow at once, so that they share the first segment with it.
-    pub(super) fn send_before_more(&self, bytes: &[u8]) -> Result<usize> {
-        uninterrupted(|| rustix::net::send(&self.0, bytes, SendFlags::NOSIGNAL | SendFlags::MORE))
     }
 
     /// Sends a run of a file, from the page cache to the socket. 0: the file ends before it.
