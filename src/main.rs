@@ -93,10 +93,8 @@ fn check(settings: &Settings) -> Result<String, Failure> {
     start_log();
     let server = &settings.server;
     warn(&server::concerns(server));
-    let (root, access_log) = (&server.site.root, &server.access_log);
-    // What is in it can be looked up: it is there, it is a directory, and it lets us in.
-    fs::metadata(root.join("."))
-        .map_err(|error| Failure::Start(StartError::Root(root.clone(), error)))?;
+    let access_log = &server.access_log;
+    server.check_root().map_err(Failure::Start)?;
     check_log(access_log)
         .map_err(|error| Failure::Start(StartError::AccessLog(access_log.clone(), error)))?;
     let confinement = server.confinement().map_err(Failure::Start)?;

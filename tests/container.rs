@@ -40,6 +40,7 @@ fn the_image_is_small_serves_anywhere_writes_nowhere_and_stops_at_once() {
     serves_its_own_site_and_stops_at_once(&image);
     knows_whether_it_is_well(&image);
     serves_a_mounted_site_as_it_changes(&image);
+    says_what_a_filter_of_system_calls_withholds(&image);
 }
 
 fn says_what_it_is(image: &Image) {
@@ -160,6 +161,32 @@ fn serves_a_mounted_site_as_it_changes(image: &Image) {
     assert_eq!(container.get("/a.txt").content, b"beta\n");
     site.replace("a.txt", "gamma\n");
     assert_eq!(container.get("/a.txt").content, b"gamma\n");
+}
+
+/// Engines that are older than a system call refuse it.
+fn says_what_a_filter_of_system_calls_withholds(image: &Image) {
+    let site = Site::new();
+    let filter = |calls: &str| {
+        let path = site.outside("filter.json");
+        let rule = format!(r#"{{"names": [{calls}], "action": "SCMP_ACT_ERRNO"}}"#);
+        let rules = format!(r#"{{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{rule}]}}"#);
+        fs::write(&path, rules).expect("a file can be written");
+        format!("--security-opt=seccomp={}", path.display())
+    };
+    let refusal = |filter: &str| {
+        let run = ["run", "--rm", "--env=MILLPOND_SANDBOX=require", filter];
+        try_docker(&[&run, LOCKED_DOWN, &[image.name]].concat()).expect_err("it does not start")
+    };
+    let files = refusal(&filter(r#""openat2""#));
+    assert!(files.contains("openat2 is missing"), "{files}");
+
+    let no_landlock = filter(r#""landlock_create_ruleset""#);
+    let sandbox = refusal(&no_landlock);
+    assert!(sandbox.contains("a sandbox is required"), "{sandbox}");
+    let container = Container::run(image, &[LOCKED_DOWN, &[&no_landlock]].concat());
+    assert_eq!(container.get("/").status, 200, "and else it does without");
+    let check = docker(&["exec", &container.id, "/millpond", "--check"]);
+    assert!(check.contains("no sandbox: "), "{check}");
 }
 
 /// Waits until no other test on this machine uses the same names of images.

@@ -3,7 +3,7 @@
 mod support;
 
 use rustix::process::geteuid;
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, process::Command};
 use support::{Launch, Server, Site, assert_all, unavailable};
 
 /// The values of a line of /proc/PID/status.
@@ -121,4 +121,33 @@ fn every_server_gives_up_new_privileges() {
     let site = Site::small();
     let server = Launch::of(site.root()).args(["--sandbox", "off"]).start();
     assert_eq!(status_of(&server, "NoNewPrivs"), "1");
+}
+
+#[test]
+fn a_jail_without_proc_is_no_obstacle() {
+    let hidden = [
+        "--mount",
+        "sh",
+        "-c",
+        "mount -t tmpfs none /proc && exec \"$@\"",
+        "sh",
+    ];
+    let hide = |command: &mut Command| {
+        let mut outer = Command::new("unshare");
+        outer
+            .args(hidden)
+            .arg(command.get_program())
+            .args(command.get_args());
+        outer
+    };
+    let is_hidden = hide(Command::new("test").args(["!", "-e", "/proc/self"])).status();
+    if !is_hidden.is_ok_and(|status| status.success()) {
+        return unavailable("the right to hide /proc");
+    }
+    let site = Site::small();
+    let server = Launch::of(site.root())
+        .args(["--user", "54321:54322", "--sandbox", "auto"])
+        .within(hide)
+        .start();
+    assert_eq!(server.get("/a.txt").status, 200);
 }

@@ -106,6 +106,13 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// Whether there is a root that can be served.
+    pub fn check_root(&self) -> Result<(), StartError> {
+        site::check(&self.site).map_err(|error| StartError::Root(self.site.root.clone(), error))
+    }
+}
+
 /// An address to listen on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ListenAddress {

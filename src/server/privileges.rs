@@ -150,10 +150,13 @@ pub(super) fn drop_to(user: Option<&User>) -> Result<(), PrivilegeError> {
 /// On Linux users, groups and Landlock's rules belong to a thread, so that the process has only
 /// lost what its one thread has lost.
 pub(super) fn require_one_thread() -> Result<(), PrivilegeError> {
-    let threads = fs::read_dir(TASKS).map_err(|error| PrivilegeError::Unreadable(TASKS, error))?;
-    match threads.count() {
-        1 => Ok(()),
-        count => Err(PrivilegeError::Threads(count)),
+    match fs::read_dir(TASKS).map(Iterator::count) {
+        Ok(1) => Ok(()),
+        Ok(count) => Err(PrivilegeError::Threads(count)),
+        // In a jail without /proc. A thread too many would be our own mistake, which shows
+        // everywhere else, so that this is no reason not to start there.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(PrivilegeError::Unreadable(TASKS, error)),
     }
 }
 

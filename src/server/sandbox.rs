@@ -291,7 +291,10 @@ impl fmt::Display for Sandbox {
             Ok(false) if self.mode == SandboxMode::Off => {
                 return f.write_str("no sandbox: it is off");
             }
-            Ok(false) => return f.write_str("no sandbox: this kernel has no Landlock"),
+            Ok(false) => {
+                return f
+                    .write_str("no sandbox: this kernel has no Landlock, or a container hides it");
+            }
         }
         for Grant { path, right } in &self.grants {
             let place = if path.is_dir() { "beneath " } else { "" };

@@ -57,6 +57,11 @@ impl Default for Options {
     }
 }
 
+/// Whether a directory can be served.
+pub fn check(options: &Options) -> io::Result<()> {
+    Root::open(&options.root, Instant::now()).map(drop)
+}
+
 /// A directory that is served.
 #[derive(Debug)]
 pub struct Site {

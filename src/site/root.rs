@@ -32,6 +32,7 @@ impl Root {
     pub(super) fn open(path: &Path, now: Instant) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
         let (directory, identity) = open_directory(&path)?;
+        require_openat2(&directory)?;
         Ok(Self {
             real_path: path.canonicalize()?,
             path,
@@ -205,6 +206,20 @@ fn open_directory(path: &Path) -> Result<(OwnedFd, Identity)> {
     let facts = rustix::fs::statx(&directory, c".", AtFlags::empty(), StatxFlags::BASIC_STATS)?;
     let identity = identity(&facts);
     Ok((directory, identity))
+}
+
+/// Without `openat2` there is a server that answers nothing, and each time with another reason than
+/// the true one. Containers may be refused it where the kernel has it.
+fn require_openat2(directory: &OwnedFd) -> io::Result<()> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    match rustix::fs::openat2(directory, c".", flags, Mode::empty(), BENEATH) {
+        Err(Errno::NOSYS | Errno::PERM) => Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "the system call openat2 is missing; it takes Linux 5.6 and, in a container, an engine \
+             whose filter of system calls (seccomp) lets it pass, as Docker's does from 20.10 on",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Whether what is in a directory can be read.

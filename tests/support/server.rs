@@ -84,6 +84,12 @@ impl Launch {
         self
     }
 
+    /// Lets another program start the server, which is to end up in its place.
+    pub(crate) fn within(mut self, wrap: impl FnOnce(&mut Command) -> Command) -> Self {
+        self.command = Self::by(wrap(&mut self.command)).command;
+        self
+    }
+
     /// Lets the server write lines with one of these phrases to standard error, where any other
     /// fails the test.
     pub(crate) fn expecting(mut self, phrases: &'static [&'static str]) -> Self {
