@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 
 pub use event::{Event, Received, Refusal, Wants};
 pub use outbox::{Content, Response, Segment, Transmit};
-pub use state::Connection;
+pub use state::{Connection, Phase};
 
 /// What every connection is held to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

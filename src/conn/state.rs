@@ -1,5 +1,7 @@
 //! The states of a connection, and all transitions between them.
 
+mod phase;
+
 use super::event::{Event, Received, Refusal, Wants};
 use super::outbox::{ConnectionField, Outbox, Response, Transmit};
 use super::scan::{is_worth_parsing, skip_empty_line};
@@ -8,6 +10,8 @@ use crate::http::fields::FieldStorage;
 use crate::http::framing::{ContentDecoder, ContentError, Progress};
 use crate::http::request::{Expectation, HeadError, Method, RequestHead, Version};
 use std::time::{Duration, Instant};
+
+pub use phase::Phase;
 
 /// One connection.
 #[derive(Debug)]
@@ -115,23 +119,6 @@ impl<F> Connection<F> {
             | State::ReceivingHead { .. }
             | State::Lingering => Wants::Receive,
         }
-    }
-
-    /// Whether nothing is under way, so that closing now costs the peer nothing.
-    pub fn is_idle(&self) -> bool {
-        matches!(self.state, State::Idle { .. }) && self.outbox.is_empty()
-    }
-
-    /// Since when nothing has been under way, if nothing is.
-    pub fn idle_since(&self, tick: &Tick<'_>) -> Option<Instant> {
-        let timeouts = &tick.options.timeouts;
-        let timeout = if self.is_fresh {
-            timeouts.head
-        } else {
-            timeouts.idle
-        };
-        let since = || self.deadline.checked_sub(timeout).unwrap_or(tick.now);
-        self.is_idle().then(since)
     }
 
     /// Whether the last response that was given has not been handed over yet.

@@ -1,0 +1,83 @@
+//! What a connection is about, and since when: read off its state, for whoever looks at all of them.
+
+use super::{Connection, Receiving, State};
+use crate::conn::Tick;
+use std::time::Instant;
+
+/// What a connection is about at a moment, which is also what its deadline is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Its first request has not begun to come.
+    New,
+    /// It is between two requests.
+    Idle,
+    /// The head of a request is coming in.
+    Head,
+    /// The content of a request is coming in.
+    Content,
+    /// A response is on its way.
+    Send,
+    /// All has been said, and the peer has yet to close.
+    Linger,
+}
+
+impl Phase {
+    /// All phases, in the order in which a connection goes through them.
+    pub const ALL: [Self; 6] = [
+        Self::New,
+        Self::Idle,
+        Self::Head,
+        Self::Content,
+        Self::Send,
+        Self::Linger,
+    ];
+
+    /// The first word of the timeout that holds for it; a new connection has the head's.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Idle => "idle",
+            Self::Head => "head",
+            Self::Content => "content",
+            Self::Send => "send",
+            Self::Linger => "linger",
+        }
+    }
+}
+
+impl<F> Connection<F> {
+    /// What it is about.
+    pub fn phase(&self) -> Phase {
+        match &self.state {
+            State::Lingering | State::Closed { .. } => Phase::Linger,
+            // As [`Connection::handle_timeout`] has it: what is to be sent comes first.
+            _ if !self.outbox.is_empty() => Phase::Send,
+            State::Idle { .. } if self.is_fresh => Phase::New,
+            State::Idle { .. } => Phase::Idle,
+            State::ReceivingHead { .. } => Phase::Head,
+            State::Exchanging {
+                receiving: Receiving::Content(..),
+                ..
+            } => Phase::Content,
+            State::Exchanging { .. } => Phase::Send,
+            State::Closing { .. } => Phase::Linger,
+        }
+    }
+
+    /// Whether nothing is under way, so that closing now costs the peer nothing.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle { .. }) && self.outbox.is_empty()
+    }
+
+    /// Since when nothing has been under way, if nothing is.
+    pub fn idle_since(&self, tick: &Tick<'_>) -> Option<Instant> {
+        let timeouts = &tick.options.timeouts;
+        let timeout = if self.is_fresh {
+            timeouts.head
+        } else {
+            timeouts.idle
+        };
+        let since = || self.deadline.checked_sub(timeout).unwrap_or(tick.now);
+        self.is_idle().then(since)
+    }
+}
