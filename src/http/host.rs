@@ -1,7 +1,7 @@
 //! Hosts without their ports (RFC 9110 §4.2.3): the names that a server may be asked for.
 
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// A host to compare with those that requests are for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +75,28 @@ impl fmt::Display for Host {
     }
 }
 
+/// Whether an authority is one that no stranger can have lead here: an address, a name without a
+/// dot, or one of a domain that is kept out of the public DNS, or none at all. For who has a name
+/// in the public DNS can point it at any address, and have a browser ask for it there.
+pub fn is_out_of_public_dns(authority: &[u8]) -> bool {
+    let host = without_port(authority);
+    let Ok(host) = std::str::from_utf8(host.strip_suffix(b".").unwrap_or(host)) else {
+        return false;
+    };
+    if host.starts_with('[') || host.parse::<Ipv4Addr>().is_ok() {
+        return true;
+    }
+    let is_beneath = |domain: &str| {
+        let above = host.len().saturating_sub(domain.len());
+        host.get(above..)
+            .is_some_and(|end| end.eq_ignore_ascii_case(domain))
+    };
+    !host.contains('.') || PRIVATE_DOMAINS.iter().any(|domain| is_beneath(domain))
+}
+
+/// RFC 6761 §6.3, RFC 6762 §3, RFC 8375 §3, and what ICANN reserved on 2024-07-29.
+const PRIVATE_DOMAINS: [&str; 4] = [".localhost", ".local", ".home.arpa", ".internal"];
+
 fn without_port(authority: &[u8]) -> &[u8] {
     // The colons of an IPv6 address stand in brackets.
     let inside = memchr::memrchr(b']', authority).unwrap_or(0);
@@ -113,6 +135,40 @@ mod tests {
             let matches = Host::parse(host).map(|host| host.matches(authority.as_bytes()));
             assert_eq!(matches, Ok(same), "{host} and {authority}");
         }
+    }
+
+    #[test]
+    fn only_names_of_the_public_dns_can_be_led_here_by_strangers() {
+        for authority in [
+            "",
+            "127.0.0.1:9090",
+            "192.0.2.1",
+            "[::1]:9090",
+            "localhost",
+            "LOCALHOST.:9090",
+            "a.localhost",
+            "millpond",
+            "millpond:9090",
+            "millpond.web.svc.cluster.local:9090",
+            "Printer.Local",
+            "a.home.arpa",
+            "a.internal.",
+        ] {
+            assert!(is_out_of_public_dns(authority.as_bytes()), "{authority}");
+        }
+        for authority in [
+            "a.example",
+            "a.example:9090",
+            "127.0.0.1.a.example",
+            "localhost.a.example",
+            "notlocal.a",
+            "a.xlocal",
+            "127.1.a",
+            "local.a.example:80",
+        ] {
+            assert!(!is_out_of_public_dns(authority.as_bytes()), "{authority}");
+        }
+        assert!(!is_out_of_public_dns(b"\xff.local"));
     }
 
     #[test]
