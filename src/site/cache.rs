@@ -21,6 +21,26 @@ pub(super) struct Cache {
     bytes: usize,
     bytes_max: usize,
     descriptors: usize,
+    hits: u64,
+    misses: u64,
+    evictions: u64,
+}
+
+/// What a cache holds, and how often it has helped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheFigures {
+    /// Looks that were answered from the cache.
+    pub hits: u64,
+    /// Looks that were not: nothing was kept, or the file has changed.
+    pub misses: u64,
+    /// Files dropped to make room for others.
+    pub evictions: u64,
+    /// Files held.
+    pub entries: usize,
+    /// Bytes that they take, their content and what is kept besides.
+    pub bytes: usize,
+    /// Files held open rather than in memory.
+    pub descriptors: usize,
 }
 
 #[derive(Debug)]
@@ -45,18 +65,38 @@ impl Cache {
             bytes: 0,
             bytes_max,
             descriptors: 0,
+            hits: 0,
+            misses: 0,
+            evictions: 0,
         }
     }
 
     /// The file that was found under this path, if it still is what is there.
     pub(super) fn get(&mut self, path: &[u8], moment: &Moment, root: &Root) -> Option<Rc<File>> {
-        let entry = self.entries.as_mut()?.get_mut(path)?;
+        let entries = self.entries.as_mut()?;
+        let Some(entry) = entries.get_mut(path) else {
+            self.misses += 1;
+            return None;
+        };
         if entry.checked == moment.tick || entry.is_current(moment, root) {
             entry.checked = moment.tick;
+            self.hits += 1;
             return Some(Rc::clone(&entry.file));
         }
+        self.misses += 1;
         self.remove(path);
         None
+    }
+
+    pub(super) fn figures(&self) -> CacheFigures {
+        CacheFigures {
+            hits: self.hits,
+            misses: self.misses,
+            evictions: self.evictions,
+            entries: self.entries.as_ref().map_or(0, LruCache::len),
+            bytes: self.bytes,
+            descriptors: self.descriptors,
+        }
     }
 
     /// Keeps a file that was just loaded, at the expense of those not used for the longest time.
@@ -79,13 +119,15 @@ impl Cache {
         }
         self.bytes += entry.bytes(path);
         self.descriptors += entry.descriptors();
-        if let Some((path, replaced)) = entries.push(path.into(), entry) {
-            self.forget(&path, &replaced);
+        if let Some((path_of_other, other)) = entries.push(path.into(), entry) {
+            self.evictions += u64::from(*path_of_other != *path);
+            self.forget(&path_of_other, &other);
         }
         while self.bytes > self.bytes_max || self.descriptors > DESCRIPTORS_MAX {
             let Some((path, evicted)) = self.entries.as_mut().and_then(LruCache::pop_lru) else {
                 break;
             };
+            self.evictions += 1;
             self.forget(&path, &evicted);
         }
         file
@@ -204,6 +246,9 @@ mod tests {
         );
         assert!(cache.get(b"main.rs", &moment(), &root).is_none());
         assert!(cache.get(b"http/mod.rs", &moment(), &root).is_some());
+        let figures = cache.figures();
+        assert_eq!((figures.hits, figures.misses), (3, 1));
+        assert_eq!((figures.evictions, figures.entries), (1, 2));
     }
 
     #[test]

@@ -28,6 +28,7 @@ use std::rc::Rc;
 use std::time::{Instant, SystemTime};
 
 pub use address::Addressing;
+pub use cache::CacheFigures;
 pub use inspect::{Inspection, inspect};
 pub use jobs::{Jobs, Outcome, Pending, Work};
 pub use miss::Miss;
@@ -168,6 +169,11 @@ impl Site {
                 Err(miss)
             }
         }
+    }
+
+    /// What the cache holds, and how often it has helped.
+    pub fn cache_figures(&self) -> CacheFigures {
+        self.cache.figures()
     }
 
     fn load(&mut self, path: &RequestPath<'_>, moment: &Moment) -> Result<Loaded, Miss> {
