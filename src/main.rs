@@ -98,7 +98,7 @@ fn check(settings: &Settings) -> Result<String, Failure> {
     check_log(access_log)
         .map_err(|error| Failure::Start(StartError::AccessLog(access_log.clone(), error)))?;
     let confinement = server.confinement().map_err(Failure::Start)?;
-    let announcement = Announcement::of(server, server::addresses(server));
+    let announcement = Announcement::of(server, server::addresses(server), server.admin.clone());
     Ok(announcement.lines("would serve") + &confinement)
 }
 

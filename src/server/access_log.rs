@@ -11,7 +11,7 @@ use crate::http::request::{RequestHead, Version};
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::Duration;
 
 pub(super) struct AccessLog {
     output: Option<Box<dyn Write>>,
@@ -26,11 +26,17 @@ pub(super) struct AccessLog {
 pub(super) struct Record {
     /// What stands before the status.
     before: Vec<u8>,
-    /// `None` for as long as there is no response.
-    pub(super) status: Option<Status>,
     /// What stands between the number of bytes and the time taken.
     after: Vec<u8>,
-    started: Instant,
+}
+
+/// How an exchange has ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ending {
+    /// `None` if there has been no response.
+    pub(super) status: Option<Status>,
+    pub(super) content_bytes: u64,
+    pub(super) taken: Duration,
 }
 
 impl AccessLog {
@@ -47,9 +53,7 @@ impl AccessLog {
         let output = output.filter(|_| log::log_enabled!(target: TARGET, log::Level::Info));
         let begun = Record {
             before: Vec::new(),
-            status: None,
             after: Vec::new(),
-            started: Instant::now(),
         };
         Ok(Self {
             output,
@@ -64,15 +68,12 @@ impl AccessLog {
         &mut self,
         client: Option<IpAddr>,
         request: Option<&RequestHead<'_>>,
-        status: Option<Status>,
         clock: &Clock,
     ) {
         if self.output.is_none() {
             return;
         }
-        self.begun.status = status;
-        self.begun.started = clock.now();
-        let Record { before, after, .. } = &mut self.begun;
+        let Record { before, after } = &mut self.begun;
         before.clear();
         after.clear();
         match self.format {
@@ -92,17 +93,10 @@ impl AccessLog {
         }
     }
 
-    /// Finishes the record that was begun last, in the tick that it was begun in.
-    pub(super) fn finish(&mut self, content_bytes: u64) {
+    /// Finishes the record that was begun last.
+    pub(super) fn finish(&mut self, ending: Ending) {
         if self.output.is_some() {
-            let started = self.begun.started;
-            write(
-                &mut self.finished,
-                self.format,
-                &self.begun,
-                content_bytes,
-                started,
-            );
+            write(&mut self.finished, self.format, &self.begun, ending);
         }
     }
 
@@ -111,8 +105,8 @@ impl AccessLog {
         self.output.is_some().then(|| Box::new(self.begun.clone()))
     }
 
-    pub(super) fn finish_kept(&mut self, record: &Record, content_bytes: u64, now: Instant) {
-        write(&mut self.finished, self.format, record, content_bytes, now);
+    pub(super) fn finish_kept(&mut self, record: &Record, ending: Ending) {
+        write(&mut self.finished, self.format, record, ending);
     }
 
     /// Writes the records that were finished in this tick.
@@ -139,18 +133,12 @@ impl std::fmt::Debug for AccessLog {
     }
 }
 
-fn write(
-    line: &mut Vec<u8>,
-    format: AccessLogFormat,
-    record: &Record,
-    content_bytes: u64,
-    now: Instant,
-) {
-    let taken = now.duration_since(record.started);
-    let (seconds, micros) = (taken.as_secs(), taken.subsec_micros());
+fn write(line: &mut Vec<u8>, format: AccessLogFormat, record: &Record, ending: Ending) {
+    let content_bytes = ending.content_bytes;
+    let (seconds, micros) = (ending.taken.as_secs(), ending.taken.subsec_micros());
     line.extend_from_slice(&record.before);
     // Writing to a vector cannot fail.
-    let _ = match (record.status, format) {
+    let _ = match (ending.status, format) {
         (Some(status), _) => write!(line, "{}", status.code()),
         (None, AccessLogFormat::Json) => write!(line, "null"),
         (None, AccessLogFormat::Common | AccessLogFormat::Combined) => write!(line, "-"),

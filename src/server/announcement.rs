@@ -18,6 +18,8 @@ use std::path::{self, PathBuf};
 pub struct Announcement {
     root: PathBuf,
     addresses: Vec<ListenAddress>,
+    /// Where the operator is answered.
+    admin: Vec<ListenAddress>,
     /// This machine's addresses in the networks that it is part of, if any of it is served.
     neighbours: Vec<IpAddr>,
     hosts: Vec<Host>,
@@ -34,8 +36,9 @@ pub enum Ink {
 }
 
 impl Announcement {
-    /// Of a server with these options that listens, or would listen, at these addresses.
-    pub fn of(options: &Options, addresses: Vec<ListenAddress>) -> Self {
+    /// Of a server with these options that listens, or would listen, at these addresses, and at
+    /// others for its operator.
+    pub fn of(options: &Options, addresses: Vec<ListenAddress>, admin: Vec<ListenAddress>) -> Self {
         let is_for_all = |address: &ListenAddress| unspecified(address).is_some();
         let neighbours = if addresses.iter().any(is_for_all) {
             neighbours()
@@ -45,6 +48,7 @@ impl Announcement {
         Self {
             root: options.site.root.clone(),
             addresses,
+            admin,
             neighbours,
             hosts: options.hosts.clone(),
             features: features(options),
@@ -59,7 +63,9 @@ impl Announcement {
         let lines = bound
             .chain(self.network())
             .map(|address| format!("millpond {verb} {root} at {address}\n"));
-        lines.collect::<Vec<_>>().concat()
+        let admin = self.admin.iter();
+        let of_admin = admin.map(|address| format!("millpond {verb} its operator at {address}\n"));
+        lines.chain(of_admin).collect::<Vec<_>>().concat()
     }
 
     /// For a person at a terminal.
@@ -91,6 +97,9 @@ impl Announcement {
             let hint = format!("cannot see it; --listen 0.0.0.0:{port} shows it");
             lines.push(row("your network", ink.faint(&hint)));
         }
+        let labels = iter::once("operator").chain(iter::repeat(""));
+        let rows = labels.zip(&self.admin);
+        lines.extend(rows.map(|(label, address)| row(label, ink.bold(&address.to_string()))));
         let features = self.features.join(", ");
         lines.extend([
             String::new(),
@@ -268,6 +277,7 @@ mod tests {
         Announcement {
             root: "/srv".into(),
             addresses: addresses.iter().map(listen).collect(),
+            admin: Vec::new(),
             neighbours: vec!["192.0.2.2".parse().unwrap(), "2001:db8::2".parse().unwrap()],
             hosts: Vec::new(),
             features: vec!["sandbox on".to_owned(), "listing off".to_owned()],
@@ -283,6 +293,21 @@ mod tests {
              millpond serves /srv at unix:/run/m.sock\n\
              millpond serves /srv at http://127.0.0.1:81/\n\
              millpond serves /srv at http://192.0.2.2:80/\n"
+        );
+    }
+
+    #[test]
+    fn the_operators_address_is_told_apart_from_those_of_the_site() {
+        let announcement = Announcement {
+            admin: vec![ListenAddress::Unix("/run/admin.sock".into())],
+            ..announcement(&["127.0.0.1:80"])
+        };
+        let lines = announcement.lines("serves");
+        assert!(lines.ends_with("/\nmillpond serves its operator at unix:/run/admin.sock\n"));
+        let greeting = announcement.greeting(Ink::Plain);
+        assert!(
+            greeting.contains("  operator      unix:/run/admin.sock\n"),
+            "{greeting}"
         );
     }
 

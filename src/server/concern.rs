@@ -15,6 +15,8 @@ pub enum Concern {
     WritableRoot(PathBuf),
     /// Strangers talk to a process that may do anything.
     Privileged,
+    /// What is for the operator is told to other machines.
+    ExposedAdmin(ListenAddress),
 }
 
 /// All concerns about a server with these options.
@@ -37,6 +39,8 @@ pub fn concerns(options: &Options) -> Vec<Concern> {
     if is_for_good && options.listen.iter().any(is_for_others) {
         concerns.push(Concern::Privileged);
     }
+    let exposed = options.admin.iter().filter(|at| is_for_others(at));
+    concerns.extend(exposed.cloned().map(Concern::ExposedAdmin));
     concerns
 }
 
@@ -64,6 +68,11 @@ impl fmt::Display for Concern {
             ),
             Self::Privileged => out.write_str(
                 "it runs as root where other machines can reach it; name a --user to become",
+            ),
+            Self::ExposedAdmin(address) => write!(
+                out,
+                "other machines may read health and metrics at {address} (admin); keep those out \
+                 who should not"
             ),
         }
     }

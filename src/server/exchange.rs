@@ -1,7 +1,9 @@
 //! One exchange: from a request to the response that answers it, through site and plan.
 
-use super::access_log::{AccessLog, Record};
+use super::access_log::{AccessLog, Ending, Record};
+use super::admin::Admin;
 use super::clock::Clock;
+use super::metrics::Metrics;
 use crate::conn::{self, Event, Refusal, Response, Segment, Tick};
 use crate::http::Status;
 use crate::http::fields::FieldStorage;
@@ -33,6 +35,9 @@ pub(super) struct Service {
     pub(super) output: Vec<u8>,
     pub(super) site: Site,
     pub(super) front: Front,
+    pub(super) metrics: Metrics,
+    /// What the operator is told; `None` without a listener of theirs.
+    pub(super) admin: Option<Box<Admin>>,
     options: conn::Options,
     /// What separates the parts of a response of several ranges. Its value is anew with every
     /// start, so that no file can be made to contain it.
@@ -64,6 +69,8 @@ impl Service {
             output,
             site,
             front,
+            metrics: Metrics::new(),
+            admin: None,
             options,
             boundary,
         }
@@ -186,13 +193,7 @@ impl Service {
         is_any_done
     }
 
-    /// Begins a record; there is no status as long as the answer is pending.
-    pub(super) fn begin_record(
-        &mut self,
-        peer: Option<IpAddr>,
-        event: &Event<'_>,
-        status: Option<Status>,
-    ) {
+    pub(super) fn begin_record(&mut self, peer: Option<IpAddr>, event: &Event<'_>) {
         let request = match event {
             Event::Request(request) => Some(request),
             Event::Refused(_) => None,
@@ -200,11 +201,19 @@ impl Service {
         let client = request.map_or(peer, |request| {
             client_address(peer, &request.fields, &self.front.trusted_proxies)
         });
-        self.access_log.begin(client, request, status, &self.clock);
+        self.access_log.begin(client, request, &self.clock);
     }
 
-    pub(super) fn finish_record(&mut self, content_bytes: u64) {
-        self.access_log.finish(content_bytes);
+    /// Takes note of an exchange that has ended in the call that began it.
+    pub(super) fn finish_at_once(&mut self, status: Option<Status>, content_bytes: u64) {
+        if let Some(status) = status {
+            self.metrics.note_response(status);
+        }
+        self.access_log.finish(Ending {
+            status,
+            content_bytes,
+            taken: Duration::ZERO,
+        });
     }
 
     /// The record that was begun, for an exchange that goes on.
@@ -212,9 +221,15 @@ impl Service {
         self.access_log.keep()
     }
 
-    pub(super) fn finish_kept_record(&mut self, record: &Record, content_bytes: u64) {
-        self.access_log
-            .finish_kept(record, content_bytes, self.clock.now());
+    /// Takes note of an exchange that went on for longer.
+    pub(super) fn finish(&mut self, record: Option<&Record>, ending: Ending) {
+        if let Some(status) = ending.status {
+            self.metrics.note_response(status);
+            self.metrics.durations.note(ending.taken);
+        }
+        if let Some(record) = record {
+            self.access_log.finish_kept(record, ending);
+        }
     }
 }
 
@@ -236,7 +251,7 @@ pub(super) struct Decision {
 
 impl Decision {
     /// A decision that needed no look at the site.
-    fn at_once(plan: Plan) -> Self {
+    pub(super) fn at_once(plan: Plan) -> Self {
         Self { plan, found: None }
     }
 

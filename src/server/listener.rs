@@ -1,5 +1,6 @@
 //! Listening sockets, and what can keep a server from starting.
 
+use super::session::Side;
 use super::socket::Socket;
 use super::{ListenAddress, LogDestination, Options, PrivilegeError, SandboxError, User};
 use mio::unix::SourceFd;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 pub(super) struct Listener {
     socket: OwnedFd,
     address: ListenAddress,
+    side: Side,
     /// Whether accepting may give a connection. Edge-triggered: cleared only when none is left.
     is_ready: bool,
 }
@@ -73,6 +75,10 @@ impl Listener {
     /// Where it listens: with the port that the kernel chose, if it was to.
     pub(super) fn address(&self) -> &ListenAddress {
         &self.address
+    }
+
+    pub(super) fn side(&self) -> Side {
+        self.side
     }
 
     pub(super) fn note_ready(&mut self) {
@@ -159,13 +165,22 @@ pub fn addresses(options: &Options) -> Vec<ListenAddress> {
     }
 }
 
+/// Listens on all of the operator's addresses or on none.
+pub(super) fn bind_admin(addresses: &[ListenAddress]) -> Result<Vec<Listener>, StartError> {
+    let bind = |address: &ListenAddress| bind(address.clone(), Side::Admin);
+    addresses.iter().map(bind).collect()
+}
+
 /// Listens on all addresses or on none. Without any, on both loopback addresses, of which one may
 /// be missing on this machine.
 pub(super) fn bind_all(given: &[ListenAddress]) -> Result<Vec<Listener>, StartError> {
     let bound = if given.is_empty() {
         bind_loopback()
     } else {
-        given.iter().cloned().map(bind).collect()
+        given
+            .iter()
+            .map(|address| bind(address.clone(), Side::Public))
+            .collect()
     };
     bound.map_err(|error| match error {
         StartError::Listen(ListenAddress::Tcp(address), error)
@@ -179,7 +194,10 @@ pub(super) fn bind_all(given: &[ListenAddress]) -> Result<Vec<Listener>, StartEr
 }
 
 fn bind_loopback() -> Result<Vec<Listener>, StartError> {
-    let [v4, v6] = LOOPBACK.map(|ip| bind(ListenAddress::Tcp(SocketAddr::new(ip, DEFAULT_PORT))));
+    let [v4, v6] = LOOPBACK.map(|ip| {
+        let address = SocketAddr::new(ip, DEFAULT_PORT);
+        bind(ListenAddress::Tcp(address), Side::Public)
+    });
     match v6 {
         Ok(v6) => Ok(vec![v4?, v6]),
         Err(StartError::Listen(_, error)) if is_missing_family(&error) => Ok(vec![v4?]),
@@ -204,7 +222,7 @@ fn is_missing_family(error: &io::Error) -> bool {
         .any(|e| errno == Some(e.raw_os_error()))
 }
 
-fn bind(address: ListenAddress) -> Result<Listener, StartError> {
+fn bind(address: ListenAddress, side: Side) -> Result<Listener, StartError> {
     let bound = match &address {
         ListenAddress::Tcp(address) => bind_tcp(*address),
         ListenAddress::Unix(path) => bind_unix(path),
@@ -213,6 +231,7 @@ fn bind(address: ListenAddress) -> Result<Listener, StartError> {
         Ok((socket, bound)) => Ok(Listener {
             socket,
             address: bound,
+            side,
             is_ready: true,
         }),
         Err(error) => Err(StartError::Listen(address, error)),

@@ -4,18 +4,23 @@
 //! one write of the access log.
 
 mod access_log;
+mod admin;
 mod announcement;
 mod browser;
 mod clock;
 mod concern;
 mod exchange;
 mod explain;
+mod exposition;
 mod health;
 mod lifecycle;
 mod listener;
+mod metrics;
 mod privileges;
+mod process;
 mod room;
 mod sandbox;
+mod scrape;
 mod session;
 mod sessions;
 mod socket;
@@ -25,6 +30,7 @@ use crate::http::forwarded::TrustedProxy;
 use crate::http::host::Host;
 use crate::plan::Policy;
 use crate::site;
+use admin::Admin;
 use browser::Opener;
 use clock::Clock;
 use exchange::{Front, Service};
@@ -33,7 +39,7 @@ use listener::{Accepted, Listener};
 use mio::event::Event;
 use mio::{Events, Poll, Token};
 use room::Room;
-use session::Outcome;
+use session::{Outcome, Side};
 use sessions::Sessions;
 use std::io;
 use std::net::SocketAddr;
@@ -56,6 +62,8 @@ pub struct Options {
     pub listen: Vec<ListenAddress>,
     /// Whether this machine's browser is to open the site.
     pub open: bool,
+    /// Where the operator is answered; empty: nowhere.
+    pub admin: Vec<ListenAddress>,
     /// Whom requests may be for; empty: anybody. Others get 421.
     pub hosts: Vec<Host>,
     /// Whose word on the client's address is taken.
@@ -89,6 +97,7 @@ impl Default for Options {
         Self {
             listen: Vec::new(),
             open: false,
+            admin: Vec::new(),
             hosts: Vec::new(),
             trusted_proxies: Vec::new(),
             site: site::Options::default(),
@@ -150,6 +159,7 @@ pub enum AccessLogFormat {
 #[derive(Debug)]
 pub struct Server {
     poll: Poll,
+    /// The operator's first: they stay while connections are drained.
     listeners: Vec<Listener>,
     signals: Signals,
     sessions: Sessions,
@@ -165,9 +175,17 @@ impl Server {
     /// [`Server::run`] on.
     pub fn bind(options: Options) -> Result<Self, StartError> {
         let poll = Poll::new().map_err(StartError::System)?;
-        let listeners = listener::bind_all(&options.listen)?;
-        let addresses = listeners.iter().map(Listener::address).cloned().collect();
-        let announcement = Announcement::of(&options, addresses);
+        let mut listeners = listener::bind_admin(&options.admin)?;
+        listeners.extend(listener::bind_all(&options.listen)?);
+        let addresses_of = |side| {
+            let listeners = listeners.iter().filter(|listener| listener.side() == side);
+            listeners.map(Listener::address).cloned().collect()
+        };
+        let announcement = Announcement::of(
+            &options,
+            addresses_of(Side::Public),
+            addresses_of(Side::Admin),
+        );
         let opener = options
             .open
             .then(|| Opener::of(announcement.address_to_open()));
@@ -179,6 +197,8 @@ impl Server {
         let access_log =
             access_log::AccessLog::open(&options.access_log, options.access_log_format)
                 .map_err(|error| StartError::AccessLog(options.access_log.clone(), error))?;
+        // What is read of it is opened before the sandbox closes.
+        let admin = (!options.admin.is_empty()).then(|| Admin::new(clock.wall()));
         let sandbox = Sandbox::of(&options).map_err(StartError::System)?;
         sandbox.enter().map_err(StartError::Sandbox)?;
         for (listener, token) in listeners.iter().zip(0..) {
@@ -189,13 +209,18 @@ impl Server {
         let signals_token = Token(listeners.len());
         let signals = Signals::new(poll.registry(), signals_token).map_err(StartError::System)?;
         let first_session = listeners.len() + 1;
-        let room = Room::new(options.connections_max, options.connections_per_client_max);
+        let room = Room::new(
+            options.connections_max,
+            options.connections_per_client_max,
+            admin.as_ref().map_or(0, |_| admin::DESCRIPTORS_MAX),
+        );
         let sessions = Sessions::new(first_session, room);
         let front = Front {
             hosts: options.hosts,
             trusted_proxies: options.trusted_proxies,
         };
-        let service = Service::new(site, front, clock, options.connection, access_log);
+        let mut service = Service::new(site, front, clock, options.connection, access_log);
+        service.admin = admin.map(Box::new);
         let lifecycle = Lifecycle::Running;
         let drain_timeout = options.drain_timeout;
         if let Some(Err(reason)) = opener.map(|opener| opener.and_then(Opener::open)) {
@@ -215,8 +240,11 @@ impl Server {
 
     /// Where connections are accepted: URLs, or `unix:` and a path.
     pub fn addresses(&self) -> Vec<String> {
-        let addresses = self.listeners.iter().map(Listener::address);
-        addresses.map(ToString::to_string).collect()
+        let listeners = self.listeners.iter();
+        let public = listeners.filter(|listener| listener.side() == Side::Public);
+        public
+            .map(|listener| listener.address().to_string())
+            .collect()
     }
 
     /// What is to be said at the start.
@@ -235,7 +263,7 @@ impl Server {
             }
             self.tick(&events);
         }
-        self.sessions.finish_records(&mut self.service);
+        self.sessions.finish_exchanges(&mut self.service);
         self.service.access_log.flush();
         Ok(())
     }
@@ -287,6 +315,12 @@ impl Server {
     }
 
     fn pump(&mut self, key: usize) {
+        if let Some(admin) = &mut self.service.admin
+            && self.sessions.is_admin(key)
+        {
+            let is_draining = !matches!(self.lifecycle, Lifecycle::Running);
+            admin.survey = self.sessions.survey(is_draining);
+        }
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
@@ -307,23 +341,20 @@ impl Server {
     fn accept_waiting(&mut self) {
         for listener in &mut self.listeners {
             for _ in 0..ACCEPTED_A_TICK_MAX {
-                if self.sessions.is_accepting_paused() || !listener.is_ready() {
-                    break;
-                }
-                // Nobody goes before somebody has come.
-                let is_wanted = self.sessions.has_room() || listener.has_waiting();
-                if !is_wanted || !self.sessions.make_room(&self.service.tick()) {
+                let side = listener.side();
+                if !listener.is_ready()
+                    || side == Side::Public
+                        && !self.sessions.may_admit(listener, &self.service.tick())
+                {
                     break;
                 }
                 match listener.accept() {
                     Accepted::Session(socket, peer) => {
-                        self.sessions.admit(socket, peer, &self.service);
+                        self.sessions.admit(socket, peer, side, &self.service);
                     }
                     Accepted::Failed => self.sessions.pause_accepting(self.service.clock.now()),
-                    Accepted::NoDescriptors => {
-                        self.sessions.evict(&self.service.tick());
-                    }
-                    Accepted::Nothing => break,
+                    Accepted::NoDescriptors if self.sessions.evict(&self.service.tick()) => {}
+                    Accepted::NoDescriptors | Accepted::Nothing => break,
                 }
             }
         }
@@ -379,7 +410,9 @@ impl Server {
             listener.note_ready();
         }
         self.accept_waiting();
-        self.listeners.clear();
+        let public = |listener: &Listener| listener.side() == Side::Public;
+        let admin = self.listeners.iter().position(public);
+        self.listeners.truncate(admin.unwrap_or_default());
         for key in self.sessions.keys() {
             // A request that is here already is still answered.
             if let Some(session) = self.sessions.get_mut(key) {

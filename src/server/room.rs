@@ -1,7 +1,7 @@
 //! Room for connections: how many there may be, who goes when there are too many, and when none is
 //! accepted.
 
-use super::session::Session;
+use super::session::{Session, Side};
 use crate::conn::Tick;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use slab::Slab;
@@ -22,6 +22,20 @@ pub(super) struct Room {
     paused_until: Option<Instant>,
     /// When the operator was last told of a pause.
     told: Option<Instant>,
+    traffic: Traffic,
+}
+
+/// What came of those who came, since the start.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Traffic {
+    /// Connections that were let in.
+    pub(super) accepted: u64,
+    /// Idle connections that were closed to make room.
+    pub(super) evicted: u64,
+    /// Connections that were closed at once, because their client has too many.
+    pub(super) refused: u64,
+    /// Times that accepting has paused.
+    pub(super) pauses: u64,
 }
 
 /// How many connections each client has.
@@ -32,13 +46,18 @@ struct PerClient {
 }
 
 impl Room {
-    /// Room for `connections_max` connections, but for no more than there are descriptors.
-    pub(super) fn new(connections_max: Option<usize>, per_client_max: Option<usize>) -> Self {
+    /// Room for `connections_max` connections, but for no more than there are descriptors, of which
+    /// so many are `spoken_for`.
+    pub(super) fn new(
+        connections_max: Option<usize>,
+        per_client_max: Option<usize>,
+        spoken_for: usize,
+    ) -> Self {
         let descriptors = raise_descriptor_limit().unwrap_or_else(|error| {
             log::warn!("the limit on open files could not be raised: {error}");
             DESCRIPTORS_ASSUMED
         });
-        let affordable = affordable(descriptors);
+        let affordable = affordable(descriptors.saturating_sub(spoken_for as u64));
         let counts = HashMap::new();
         Self {
             connections_max: connections_max.map_or(affordable, |max| max.min(affordable)),
@@ -49,7 +68,16 @@ impl Room {
             longest_idle: Vec::new(),
             paused_until: None,
             told: None,
+            traffic: Traffic::default(),
         }
+    }
+
+    pub(super) fn connections_max(&self) -> usize {
+        self.connections_max
+    }
+
+    pub(super) fn traffic(&self) -> Traffic {
+        self.traffic
     }
 
     pub(super) fn is_paused(&self) -> bool {
@@ -80,6 +108,7 @@ impl Room {
                 self.connections_max
             );
         }
+        self.traffic.pauses += u64::from(self.paused_until.is_none());
         self.paused_until = Some(now + PAUSE);
     }
 
@@ -89,12 +118,12 @@ impl Room {
 
     /// Takes a client's connection into account. `false` if it has as many as it may have.
     pub(super) fn enter(&mut self, client: Option<IpAddr>) -> bool {
-        let (Some(per_client), Some(client)) = (&mut self.per_client, client) else {
-            return true;
+        let may_enter = match (&mut self.per_client, client) {
+            (Some(per_client), Some(client)) => per_client.enter(client),
+            _ => true,
         };
-        let count = per_client.counts.entry(client).or_default();
-        let may_enter = *count < per_client.connections_max;
-        *count += usize::from(may_enter);
+        self.traffic.accepted += u64::from(may_enter);
+        self.traffic.refused += u64::from(!may_enter);
         may_enter
     }
 
@@ -111,18 +140,26 @@ impl Room {
         }
     }
 
-    /// The session that has been idle for the longest time, or about so. All are looked at for
+    /// The session that has been idle for the longest time, or about so, which is to go. All are looked at for
     /// some dozens of answers, so that a flood of newcomers does not have to pay for it each time.
     pub(super) fn longest_idle(
         &mut self,
         sessions: &Slab<Session>,
         tick: &Tick<'_>,
     ) -> Option<usize> {
-        if let Some(key) = self.take_longest_idle(sessions, tick) {
-            return Some(key);
-        }
+        let key = self
+            .take_longest_idle(sessions, tick)
+            .or_else(|| self.find_longest_idle(sessions, tick));
+        self.traffic.evicted += u64::from(key.is_some());
+        key
+    }
+
+    fn find_longest_idle(&mut self, sessions: &Slab<Session>, tick: &Tick<'_>) -> Option<usize> {
         let since = |(key, session): (usize, &Session)| Some((key, session.idle_since(tick)?));
-        self.longest_idle = sessions.iter().filter_map(since).collect();
+        let public = sessions
+            .iter()
+            .filter(|(_, session)| session.side() == Side::Public);
+        self.longest_idle = public.filter_map(since).collect();
         self.longest_idle.sort_unstable_by_key(|(_, since)| *since);
         self.longest_idle.truncate(FOUND_AT_ONCE);
         self.longest_idle.reverse();
@@ -140,6 +177,15 @@ impl Room {
             }
         }
         None
+    }
+}
+
+impl PerClient {
+    fn enter(&mut self, client: IpAddr) -> bool {
+        let count = self.counts.entry(client).or_default();
+        let may_enter = *count < self.connections_max;
+        *count += usize::from(may_enter);
+        may_enter
     }
 }
 
@@ -189,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_client_has_no_more_connections_than_it_may_have() {
-        let mut room = Room::new(None, Some(2));
+        let mut room = Room::new(None, Some(2), 0);
         let client = Some(IpAddr::from(Ipv4Addr::LOCALHOST));
         let other = Some(IpAddr::from([192, 0, 2, 1]));
         assert!(room.enter(client) && room.enter(client) && !room.enter(client));

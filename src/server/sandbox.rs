@@ -85,7 +85,8 @@ impl Sandbox {
         if let Some(directory) = options.settings_file.as_deref().and_then(own_directory) {
             grants.push(Grant::new(directory, Right::Read));
         }
-        let sockets = options.listen.iter().filter_map(|address| match address {
+        let listeners = options.listen.iter().chain(&options.admin);
+        let sockets = listeners.filter_map(|address| match address {
             ListenAddress::Unix(path) => own_directory(path),
             ListenAddress::Tcp(_) => None,
         });

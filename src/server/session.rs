@@ -1,8 +1,10 @@
 //! One connection with its socket: the shell around the protocol machine.
 
+use super::access_log::{self, Record};
+use super::admin;
 use super::exchange::{Answer, OpenFile, Service};
 use super::socket::{Next, Socket, is_not_ready, is_of_the_peer};
-use crate::conn::{Connection, Event, Tick, Transmit, Wants};
+use crate::conn::{Connection, Event, Phase, Tick, Transmit, Wants};
 use crate::http::Status;
 use crate::http::fields::FieldStorage;
 use crate::site::{self, Pending};
@@ -16,6 +18,7 @@ pub(super) struct Session {
     pub(super) socket: Socket,
     connection: Connection<OpenFile>,
     peer: Option<IpAddr>,
+    side: Side,
     /// What was received and is not used up: the start of a head, or requests that wait.
     rest: Vec<u8>,
     /// Whether receiving may give anything. Edge-triggered: set by an event, and cleared only by a
@@ -24,8 +27,8 @@ pub(super) struct Session {
     input: Input,
     /// The request whose answer is pending.
     parked: Option<Parked>,
-    /// The record of an exchange that outlasts a tick.
-    record: Option<Box<super::access_log::Record>>,
+    /// An exchange that outlasts the call that began it.
+    exchange: Option<Exchange>,
     pub(super) is_runnable: bool,
     /// What the poll tells of, once the session has had to wait.
     pub(super) registered: Option<Interest>,
@@ -37,6 +40,23 @@ struct Parked {
     /// Its head as it was received, to be read again when there is an answer.
     head: Box<[u8]>,
     pending: Pending,
+}
+
+/// Whom a session is with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Public,
+    /// The operator, on a listener of their own.
+    Admin,
+}
+
+/// What is to be told of an exchange when its response has been handed over.
+#[derive(Debug)]
+struct Exchange {
+    /// `None` for as long as there is no response.
+    status: Option<Status>,
+    started: Instant,
+    record: Option<Box<Record>>,
 }
 
 /// What is known of the end of what the peer sends.
@@ -60,16 +80,17 @@ pub(super) enum Outcome {
 }
 
 impl Session {
-    pub(super) fn new(socket: Socket, peer: Option<IpAddr>, service: &Service) -> Self {
+    pub(super) fn new(socket: Socket, peer: Option<IpAddr>, side: Side, service: &Service) -> Self {
         Self {
             socket,
             connection: Connection::new(&service.tick()),
             peer,
+            side,
             rest: Vec::new(),
             may_receive: true,
             input: Input::Open,
             parked: None,
-            record: None,
+            exchange: None,
             is_runnable: false,
             registered: None,
         }
@@ -107,6 +128,14 @@ impl Session {
         self.peer
     }
 
+    pub(super) fn side(&self) -> Side {
+        self.side
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        self.connection.phase()
+    }
+
     pub(super) fn deadline(&self) -> Instant {
         self.connection.poll_timeout()
     }
@@ -132,6 +161,9 @@ impl Session {
     }
 
     pub(super) fn handle_timeout(&mut self, service: &mut Service) {
+        if self.side == Side::Public && self.deadline() <= service.clock.now() {
+            service.metrics.note_timeout(self.phase());
+        }
         if let Some(event) = self.connection.handle_timeout(&service.tick()) {
             self.answer(&event, &[], service);
         }
@@ -148,7 +180,7 @@ impl Session {
         });
         self.connection.reclaim(&mut service.output);
         if outcome == Outcome::Done {
-            self.finish_record(service);
+            self.finish_exchange(service);
         }
         outcome
     }
@@ -250,9 +282,12 @@ impl Session {
                 Ok(Some(0))
             }
             Ok(sent) => {
+                if self.side == Side::Public {
+                    service.metrics.sent_bytes += sent as u64;
+                }
                 self.connection.transmitted(sent as u64, &service.tick());
                 if !self.connection.is_exchanging() {
-                    self.finish_record(service);
+                    self.finish_exchange(service);
                 }
                 Ok(Some(if is_charged { sent } else { 0 }))
             }
@@ -272,6 +307,9 @@ impl Session {
         let room = room.len();
         let result = match received {
             Ok(count) => {
+                if self.side == Side::Public {
+                    service.metrics.received_bytes += count as u64;
+                }
                 // epoll(7): a short receive has emptied the socket; what comes later is an event.
                 // An end that is there already, behind what was received, is not.
                 self.may_receive = count == room || self.input == Input::EndInSight;
@@ -324,7 +362,7 @@ impl Session {
             used += received.used;
             if !self.connection.is_exchanging() {
                 // A response that was held up by the request's content is on its way now.
-                self.finish_record(service);
+                self.finish_exchange(service);
             }
             match received.event {
                 Some(event) => {
@@ -351,16 +389,20 @@ impl Session {
     /// Answers an event, or sees to it that it is answered later. `head` is what was received of
     /// it, if it is a request.
     fn answer(&mut self, event: &Event<'_>, head: &[u8], service: &mut Service) {
+        if self.side == Side::Admin {
+            let response = admin::respond(event, service);
+            return self.connection.respond(response, &service.tick());
+        }
         match service.answer(event) {
             Answer::Ready(response) => {
                 let status = response.status;
                 self.connection.respond(response, &service.tick());
-                self.begin_record(event, Some(status), service);
+                self.begin_exchange(event, Some(status), service);
             }
             Answer::Pending(pending) => {
                 let head = head.into();
                 self.parked = Some(Parked { head, pending });
-                self.begin_record(event, None, service);
+                self.begin_exchange(event, None, service);
             }
         }
     }
@@ -368,33 +410,42 @@ impl Session {
     /// Answers a request that was parked, by the outcome that it waited for.
     fn answer_at_last(&mut self, head: &[u8], outcome: site::Outcome, service: &mut Service) {
         let response = service.answer_at_last(head, outcome);
-        if let Some(record) = &mut self.record {
-            record.status = Some(response.status);
+        if let Some(exchange) = &mut self.exchange {
+            exchange.status = Some(response.status);
         }
         self.connection.respond(response, &service.tick());
         if !self.connection.is_exchanging() {
-            self.finish_record(service);
+            self.finish_exchange(service);
         }
     }
 
-    fn begin_record(&mut self, event: &Event<'_>, status: Option<Status>, service: &mut Service) {
-        if let Some(record) = &mut self.record {
+    fn begin_exchange(&mut self, event: &Event<'_>, status: Option<Status>, service: &mut Service) {
+        if let Some(exchange) = &mut self.exchange {
             // A request whose content went wrong: there is one response to it, and one record.
-            record.status = status;
+            exchange.status = status;
             return;
         }
-        service.begin_record(self.peer, event, status);
+        service.begin_record(self.peer, event);
         if self.connection.is_exchanging() {
-            self.record = service.keep_record();
+            self.exchange = Some(Exchange {
+                status,
+                started: service.clock.now(),
+                record: service.keep_record(),
+            });
         } else {
-            service.finish_record(self.connection.content_bytes());
+            service.finish_at_once(status, self.connection.content_bytes());
         }
     }
 
-    /// Writes the record of the exchange that was under way, if there was one.
-    pub(super) fn finish_record(&mut self, service: &mut Service) {
-        if let Some(record) = self.record.take() {
-            service.finish_kept_record(&record, self.connection.content_bytes());
+    /// Tells of the exchange that was under way, if there was one.
+    pub(super) fn finish_exchange(&mut self, service: &mut Service) {
+        if let Some(exchange) = self.exchange.take() {
+            let ending = access_log::Ending {
+                status: exchange.status,
+                content_bytes: self.connection.content_bytes(),
+                taken: service.clock.now().duration_since(exchange.started),
+            };
+            service.finish(exchange.record.as_deref(), ending);
         }
     }
 }

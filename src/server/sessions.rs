@@ -1,14 +1,16 @@
 //! All sessions: their keys, their deadlines, and room for new ones.
 
+use super::admin::Survey;
 use super::exchange::Service;
+use super::listener::Listener;
 use super::room::Room;
-use super::session::Session;
+use super::session::{Session, Side};
 use super::socket::Socket;
 use crate::conn::Tick;
 use mio::unix::SourceFd;
 use mio::{Registry, Token};
 use slab::Slab;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -25,6 +27,8 @@ pub(super) struct Sessions {
     /// No session's deadline is before this.
     next_deadline: Option<Instant>,
     room: Room,
+    /// The operator's sessions, in the order in which they came. They take up none of the room.
+    admin: VecDeque<usize>,
 }
 
 impl Sessions {
@@ -36,18 +40,63 @@ impl Sessions {
             parked: BTreeSet::new(),
             next_deadline: None,
             room,
+            admin: VecDeque::new(),
         }
     }
 
     /// Takes a new connection in. Its turn comes in the next tick: by then its request is often
     /// here and is answered at once, and a connection that ends with it is never registered.
-    pub(super) fn admit(&mut self, socket: Socket, peer: Option<IpAddr>, service: &Service) {
-        if !self.room.enter(peer) {
-            log::debug!("a client has too many connections; its newest is closed");
-            return;
+    pub(super) fn admit(
+        &mut self,
+        socket: Socket,
+        peer: Option<IpAddr>,
+        side: Side,
+        service: &Service,
+    ) {
+        match side {
+            Side::Public if !self.room.enter(peer) => {
+                log::debug!("a client has too many connections; its newest is closed");
+                return;
+            }
+            Side::Public => {}
+            Side::Admin => self.make_room_for_admin(),
         }
-        let key = self.slab.insert(Session::new(socket, peer, service));
+        let key = self.slab.insert(Session::new(socket, peer, side, service));
+        if side == Side::Admin {
+            self.admin.push_back(key);
+        }
         self.note_runnable(key);
+    }
+
+    /// Who came first of the operator's makes room for the next if need be: a scrape takes no time,
+    /// so that nobody is there for long in good faith.
+    fn make_room_for_admin(&mut self) {
+        if self.admin.len() >= ADMIN_CONNECTIONS_MAX
+            && let Some(first) = self.admin.front().copied()
+        {
+            self.remove(first);
+        }
+    }
+
+    pub(super) fn is_admin(&self, key: usize) -> bool {
+        self.admin.contains(&key)
+    }
+
+    /// How the connections stand, the operator's left out.
+    pub(super) fn survey(&self, is_draining: bool) -> Survey {
+        let mut survey = Survey {
+            is_draining,
+            connections_max: self.room.connections_max(),
+            traffic: self.room.traffic(),
+            ..Survey::default()
+        };
+        let sessions = self.slab.iter().map(|(_, session)| session);
+        for session in sessions.filter(|session| session.side() == Side::Public) {
+            if let Some(count) = survey.phases.get_mut(session.phase() as usize) {
+                *count += 1;
+            }
+        }
+        survey
     }
 
     /// Lets a session wait for its socket. It is registered when it waits for the first time, and
@@ -82,7 +131,10 @@ impl Sessions {
     pub(super) fn remove(&mut self, key: usize) {
         // Closing the descriptor takes it out of the poll's set.
         if let Some(session) = self.slab.try_remove(key) {
-            self.room.leave(session.peer());
+            match session.side() {
+                Side::Public => self.room.leave(session.peer()),
+                Side::Admin => self.admin.retain(|admin| *admin != key),
+            }
         }
     }
 
@@ -90,19 +142,26 @@ impl Sessions {
         self.slab.get_mut(key)
     }
 
-    /// Ends the records of all exchanges that are under way, because they will not be finished.
-    pub(super) fn finish_records(&mut self, service: &mut Service) {
+    /// Tells of all exchanges that are under way, because they will not be finished.
+    pub(super) fn finish_exchanges(&mut self, service: &mut Service) {
         for (_, session) in &mut self.slab {
-            session.finish_record(service);
+            session.finish_exchange(service);
         }
     }
 
+    /// How many there are, the operator's left out.
     pub(super) fn len(&self) -> usize {
-        self.slab.len()
+        self.slab.len() - self.admin.len()
     }
 
+    /// The keys of all but the operator's.
     pub(super) fn keys(&self) -> Vec<usize> {
-        self.slab.iter().map(|(key, _)| key).collect()
+        let public = |(_, session): &(usize, &Session)| session.side() == Side::Public;
+        self.slab
+            .iter()
+            .filter(public)
+            .map(|(key, _)| key)
+            .collect()
     }
 
     /// The key that a token stands for, if it is a session's.
@@ -183,14 +242,14 @@ impl Sessions {
         due
     }
 
-    pub(super) fn has_room(&self) -> bool {
-        self.room.has_room(self.slab.len())
-    }
-
-    /// Whether there is room for one more, made at the expense of the longest idle if need be.
-    /// Without either, accepting pauses.
-    pub(super) fn make_room(&mut self, tick: &Tick<'_>) -> bool {
-        self.has_room() || self.evict(tick)
+    /// Whether one more from a listener may come in: there is room, or it is made at the expense of
+    /// the longest idle. Without either, accepting pauses.
+    pub(super) fn may_admit(&mut self, listener: &mut Listener, tick: &Tick<'_>) -> bool {
+        if self.room.is_paused() {
+            return false;
+        }
+        // Nobody goes before somebody has come.
+        self.room.has_room(self.len()) || listener.has_waiting() && self.evict(tick)
     }
 
     /// Closes the session that has been idle for the longest time. If none is idle, accepting
@@ -213,6 +272,9 @@ impl Sessions {
         self.room.is_paused()
     }
 }
+
+/// The operator's connections at once: a few scrapers, a health check, a person or two.
+pub(super) const ADMIN_CONNECTIONS_MAX: usize = 16;
 
 /// How often all deadlines are looked at, at most.
 const DEADLINE_RESOLUTION: Duration = Duration::from_millis(100);

@@ -94,6 +94,16 @@ pub(super) static GROUPS: &[Group] = &[
         heading: Some("Network"),
         options: &[
             Definition {
+                name: "admin",
+                kind: Kind::Listen(|settings| &mut settings.server.admin),
+                help: "An address for the operator: /healthz and /metrics; else there is none",
+                reason: "Written like those of listen. Choose one that only you and your monitoring \
+                         can reach, such as 127.0.0.1:9090. Health and metrics are told there and \
+                         nowhere else, in Prometheus's text format, also while all connections \
+                         are taken and while the server is stopping. Requests for them are not \
+                         logged.",
+            },
+            Definition {
                 name: "hosts",
                 kind: Kind::Hosts(|settings| &mut settings.server.hosts),
                 help: "The hosts that are answered, without ports; else all are",

@@ -1,0 +1,424 @@
+//! The operator's listener: `/healthz` and `/metrics`, and nothing else anywhere else.
+
+#[path = "admin/exposition.rs"]
+mod exposition;
+mod support;
+
+use exposition::Exposition;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    os::unix::net::UnixStream,
+    time::{Duration, SystemTime},
+};
+use support::{Client, Launch, Response, Server, Signal, Site, noise, poll_until, responses};
+
+const GET: &str = "GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n";
+
+/// A server with a listener for its operator.
+fn started(launch: Launch) -> (Server, SocketAddr) {
+    let server = launch.args(["--admin", "127.0.0.1:0"]).start();
+    let address = server
+        .process
+        .await_stdout("the operator's address", |stdout| {
+            let (_, rest) = stdout.split_once(" its operator at http://")?;
+            let (address, _) = rest.split_once("/\n")?;
+            address.parse().ok()
+        });
+    (server, address)
+}
+
+fn small() -> (Site, Server, SocketAddr) {
+    let site = Site::small();
+    let (server, admin) = started(Launch::of(site.root()));
+    (site, server, admin)
+}
+
+fn ask(admin: SocketAddr, method: &str, target: &str, host: &str) -> Response {
+    let mut client = Client::connect(admin);
+    client
+        .send(format!(
+            "{method} {target} HTTP/1.1\r\nHost: {host}\r\n\r\n"
+        ))
+        .response_to(method)
+}
+
+fn scrape(admin: SocketAddr) -> Exposition {
+    let response = ask(admin, "GET", "/metrics", "127.0.0.1");
+    assert_eq!(response.status, 200);
+    let format = "text/plain; version=0.0.4; charset=utf-8";
+    assert_eq!(response.field("content-type"), Some(format));
+    exposition::parse(response.text()).unwrap_or_else(|wrong| panic!("{wrong}"))
+}
+
+/// The connections of each phase.
+fn phases(admin: SocketAddr) -> BTreeMap<&'static str, u64> {
+    let exposition = scrape(admin);
+    let count = |phase| exposition["millpond_connections"].count(&[("phase", phase)]);
+    ["new", "idle", "head", "content", "send", "linger"]
+        .into_iter()
+        .map(|phase| (phase, count(phase)))
+        .filter(|(_, count)| *count > 0)
+        .collect()
+}
+
+#[test]
+fn health_is_told_to_the_operator_alone() {
+    let (_site, server, admin) = small();
+    let response = ask(admin, "GET", "/healthz", "localhost");
+    assert_eq!((response.status, response.text()), (200, "ok\n"));
+    assert_eq!(response.field("cache-control"), Some("no-store"));
+    for target in ["/healthz", "/metrics"] {
+        assert_eq!(server.get(target).status, 404, "{target}");
+    }
+    for target in ["/", "/a.txt", "/healthz/", "/healthz/x", "/metric"] {
+        let response = ask(admin, "GET", target, "localhost");
+        assert_eq!(response.status, 404, "{target}");
+        assert!(response.text().contains("/healthz and /metrics"));
+    }
+    assert_eq!(ask(admin, "GET", "/metrics?a=b", "localhost").status, 200);
+}
+
+#[test]
+fn the_operators_listener_is_off_unless_it_is_asked_for() {
+    let site = Site::small();
+    let server = Server::start(site.root());
+    assert!(!server.process.stdout().contains("operator"));
+    assert_eq!(server.get("/metrics").status, 404);
+}
+
+#[test]
+fn the_operator_gets_what_any_client_gets_of_http() {
+    let (_site, _server, admin) = small();
+    let head = ask(admin, "HEAD", "/healthz", "localhost");
+    assert_eq!(
+        (head.status, head.field("content-length")),
+        (200, Some("3"))
+    );
+    let refused = ask(admin, "POST", "/healthz", "localhost");
+    assert_eq!(refused.status, 405);
+    assert_eq!(refused.field("allow"), Some("GET, HEAD, OPTIONS"));
+    assert_eq!(ask(admin, "BREW", "/healthz", "localhost").status, 501);
+    assert_eq!(ask(admin, "OPTIONS", "/healthz", "localhost").status, 204);
+    assert_eq!(ask(admin, "GET", "/%zz", "localhost").status, 400);
+
+    let mut client = Client::connect(admin);
+    let one = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    client.send(one.repeat(100)).finish_sending();
+    let all = responses(&client.rest(), std::iter::repeat_n("GET", 100));
+    assert_eq!(all.len(), 100);
+    assert!(all.iter().all(|response| response.text() == "ok\n"));
+
+    let mut client = Client::connect(admin);
+    let response = client.send("\u{1}\r\n\r\n").response_to("GET");
+    assert_eq!((response.status, response.closes()), (400, true));
+    // As HAProxy asks, if it is not told otherwise.
+    let mut client = Client::connect(admin);
+    let response = client
+        .send("GET /healthz HTTP/1.0\r\n\r\n")
+        .response_to("GET");
+    assert_eq!((response.status, response.closes()), (200, true));
+}
+
+#[test]
+fn a_page_elsewhere_cannot_have_its_own_name_read_metrics() {
+    let site = Site::small();
+    let (_server, admin) = started(Launch::of(site.root()).args(["--hosts", "ops.example"]));
+    for host in [
+        "127.0.0.1:9090",
+        "[::1]",
+        "localhost:9090",
+        "millpond:9090",
+        "ops.example",
+    ] {
+        assert_eq!(ask(admin, "GET", "/metrics", host).status, 200, "{host}");
+    }
+    for host in ["rebound.example:9090", "127.0.0.1.rebound.example"] {
+        let response = ask(admin, "GET", "/metrics", host);
+        assert_eq!(response.status, 421, "{host}");
+        assert!(response.text().contains("the setting hosts"));
+    }
+}
+
+#[test]
+fn counts_are_of_what_happened() {
+    let (site, server, admin) = small();
+    let large = noise(300_000);
+    site.file("large.bin", &large);
+    // A file that has just been made is not kept beyond its tick.
+    poll_until("a hit", || {
+        server.get("/a.txt");
+        (scrape(admin)["millpond_cache_hits_total"].total() > 0).then_some(())
+    });
+    let before = scrape(admin);
+    let mut client = server.connect();
+    for _ in 0..3 {
+        client.send(GET).response_to("GET");
+    }
+    client
+        .send("GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n")
+        .response_to("GET");
+    assert_eq!(server.get("/missing").status, 404);
+    assert_eq!(server.exchange("nonsense\r\n\r\n")[9..12], *b"400");
+    let after = scrape(admin);
+
+    let grown = |name: &str, labels: &[(&str, &str)]| {
+        after[name].count(labels) - before[name].count(labels)
+    };
+    let responses = |class, code| {
+        grown(
+            "millpond_responses_total",
+            &[("class", class), ("code", code)],
+        )
+    };
+    assert_eq!(responses("2xx", "200"), 4);
+    assert_eq!(responses("4xx", "404"), 1);
+    assert_eq!(responses("4xx", "400"), 1);
+    assert_eq!(responses("5xx", "500"), 0);
+    assert_eq!(grown("millpond_connections_accepted_total", &[]), 3);
+    let sent = grown("millpond_sent_bytes_total", &[]);
+    assert!((300_000..310_000).contains(&sent), "{sent}");
+    let received = grown("millpond_received_bytes_total", &[]);
+    assert!((150..500).contains(&received), "{received}");
+    assert_eq!(grown("millpond_cache_hits_total", &[]), 3);
+    assert_eq!(grown("millpond_cache_misses_total", &[]), 2);
+    assert_eq!(after["millpond_cache_entries"].total(), 2);
+    assert_eq!(after["millpond_cache_descriptors"].total(), 1);
+    let all = after["millpond_responses_total"].total();
+    let timed = after["millpond_response_duration_seconds"].count(&[("le", "+Inf")]);
+    assert_eq!(timed, all, "every response is timed, and no scrape is");
+}
+
+#[test]
+fn connections_are_counted_by_what_they_are_about() {
+    let (site, server, admin) = small();
+    site.file("large.bin", noise(30_000_000));
+    assert_eq!(phases(admin), BTreeMap::new());
+    let mut clients: Vec<_> = std::iter::repeat_with(|| server.connect())
+        .take(5)
+        .collect();
+    let [_new, idle, head, content, send] = clients.as_mut_slice() else {
+        unreachable!("there are five");
+    };
+    idle.send(GET).response_to("GET");
+    head.send("GET / HT");
+    content.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n1");
+    send.send("GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await_bytes(1);
+    let expected = ["new", "idle", "head", "content", "send"].map(|phase| (phase, 1));
+    poll_until("one connection in each phase", || {
+        (phases(admin) == BTreeMap::from(expected)).then_some(())
+    });
+    drop(clients);
+    poll_until("all connections to be gone", || {
+        phases(admin).is_empty().then_some(())
+    });
+}
+
+#[test]
+fn deadlines_are_counted_by_what_passed() {
+    let site = Site::small();
+    let timeouts = ["head", "idle", "content-stall", "linger"].map(|it| format!("--{it}-timeout"));
+    let (server, admin) =
+        started(Launch::of(site.root()).args(timeouts.iter().flat_map(|it| [it, "100ms"])));
+    let timeouts =
+        |phase: &str| scrape(admin)["millpond_timeouts_total"].count(&[("phase", phase)]);
+    let mut clients = Vec::new();
+    for (phase, bytes) in [
+        ("new", ""),
+        ("idle", GET),
+        ("head", "GET / HT"),
+        (
+            "content",
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n1",
+        ),
+    ] {
+        let before = timeouts(phase);
+        let mut client = server.connect();
+        client.send(bytes);
+        clients.push(client);
+        poll_until(phase, || (timeouts(phase) == before + 1).then_some(()));
+    }
+    // None of the clients closes, so that each keeps its connection lingering.
+    poll_until("all to have lingered", || {
+        (timeouts("linger") == 4).then_some(())
+    });
+}
+
+#[test]
+fn the_operator_is_answered_while_all_connections_are_taken() {
+    let site = Site::small();
+    let (server, admin) = started(
+        Launch::of(site.root())
+            .args(["--connections-max", "2"])
+            .expecting(&["accepting pauses"]),
+    );
+    let holders = [server.connect(), server.connect()];
+    for mut holder in holders.iter().map(|_| server.connect()) {
+        holder.send("GET / HT");
+        drop(holder);
+    }
+    drop(holders);
+    let mut busy = [server.connect(), server.connect()];
+    for client in &mut busy {
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n");
+        assert!(client.is_silent_for(Duration::from_millis(50)));
+    }
+    let mut waiting = server.connect();
+    waiting.send(GET);
+    assert!(waiting.is_silent_for(Duration::from_millis(100)));
+    for _ in 0..3 {
+        assert_eq!(ask(admin, "GET", "/healthz", "localhost").status, 200);
+    }
+    let exposition = scrape(admin);
+    assert_eq!(exposition["millpond_connections_max"].total(), 2);
+    assert_eq!(exposition["millpond_connections"].total(), 2);
+    assert!(exposition["millpond_accept_pauses_total"].total() >= 1);
+    assert!(exposition["millpond_connections_evicted_total"].total() >= 1);
+    drop(busy);
+    assert_eq!(waiting.response_to("GET").status, 200);
+}
+
+#[test]
+fn the_operators_connections_take_no_room_and_make_room_for_one_another() {
+    let site = Site::small();
+    let (server, admin) = started(Launch::of(site.root()).args([
+        "--connections-max",
+        "1",
+        "--connections-per-client-max",
+        "1",
+    ]));
+    let mut public = server.connect();
+    public.send(GET).response_to("GET");
+    let mut operators: Vec<_> = std::iter::repeat_with(|| {
+        let mut client = Client::connect(admin);
+        client.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /hea");
+        assert_eq!(client.response_to("GET").status, 200);
+        client
+    })
+    .take(17)
+    .collect();
+    assert_eq!(operators[0].rest_or_reset(), b"", "the first makes room");
+    let second = operators[1].send("lthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(second.response_to("GET").status, 200);
+    assert_eq!(public.send(GET).response_to("GET").status, 200);
+}
+
+#[test]
+fn a_server_that_drains_says_so_until_it_ends() {
+    let site = Site::small();
+    let content = noise(30_000_000);
+    site.file("large.bin", &content);
+    let (mut server, admin) = started(Launch::of(site.root()).expecting(&["stopping"]));
+    let mut kept = Client::connect(admin);
+    let health = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    assert_eq!(kept.send(health).response_to("GET").status, 200);
+    let mut client = server.connect();
+    client
+        .send("GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await_bytes(100_000);
+    server.process.signal(Signal::TERM);
+    poll_until("the public listener to close", || {
+        TcpStream::connect(server.address).err()
+    });
+    for response in [
+        kept.send(health).response_to("GET"),
+        ask(admin, "GET", "/healthz", "localhost"),
+    ] {
+        assert_eq!((response.status, response.text()), (503, "draining\n"));
+    }
+    assert_eq!(scrape(admin)["millpond_draining"].total(), 1);
+    assert_eq!(client.response_to("GET").content, content);
+    assert_eq!(server.process.wait().code(), Some(0));
+    assert_eq!(kept.rest_or_reset(), b"");
+}
+
+#[test]
+fn requests_of_the_operator_are_not_logged() {
+    let (_site, server, admin) = small();
+    scrape(admin);
+    server.get("/a.txt");
+    let records = server.records(1);
+    let logged = records.iter().filter(|record| record.contains("\"GET "));
+    assert_eq!(logged.count(), 1, "{records:?}");
+}
+
+#[test]
+fn the_operator_can_have_a_unix_socket() {
+    let site = Site::small();
+    let directory = site.outside("admin");
+    fs::create_dir(&directory).unwrap();
+    let path = directory.join("admin.sock");
+    let mut server = Launch::of(site.root())
+        .args(["--admin", &format!("unix:{}", path.display())])
+        .start();
+    let mut stream = UnixStream::connect(&path).unwrap();
+    stream
+        .write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let mut output = Vec::new();
+    stream.read_to_end(&mut output).unwrap();
+    assert_eq!(responses(&output, ["GET"])[0].text(), "ok\n");
+    assert_eq!(server.stop(Signal::TERM).code(), Some(0));
+    assert!(!path.exists(), "the socket is gone with its server");
+}
+
+#[test]
+fn the_process_is_told_of_from_within_the_sandbox() {
+    let (_site, server, admin) = small();
+    let before = scrape(admin)["process_open_fds"].total();
+    let _idle = server.connect();
+    poll_until("one more descriptor", || {
+        (scrape(admin)["process_open_fds"].total() > before).then_some(())
+    });
+    let exposition = scrape(admin);
+    let resident = exposition["process_resident_memory_bytes"].total();
+    assert!((1_000_000..1_000_000_000).contains(&resident), "{resident}");
+    assert!(exposition["process_max_fds"].total() >= 64);
+    let started = exposition["process_start_time_seconds"].value();
+    let age = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH + Duration::from_secs_f64(started))
+        .expect("it has started");
+    assert!(age < Duration::from_mins(5), "{age:?}");
+    assert!(exposition["process_cpu_seconds_total"].value() < 300.0);
+}
+
+#[test]
+fn an_operators_listener_that_others_can_reach_is_a_concern() {
+    let site = Site::small();
+    for (address, concerns) in [("127.0.0.1:9", 0), ("[::1]:9", 0), ("0.0.0.0:9", 1)] {
+        let mut process = Launch::of(site.root())
+            .args(["--admin", address, "--check"])
+            .spawn();
+        assert!(process.wait().success());
+        let said = process.end();
+        let warned = said.lines().filter(|line| line.contains("(admin)")).count();
+        assert_eq!(warned, concerns, "{address}: {said}");
+        let told = format!("millpond would serve its operator at http://{address}/\n");
+        assert!(process.stdout().contains(&told), "{}", process.stdout());
+    }
+}
+
+#[test]
+fn the_page_on_metrics_lists_those_that_there_are() {
+    let (_site, _server, admin) = small();
+    let told: BTreeSet<_> = scrape(admin)
+        .iter()
+        .map(|(name, family)| {
+            let labels: Vec<_> = family.label_names().into_iter().collect();
+            let labels = labels.join(", ");
+            let (kind, help) = (&family.kind, &family.help);
+            format!("| `{name}` | {kind} | {labels} | {help} |")
+        })
+        .collect();
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md")).unwrap();
+    let is_metric = |line: &&str| {
+        ["| `millpond_", "| `process_"]
+            .iter()
+            .any(|it| line.starts_with(it))
+    };
+    let listed: BTreeSet<_> = page.lines().filter(is_metric).map(str::to_owned).collect();
+    assert_eq!(listed, told);
+}
