@@ -1,0 +1,306 @@
+//! The site as its visitors have it: in a real browser, looked at by what it says to its users.
+
+#[path = "browser/mod.rs"]
+mod browser;
+mod support;
+
+use browser::{Page, Scheme, accessibility, video};
+use serde_json::Value;
+use std::path::Path;
+use support::{Server, Site};
+
+fn url(server: &Server, path: &str) -> String {
+    format!("http://{}{path}", server.address)
+}
+
+#[test]
+fn the_site_that_comes_along_renders_without_a_complaint_for_everybody() {
+    let Some(page) = Page::open() else {
+        return;
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("static");
+    let server = Server::start(root);
+    for path in ["/", "/guide/"] {
+        page.go_to(&url(&server, path));
+        page.until(
+            "its picture, if any",
+            "[...document.images].every((it) => it.complete && it.naturalWidth)",
+        );
+        if path == "/" {
+            page.until(
+                "what the server says",
+                "!document.querySelector('#live').hidden",
+            );
+            // It asks five things, and the script shows what was answered.
+            assert_eq!(
+                page.evaluate("document.querySelectorAll('#exchanges li').length"),
+                5
+            );
+        }
+        assert_good_for_everybody(&page);
+        page.assert_no_complaints();
+    }
+    page.size(1280, 800);
+    page.go_to(&url(&server, "/"));
+    page.until(
+        "what the server says",
+        "!document.querySelector('#live').hidden",
+    );
+    let stops = [
+        "link: Skip to the content",
+        "link: millpond",
+        "link: Guide",
+        "button: Ask again",
+        "link: /guide",
+        "link: /pond.svg",
+        "link: /no-such-page",
+        "region: Commands for a terminal",
+        "link: The guide",
+    ];
+    assert_eq!(accessibility::tab_stops(&page), stops);
+}
+
+/// Requires a page to be good by day and by night, at a desk and on a phone.
+#[track_caller]
+fn assert_good_for_everybody(page: &Page) {
+    for width in [1280, 360] {
+        page.size(width, 800);
+        assert_eq!(accessibility::overflow(page, width), None);
+        for scheme in [Scheme::Light, Scheme::Dark] {
+            page.prefer(scheme);
+            let faults = accessibility::faults(page);
+            assert!(faults.is_empty(), "{scheme:?}, {width}: {faults:#?}");
+        }
+    }
+}
+
+#[test]
+fn a_bad_page_is_found_out() {
+    let Some(page) = Page::open() else {
+        return;
+    };
+    let site = Site::new();
+    site.file(
+        "index.html",
+        "<!doctype html><meta name=viewport content='width=device-width'>\
+         <meta http-equiv=Content-Security-Policy content=\"style-src 'self'\">\
+         <link rel=icon href=data:,><link rel=stylesheet href=style.css><style>h1 { color: red }</style>\
+         <h1>One</h1><h3>Three</h3><img src=style.css><button></button>\
+         <p class=pale>Pale</p><p class=wide>Wide</p><script type=module src=missing.js></script>",
+    );
+    site.file(
+        "style.css",
+        ".pale { color: #999; background: #fff } .wide { width: 400px }",
+    );
+    let server = Server::start(site.root());
+    page.size(360, 800);
+    page.go_to(&url(&server, "/"));
+    let faults = accessibility::faults(&page);
+    assert_eq!(
+        faults,
+        [
+            "a image without a name",
+            "a button without a name",
+            "no document.title",
+            "no document.documentElement.lang",
+            "0 places for the content",
+            "headings of levels [1, 3]",
+            "2.85 to 1: Pale",
+        ]
+    );
+    let overflow = accessibility::overflow(&page, 360).expect("it is too wide");
+    assert!(overflow.contains("Wide"), "{overflow}");
+    let complaints = page.complaints().concat();
+    for complaint in ["missing.js", "404", "Content Security Policy"] {
+        assert!(complaints.contains(complaint), "{complaints}");
+    }
+}
+
+#[test]
+fn a_video_is_sought_in_by_ranges() {
+    let Some(page) = Page::open() else {
+        return;
+    };
+    let site = Site::new();
+    video::write(&site.path("clip.webm"));
+    site.file(
+        "index.html",
+        "<!doctype html><html lang=en><title>Video</title><link rel=icon href=data:,>\
+         <video src=clip.webm preload=metadata muted></video>",
+    );
+    let server = Server::start(site.root());
+    page.go_to(&url(&server, "/"));
+    page.until(
+        "its length",
+        "document.querySelector('video').duration === 60",
+    );
+    // The colour, red or blue, of what is shown at a time.
+    let colour_at = |seconds: u64| {
+        page.text(&format!(
+            "new Promise((resolve, reject) => {{ \
+               const video = document.querySelector('video'); \
+               video.onerror = () => reject(new Error(video.error.message)); \
+               video.onseeked = () => {{ \
+                 const context = document.createElement('canvas').getContext('2d'); \
+                 context.drawImage(video, 0, 0); \
+                 const [red, , blue] = context.getImageData(8, 8, 1, 1).data; \
+                 resolve(red > blue ? 'red' : 'blue'); \
+               }}; \
+               video.currentTime = {seconds}; \
+             }})"
+        ))
+    };
+    let before = page.responses("/clip.webm").len();
+    assert_eq!(colour_at(45), "blue");
+    assert_eq!(colour_at(5), "red");
+    let sought = page.responses("/clip.webm").split_off(before);
+    let start = |response: &Value| {
+        let range = browser::text(&response["headers"]["Content-Range"]);
+        let (start, _) = range.strip_prefix("bytes ")?.split_once('-')?;
+        start.parse::<u64>().ok()
+    };
+    let is_of_the_end = |response: &Value| start(response) >= Some(video::SECOND_HALF);
+    let count = sought.iter().filter(|it| is_of_the_end(it)).count();
+    assert!(count > 0, "no range of the second half: {sought:?}");
+    assert!(sought.iter().all(|response| response["status"] == 206));
+    let records = server.records(before + sought.len() + 1);
+    let ranges = records
+        .iter()
+        .filter(|it| it.contains(" /clip.webm HTTP/1.1\" 206 "));
+    assert!(ranges.count() >= before + sought.len(), "{records:?}");
+    page.assert_no_complaints();
+}
+
+#[test]
+fn scripts_of_every_kind_run_by_their_types() {
+    let Some(page) = Page::open() else {
+        return;
+    };
+    let site = Site::new();
+    site.file(
+        "index.html",
+        "<!doctype html><html lang=en><title>Types</title><link rel=icon href=data:,>\
+         <link rel=stylesheet href=style.css><script type=module src=main.js></script>",
+    );
+    site.file("style.css", "html { color: rgb(1, 2, 3) }");
+    site.file(
+        "main.js",
+        "import { name } from './part.mjs';\n\
+         import data from './data.json' with { type: 'json' };\n\
+         await WebAssembly.compileStreaming(fetch('empty.wasm'));\n\
+         await navigator.serviceWorker.register('worker.js');\n\
+         await navigator.serviceWorker.ready;\n\
+         document.title = `${name} ${data.number} ${getComputedStyle(document.documentElement).color}`;\n",
+    );
+    site.file("part.mjs", "export const name = 'module';\n");
+    site.file("data.json", "{ \"number\": 7 }\n");
+    // An empty module: its magic number and its version.
+    site.file("empty.wasm", b"\0asm\x01\0\0\0");
+    site.file(
+        "worker.js",
+        "addEventListener('install', () => skipWaiting());\n\
+         addEventListener('activate', (event) => event.waitUntil(clients.claim()));\n\
+         addEventListener('fetch', (event) => {\n\
+           if (new URL(event.request.url).pathname === '/from-the-worker')\n\
+             event.respondWith(new Response('the worker'));\n\
+         });\n",
+    );
+    let server = Server::start(site.root());
+    page.go_to(&url(&server, "/"));
+    page.until("all of them", "document.title === 'module 7 rgb(1, 2, 3)'");
+    page.until(
+        "the worker to be in control",
+        "navigator.serviceWorker.controller",
+    );
+    let told = page.text("fetch('/from-the-worker').then((it) => it.text())");
+    assert_eq!(told, "the worker");
+    page.assert_no_complaints();
+}
+
+#[test]
+fn what_the_browser_has_is_only_checked() {
+    let Some(page) = Page::open() else {
+        return;
+    };
+    let site = Site::new();
+    let html = |name: &str, to: &str| {
+        format!(
+            "<!doctype html><html lang=en><title>{name}</title><link rel=icon href=data:,>\
+             <link rel=stylesheet href=/style.css><a href={to}>on</a>"
+        )
+    };
+    site.file("index.html", html("one", "/two.html"));
+    site.file("two.html", html("two", "/"));
+    site.file("style.css", "html { color: rgb(1, 2, 3) }");
+    let server = Server::start(site.root());
+    // What was logged since the last look, as `/path status`.
+    let mut seen = 0;
+    let mut logged = || {
+        page.await_calm();
+        let records = server.records(seen).split_off(seen);
+        seen += records.len();
+        let told = |record: &String| {
+            let (_, request) = record.split_once("\"GET ").expect("GET");
+            let words: Vec<_> = request.split(' ').collect();
+            format!("{} {}", words[0], words[2])
+        };
+        records.iter().map(told).collect::<Vec<_>>()
+    };
+    page.go_to(&url(&server, "/"));
+    assert_eq!(logged(), ["/ 200", "/style.css 200"]);
+    page.follow("a");
+    assert_eq!(logged(), ["/two.html 200", "/style.css 304"]);
+    page.follow("a");
+    assert_eq!(logged(), ["/ 304", "/style.css 304"]);
+    page.reload();
+    assert_eq!(logged(), ["/ 304", "/style.css 304"]);
+    // RFC 9110 and 9111 §6: a history shows again what was shown. Browsers do so without asking.
+    for (steps, path) in [(-1, "/two.html"), (-1, "/"), (1, "/two.html")] {
+        page.step_through_history(steps, path);
+        assert_eq!(
+            page.text("getComputedStyle(document.documentElement).color"),
+            "rgb(1, 2, 3)"
+        );
+        let is_asked_anew = |line: &String| !line.ends_with(" 304");
+        assert!(!logged().iter().any(is_asked_anew));
+    }
+    page.assert_no_complaints();
+
+    // What has changed is seen at once, and nothing else is sent again.
+    site.replace("index.html", html("three", "/two.html"));
+    page.step_through_history(-1, "/");
+    page.reload();
+    assert_eq!(page.text("document.title"), "three");
+    assert_eq!(
+        logged().last_chunk(),
+        Some(&["/ 200".to_owned(), "/style.css 304".to_owned()])
+    );
+}
+
+#[test]
+fn an_error_page_of_our_own_is_good_for_everybody_and_keeps_its_policy() {
+    let Some(page) = Page::open() else {
+        return;
+    };
+    let site = Site::small();
+    let server = Server::start(site.root());
+    let target = "/<script>alert(1)</script>%20nowhere";
+    page.go_to(&url(&server, target));
+    assert_good_for_everybody(&page);
+    assert_eq!(
+        page.text("document.querySelector('h1').innerText"),
+        "404 Not Found"
+    );
+    assert!(
+        page.text("document.body.innerText")
+            .contains("%3Cscript%3E")
+    );
+    // The style sheet that the policy knows by its hash is applied.
+    assert_eq!(page.text("getComputedStyle(document.body).display"), "grid");
+    // The browser tells that it is not there, and looks for an icon; nothing is held against it.
+    for complaint in page.complaints() {
+        let is_status =
+            complaint.ends_with("the server responded with a status of 404 (Not Found)\"");
+        assert!(is_status, "{complaint}");
+    }
+}

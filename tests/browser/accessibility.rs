@@ -1,0 +1,180 @@
+//! What those are told who do not see a page, or see it badly: by the browser's own accessibility
+//! tree, the keyboard, and the colours that it computed.
+
+use super::page::{Page, text};
+use serde_json::{Value, json};
+
+/// A node of the accessibility tree.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) role: String,
+    pub(crate) name: String,
+    /// Of a heading.
+    level: Option<u64>,
+    is_focusable: bool,
+    is_focused: bool,
+}
+
+/// The nodes that are told of, in the order of the document.
+#[track_caller]
+pub(crate) fn tree(page: &Page) -> Vec<Node> {
+    let told = page.call("Accessibility.getFullAXTree", &json!({}));
+    let nodes = told["nodes"].as_array().expect("nodes");
+    let is_told = |node: &&Value| node["ignored"] == false;
+    nodes.iter().filter(is_told).map(Node::of).collect()
+}
+
+/// What WCAG 2.2 asks of any page and this one has not, as far as a program can tell.
+#[track_caller]
+pub(crate) fn faults(page: &Page) -> Vec<String> {
+    let nodes = tree(page);
+    let mut faults = Vec::new();
+    // 4.1.2 Name, Role, Value; 1.1.1 Non-text Content; 2.4.4 Link Purpose.
+    for Node { role, name, .. } in nodes.iter().filter(|node| node.must_speak()) {
+        if name.trim().is_empty() {
+            faults.push(format!("a {role} without a name"));
+        }
+    }
+    // 2.4.2 Page Titled, 3.1.1 Language of Page.
+    for what in ["document.title", "document.documentElement.lang"] {
+        if page.text(what).is_empty() {
+            faults.push(format!("no {what}"));
+        }
+    }
+    // 1.3.1 Info and Relationships, 2.4.1 Bypass Blocks: one place where the content is, and a
+    // heading above each part of it.
+    let mains = nodes.iter().filter(|node| node.role == "main").count();
+    if mains != 1 {
+        faults.push(format!("{mains} places for the content"));
+    }
+    let levels: Vec<_> = nodes.iter().filter_map(|node| node.level).collect();
+    let firsts = levels.iter().filter(|level| **level == 1).count();
+    let outer = [0].into_iter().chain(levels.iter().copied());
+    let skips = outer.zip(&levels).any(|(outer, level)| *level > outer + 1);
+    if firsts != 1 || skips {
+        faults.push(format!("headings of levels {levels:?}"));
+    }
+    // 1.4.3 Contrast: 4.5 to 1, where the text is large 3 to 1.
+    let too_pale = page.evaluate(CONTRAST);
+    faults.extend(too_pale.as_array().expect("a list").iter().map(text));
+    faults
+}
+
+/// Where the tabulator key leads, as `role: name`, from the top of the page to the end. Each place
+/// must be seen to have the focus (WCAG 2.2, 2.4.7).
+#[track_caller]
+pub(crate) fn tab_stops(page: &Page) -> Vec<String> {
+    let mut stops = Vec::new();
+    page.evaluate("document.activeElement?.blur(); getSelection().removeAllRanges()");
+    loop {
+        page.press("Tab");
+        let is_over = page.evaluate("document.activeElement === document.body");
+        if is_over == true {
+            return stops;
+        }
+        let nodes = tree(page);
+        let is_it = |node: &&Node| node.is_focused && node.role != "RootWebArea";
+        let focused = nodes.iter().find(is_it);
+        let focused = focused.unwrap_or_else(|| panic!("nothing has the focus after {stops:?}"));
+        let stop = format!("{}: {}", focused.role, focused.name);
+        let is_seen = page.evaluate(
+            "(() => { const { outlineStyle, outlineWidth, boxShadow } = \
+             getComputedStyle(document.activeElement); \
+             return (outlineStyle !== 'none' && parseFloat(outlineWidth) > 0) || \
+             boxShadow !== 'none' })()",
+        );
+        assert_eq!(is_seen, true, "{stop} is not seen to have the focus");
+        stops.push(stop);
+        assert!(stops.len() < STOPS_MAX, "the focus goes round: {stops:?}");
+    }
+}
+
+/// What makes a page that is so wide need scrolling to the side (WCAG 2.2, 1.4.10).
+#[track_caller]
+pub(crate) fn overflow(page: &Page, width: u32) -> Option<String> {
+    let beyond = page.evaluate(
+        "(() => { const { scrollWidth, clientWidth } = document.documentElement; \
+         return [innerWidth, scrollWidth - clientWidth] })()",
+    );
+    let wide = page.evaluate(&format!(
+        "[...document.querySelectorAll('body *')]\
+         .filter((it) => it.getBoundingClientRect().right > {width}).map((it) => it.outerHTML)"
+    ));
+    (beyond != json!([width, 0])).then(|| format!("{beyond} in {width}: {wide}"))
+}
+
+impl Node {
+    /// Whether it is of no use to those who do not see it unless it has a name.
+    fn must_speak(&self) -> bool {
+        self.is_focusable || ["image", "img"].contains(&self.role.as_str())
+    }
+
+    fn of(node: &Value) -> Self {
+        let property = |name: &str| {
+            let properties = node["properties"].as_array()?;
+            let found = properties.iter().find(|it| it["name"] == name)?;
+            Some(found["value"]["value"].clone())
+        };
+        let of = |what: &str| node[what]["value"].as_str().unwrap_or_default().to_owned();
+        let role = text(&node["role"]["value"]);
+        Self {
+            level: property("level")
+                .and_then(|level| level.as_u64())
+                .filter(|_| role == "heading"),
+            is_focusable: property("focusable") == Some(json!(true)) && role != "RootWebArea",
+            is_focused: property("focused") == Some(json!(true)),
+            name: of("name"),
+            role,
+        }
+    }
+}
+
+/// More places than any page here has: the focus goes round.
+const STOPS_MAX: usize = 100;
+
+/// Every text whose contrast is too low. Colours of any notation are read off a canvas; those that
+/// let through are laid over what is behind them, down to the canvas of the page itself.
+const CONTRAST: &str = r#"
+(() => {
+  const context = Object.assign(document.createElement("canvas"), { width: 1, height: 1 })
+    .getContext("2d", { willReadFrequently: true });
+  const parse = (colour) => {
+    context.clearRect(0, 0, 1, 1);
+    context.fillStyle = colour;
+    context.fillRect(0, 0, 1, 1);
+    const [red, green, blue, alpha] = context.getImageData(0, 0, 1, 1).data;
+    return [red, green, blue, alpha / 255];
+  };
+  const over = ([r, g, b, alpha], below) =>
+    [[r, below[0]], [g, below[1]], [b, below[2]]].map(([top, low]) => top * alpha + low * (1 - alpha)).concat(1);
+  const probe = document.createElement("span");
+  probe.style.color = "Canvas";
+  document.body.append(probe);
+  const canvas = parse(getComputedStyle(probe).color);
+  probe.remove();
+  const background = (element) =>
+    element === null ? canvas : over(parse(getComputedStyle(element).backgroundColor), background(element.parentElement));
+  const luminance = (colour) => {
+    const [r, g, b] = colour.map((part) => part / 255).map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const pale = [];
+  let texts = 0;
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    const words = walker.currentNode.data.trim();
+    const style = getComputedStyle(element);
+    const isSeen = element.checkVisibility({ opacityProperty: true, visibilityProperty: true });
+    if (words === "" || !isSeen || ["SCRIPT", "STYLE"].includes(element.tagName)) continue;
+    texts += 1;
+    const behind = background(element);
+    const [light, dark] = [luminance(over(parse(style.color), behind)), luminance(behind)].sort((a, b) => b - a);
+    const ratio = (light + 0.05) / (dark + 0.05);
+    const size = parseFloat(style.fontSize);
+    const isLarge = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
+    if (ratio < (isLarge ? 3 : 4.5)) pale.push(`${ratio.toFixed(2)} to 1: ${words.slice(0, 60)}`);
+  }
+  return texts === 0 ? ["no text at all"] : pale;
+})()
+"#;
