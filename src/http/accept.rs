@@ -50,6 +50,18 @@ pub fn media_type_quality(fields: &Fields<'_>, media_type: &str) -> Quality {
         .map_or(Quality::NONE, |(_, quality)| quality)
 }
 
+/// How much a client wants a media type that it names itself, rather than by a range that many
+/// others fall into, too; [`Quality::NONE`] where it does not.
+pub fn named_quality(fields: &Fields<'_>, media_type: &str) -> Quality {
+    fields
+        .members(FieldName::Accept)
+        .filter_map(|member| range_quality(member, media_type))
+        .filter(|(specificity, _)| *specificity == Specificity::Subtype)
+        .map(|(_, quality)| quality)
+        .max()
+        .unwrap_or(Quality::NONE)
+}
+
 /// How specific a media range is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Specificity {
@@ -132,6 +144,29 @@ mod tests {
                 quality(accept, "application/json"),
             );
             assert_eq!(found, (html, json), "{accept:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_type_itself_is_named() {
+        for (accept, expected) in [
+            ("", Quality::NONE),
+            ("Accept: */*\r\n", Quality::NONE),
+            ("Accept: text/*\r\n", Quality::NONE),
+            ("Accept: text/html\r\n", Quality::FULL),
+            ("Accept: text/html;q=0, */*\r\n", Quality::NONE),
+            ("Accept: image/*, Text/HTML;q=0.5\r\n", Quality(500)),
+            ("Accept: text/htmlx, xtext/html\r\n", Quality::NONE),
+        ] {
+            let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{accept}\r\n");
+            let mut storage = FieldStorage::default();
+            let parsed = RequestHead::parse(head.as_bytes(), &mut storage, &Limits::default());
+            let (head, _) = parsed.unwrap().unwrap();
+            assert_eq!(
+                named_quality(&head.fields, "text/html"),
+                expected,
+                "{accept}"
+            );
         }
     }
 

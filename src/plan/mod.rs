@@ -9,6 +9,7 @@ mod partial;
 mod precondition;
 mod redirect;
 mod representation;
+mod stand_in;
 
 use crate::http::Status;
 use crate::http::host::Host;
@@ -20,6 +21,7 @@ use std::ops::Range;
 
 pub use partial::Multipart;
 pub use representation::{Facts, Representation};
+pub use stand_in::{StandIn, fail, stand_ins, without_stand_in};
 
 /// What the operator wants of every response.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +30,10 @@ pub struct Policy {
     pub server_field: bool,
     /// The value of `Cache-Control` (RFC 9111 §5.2) on files; none when empty.
     pub cache_control: String,
+    /// Whether navigations that find nothing get the start page of an application.
+    pub spa: bool,
+    /// Whether errors are answered with the pages that the site has for them.
+    pub error_pages: bool,
 }
 
 impl Default for Policy {
@@ -35,6 +41,8 @@ impl Default for Policy {
         Self {
             server_field: true,
             cache_control: "no-cache".to_owned(),
+            spa: false,
+            error_pages: true,
         }
     }
 }
@@ -71,6 +79,8 @@ pub enum Content {
 pub enum Absence {
     /// Nothing is served under this path.
     NotFound,
+    /// Nothing is served under paths like this one, whatever there is.
+    Hidden,
     /// It has another address.
     Moved(Move),
     /// It may not be read.
@@ -79,6 +89,19 @@ pub enum Absence {
     Exhausted,
     /// Reading it failed.
     Failed,
+}
+
+impl Absence {
+    /// The status that answers it, if that is an error.
+    pub const fn status(self) -> Option<Status> {
+        match self {
+            Self::NotFound | Self::Hidden => Some(Status::NotFound),
+            Self::Moved(_) => None,
+            Self::Forbidden => Some(Status::Forbidden),
+            Self::Exhausted => Some(Status::ServiceUnavailable),
+            Self::Failed => Some(Status::InternalServerError),
+        }
+    }
 }
 
 /// How a path becomes the one that its resource has.
@@ -130,11 +153,16 @@ pub fn decide(
     let representation = match resource {
         Ok(representation) => representation,
         Err(Absence::Moved(way)) => return redirect::along(way, path, request),
-        Err(Absence::NotFound) => return not_found(path),
+        Err(Absence::NotFound | Absence::Hidden) => return not_found(path),
         Err(Absence::Forbidden) => return refuse(Status::Forbidden),
         Err(Absence::Exhausted) => return unavailable(),
         Err(Absence::Failed) => return refuse(Status::InternalServerError),
     };
+    select(request, representation, boundary)
+}
+
+/// Steps 6 and 7: what of a representation is sent.
+pub fn select(request: &RequestHead<'_>, representation: &Representation, boundary: &str) -> Plan {
     // 6. §13.2.2, steps 1 to 4.
     match precondition::evaluate(&request.fields, representation) {
         precondition::Outcome::Failed => return refuse(Status::PreconditionFailed),

@@ -1,6 +1,6 @@
 //! A representation (RFC 9110 §8): the facts about a file, and the field blocks made from them.
 
-use super::{Content, Plan, Policy};
+use super::{Content, Plan, Policy, RETRY_AFTER_SECONDS, StandIn, stand_in};
 use crate::http::Status;
 use crate::http::date::HttpDate;
 use crate::http::etag::EntityTag;
@@ -38,10 +38,23 @@ pub struct Representation {
 impl Representation {
     /// Makes the field blocks, once for any number of responses.
     pub fn new(facts: Facts, policy: &Policy) -> Self {
+        Self::with(facts, policy, None)
+    }
+
+    /// The same of a file that is served in place of another.
+    pub fn standing_in(stand_in: StandIn, facts: Facts, policy: &Policy) -> Self {
+        match stand_in {
+            StandIn::Start => Self::with(facts, policy, Some("Accept")),
+            StandIn::Error(status) => Self::of_error(status, facts, policy),
+        }
+    }
+
+    fn with(facts: Facts, policy: &Policy, vary: Option<&str>) -> Self {
         let cache_control = Some(&policy.cache_control).filter(|value| !value.is_empty());
         let not_modified = FieldBlockWriter::default()
             .optional_field("ETag", facts.entity_tag.as_ref())
             .optional_field("Cache-Control", cache_control)
+            .optional_field("Vary", vary)
             .finish();
         let of_any_part = FieldBlockWriter::default()
             .optional_field("Last-Modified", facts.last_modified)
@@ -54,6 +67,27 @@ impl Representation {
             .field("Content-Length", facts.length)
             .block(&of_any_part)
             .finish();
+        Self {
+            facts,
+            whole,
+            of_any_part,
+            not_modified,
+        }
+    }
+
+    /// Only the whole of it is ever sent, with nothing that would let a cache take it for the file:
+    /// no validators, no ranges, and nothing of how long files are fresh.
+    fn of_error(status: Status, facts: Facts, policy: &Policy) -> Self {
+        let is_busy = status == Status::ServiceUnavailable;
+        let whole = FieldBlockWriter::default()
+            .field("Content-Type", &facts.content_type)
+            .field("Content-Length", facts.length)
+            .field("Cache-Control", "no-cache")
+            .optional_field("Vary", stand_in::vary(status, policy))
+            .optional_field("Retry-After", is_busy.then_some(RETRY_AFTER_SECONDS))
+            .field("X-Content-Type-Options", "nosniff")
+            .finish();
+        let (of_any_part, not_modified) = Default::default();
         Self {
             facts,
             whole,

@@ -11,8 +11,8 @@ use crate::http::forwarded::{TrustedProxy, client_address};
 use crate::http::host::Host;
 use crate::http::request::RequestHead;
 use crate::http::target::RequestPath;
-use crate::plan::{self, Plan};
-use crate::site::{File, Moment, Outcome, Pending, Resolution, Site, Source};
+use crate::plan::{self, Absence, Plan, StandIn};
+use crate::site::{File, Miss, Moment, Outcome, Pending, Resolution, Site, Source};
 use bytes::Bytes;
 use rustix::fd::OwnedFd;
 use std::hash::{BuildHasher, RandomState};
@@ -118,13 +118,9 @@ impl Service {
     pub(super) fn decide(&mut self, request: &RequestHead<'_>) -> Answer<Decision> {
         let path = match plan::admit(request, &self.front.hosts) {
             Ok(path) => path,
-            Err(plan) => return Answer::Ready(Decision::at_once(plan)),
+            Err(plan) => return Answer::Ready(self.decide_without_path(request, plan)),
         };
-        let moment = Moment {
-            tick: self.clock.count(),
-            now: self.clock.now(),
-            wall: self.clock.wall(),
-        };
+        let moment = self.moment();
         match self.site.resolve(&path, &moment) {
             Resolution::Ready(found) => Answer::Ready(self.decide_on(request, &path, found)),
             Resolution::Pending(pending) => Answer::Pending(pending),
@@ -152,12 +148,22 @@ impl Service {
     ) -> Decision {
         match plan::admit(request, &self.front.hosts) {
             Ok(path) => self.decide_on(request, &path, outcome),
-            Err(plan) => Decision::at_once(plan),
+            Err(plan) => self.decide_without_path(request, plan),
         }
     }
 
+    /// Decides on a request that no file can answer, by what was planned for it.
+    fn decide_without_path(&mut self, request: &RequestHead<'_>, plan: Plan) -> Decision {
+        if plan.status != Status::NotFound {
+            return Decision::at_once(plan);
+        }
+        // Its path is one that no file has, though perhaps an application knows what to do with it.
+        self.stand_in(request, Absence::NotFound)
+            .unwrap_or_else(|| Decision::at_once(plan::without_stand_in(plan, self.site.policy())))
+    }
+
     fn decide_on(
-        &self,
+        &mut self,
         request: &RequestHead<'_>,
         path: &RequestPath<'_>,
         found: Outcome,
@@ -165,14 +171,55 @@ impl Service {
         let resource = match &found {
             Ok(file) => Ok(&file.representation),
             Err(miss) => {
-                let path = path.to_reference().to_string();
-                log::log!(miss.level(), "{path:?} is not served: {miss}");
+                let reference = path.to_reference().to_string();
+                log::log!(miss.level(), "{reference:?} is not served: {miss}");
+                if let Some(decision) = self.stand_in(request, miss.absence()) {
+                    let found = Some(found);
+                    return Decision { found, ..decision };
+                }
                 Err(miss.absence())
             }
         };
         let plan = plan::decide(request, path, resource, &self.boundary);
-        let found = Some(found);
-        Decision { plan, found }
+        Decision {
+            plan: plan::without_stand_in(plan, self.site.policy()),
+            found: Some(found),
+            stand_in: None,
+        }
+    }
+
+    /// Decides on a request for what is absent, if the site has what may stand in for it.
+    fn stand_in(&mut self, request: &RequestHead<'_>, absence: Absence) -> Option<Decision> {
+        let moment = self.moment();
+        let stand_ins = plan::stand_ins(request, absence, self.site.policy());
+        for stand_in in stand_ins {
+            let file = match self.site.find_stand_in(stand_in, &moment) {
+                Ok(file) => file,
+                Err(Miss::Nothing) => continue,
+                Err(miss) => {
+                    log::log!(miss.level(), "{stand_in} is not served: {miss}");
+                    continue;
+                }
+            };
+            let plan = match stand_in {
+                StandIn::Start => plan::select(request, &file.representation, &self.boundary),
+                StandIn::Error(status) => plan::fail(status, &file.representation),
+            };
+            return Some(Decision {
+                plan,
+                found: None,
+                stand_in: Some((stand_in, file)),
+            });
+        }
+        None
+    }
+
+    fn moment(&self) -> Moment {
+        Moment {
+            tick: self.clock.count(),
+            now: self.clock.now(),
+            wall: self.clock.wall(),
+        }
     }
 
     /// Whether there is work under way that answers wait for.
@@ -247,17 +294,28 @@ pub(super) struct Decision {
     pub(super) plan: Plan,
     /// What the look at the site found, where there was one.
     pub(super) found: Option<Outcome>,
+    /// The file that is sent in place of one that could not be found.
+    pub(super) stand_in: Option<(StandIn, Rc<File>)>,
 }
 
 impl Decision {
     /// A decision that needed no look at the site.
     pub(super) fn at_once(plan: Plan) -> Self {
-        Self { plan, found: None }
+        Self {
+            plan,
+            found: None,
+            stand_in: None,
+        }
     }
 
     /// Joins what was planned to the bytes that it speaks of.
     pub(super) fn into_response(self) -> Response<OpenFile> {
-        let Self { plan, found } = self;
+        let Self {
+            plan,
+            found,
+            stand_in,
+        } = self;
+        let found = stand_in.map(|(_, file)| Ok(file)).or(found);
         let content = match (plan.content, found) {
             (plan::Content::Page(page), _) => conn::Content::one(Segment::Bytes(page)),
             (plan::Content::Whole, Some(Ok(file))) => {

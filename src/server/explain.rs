@@ -12,7 +12,7 @@ use crate::http::fields::FieldStorage;
 use crate::http::request::RequestHead;
 use crate::http::target::RequestPath;
 use crate::plan;
-use crate::site::{File, Miss, Site};
+use crate::site::{File, Miss, Outcome, Site};
 use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
@@ -56,7 +56,7 @@ impl fmt::Display for Explanation {
 }
 
 /// Explains what GET of a request target, a path or a whole URL, would get from a server with
-/// these options.
+/// these options, if somebody entered it in a browser.
 pub fn explain(options: Options, target: &OsStr) -> Result<Explanation, StartError> {
     let host = options.hosts.first().map(ToString::to_string);
     let host = host.unwrap_or_else(|| "localhost".to_owned());
@@ -73,7 +73,8 @@ pub fn explain(options: Options, target: &OsStr) -> Result<Explanation, StartErr
     explanation.tell("request", format_args!("GET {}", target.display()));
 
     let mut request = [b"GET ", target.as_bytes()].concat();
-    request.extend_from_slice(format!(" HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes());
+    let fields = format!(" HTTP/1.1\r\nHost: {host}\r\nAccept: {ACCEPT}\r\n\r\n");
+    request.extend_from_slice(fields.as_bytes());
     let mut storage = FieldStorage::default();
     let mut connection = Connection::new(&service.tick());
     let received = connection.receive(&request, &mut storage, &service.tick());
@@ -139,14 +140,32 @@ fn tell_decision(
     };
     let path = match RequestPath::parse(target.path) {
         Ok(path) => path,
-        Err(error) => return explanation.tell("path", format_args!("none: {error}")),
-    };
-    let Some(found) = &decision.found else {
-        return;
+        Err(error) => {
+            explanation.tell("path", format_args!("none: {error}"));
+            return tell_stand_in(explanation, decision);
+        }
     };
     explanation.tell("path", path.to_reference());
+    if let Some(found) = &decision.found {
+        tell_found(explanation, found, &path, service);
+    }
+    tell_stand_in(explanation, decision);
+}
+
+fn tell_stand_in(explanation: &mut Explanation, decision: &Decision) {
+    if let Some((stand_in, file)) = &decision.stand_in {
+        explanation.tell("instead", format_args!("{stand_in}, {}", Found(file)));
+    }
+}
+
+fn tell_found(
+    explanation: &mut Explanation,
+    found: &Outcome,
+    path: &RequestPath<'_>,
+    service: &Service,
+) {
     if !matches!(found, Err(Miss::Hidden)) {
-        let trail = service.site.trail(&path);
+        let trail = service.site.trail(path);
         for (link, target) in &trail.links {
             explanation.tell(
                 "link",
@@ -169,3 +188,6 @@ impl fmt::Display for Found<'_> {
         write!(out, "{} bytes of {}", facts.length, facts.content_type)
     }
 }
+
+/// As browsers ask for pages.
+const ACCEPT: &str = "text/html, */*;q=0.8";

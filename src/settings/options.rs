@@ -170,6 +170,28 @@ pub(super) static GROUPS: &[Group] = &[
         ],
     },
     Group {
+        heading: Some("In place of what is not there"),
+        options: &[
+            Definition {
+                name: "error-pages",
+                kind: Kind::Switch(|settings| &mut settings.server.policy.error_pages),
+                help: "Whether errors are answered with the site's own 404.html and the like",
+                reason: "Of the pages 403.html, 404.html, 500.html and 503.html those that lie in \
+                         the root take the place of millpond's own, with the status of the error. \
+                         They may be shown under any address, so what they refer to has to begin \
+                         with a slash.",
+            },
+            Definition {
+                name: "spa",
+                kind: Kind::Switch(|settings| &mut settings.server.policy.spa),
+                help: "Whether addresses without a file get the root's index file",
+                reason: "For a single-page application, which makes the page for an address by \
+                         itself. Only navigations get it, that is requests whose Accept names \
+                         text/html; a script that is missing is 404 still.",
+            },
+        ],
+    },
+    Group {
         heading: Some("Access log"),
         options: &[
             Definition {

@@ -3,9 +3,11 @@
 //! This is the one list of what is tried for a path, in order:
 //!
 //! 1. the file that the path itself names, or, where it ends in a slash, an index file in it;
-//! 2. with clean addresses, the file that it names with `.html` after it.
+//! 2. with clean addresses, the file that it names with `.html` after it;
+//! 3. for the navigations of an application, its start page: the root's index file;
+//! 4. the site's own page of the error that it comes to.
 
-use crate::plan::Move;
+use crate::plan::{Move, StandIn};
 
 /// How addresses lead to files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +38,17 @@ impl Addressing {
             .into_iter()
             .chain(indexes)
             .chain(self.clean_place(path))
+    }
+
+    /// The places of the file that stands in for others. The page of an error lies in the root: to
+    /// look for it in every directory on the way up would let strangers choose how often.
+    pub(super) fn stand_ins(&self, stand_in: StandIn) -> impl Iterator<Item = Vec<u8>> {
+        let page = match stand_in {
+            StandIn::Start => None,
+            StandIn::Error(status) => Some(format!("{}.html", status.code()).into_bytes()),
+        };
+        let index = page.is_none().then(|| self.places(b"")).into_iter();
+        page.into_iter().chain(index.flatten())
     }
 
     /// Where the page of a clean address is. Its address with a slash after it leads there, too.

@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 
 #[derive(Debug)]
 pub(super) struct Cache {
-    /// By request path; `None` when the cache is off.
+    /// By request path, or by a name with a slash before it for what no path leads to; `None` when
+    /// the cache is off.
     entries: Option<LruCache<Box<[u8]>, Entry>>,
     bytes: usize,
     bytes_max: usize,
@@ -47,6 +48,8 @@ pub struct CacheFigures {
 struct Entry {
     file: Rc<File>,
     location: CString,
+    /// See [`Loaded::besides`].
+    besides: Vec<(CString, bool)>,
     stamp: Stamp,
     is_settled: bool,
     /// The turn of the loop in which it was last known to be what is on disk.
@@ -108,6 +111,7 @@ impl Cache {
         let entry = Entry {
             file: Rc::clone(&file),
             location: loaded.location,
+            besides: loaded.besides,
             stamp: loaded.stamp,
             is_settled: loaded.is_settled,
             checked: moment.tick,
@@ -169,6 +173,10 @@ impl Entry {
         if !self.is_settled {
             return false;
         }
+        let is_as_before = |(place, was_file): &(CString, bool)| root.has_file(place) == *was_file;
+        if !self.besides.iter().all(is_as_before) {
+            return false;
+        }
         if moment.now.duration_since(self.reached) < REACHED_EVERY {
             return root.stamp(&self.location) == Ok(self.stamp);
         }
@@ -208,7 +216,7 @@ mod tests {
     use crate::http::target::RequestPath;
     use crate::plan::Policy;
     use crate::site::address::Addressing;
-    use crate::site::load::load;
+    use crate::site::load::Look;
     use std::time::SystemTime;
 
     /// The crate's own sources are a directory with some files in it.
@@ -227,8 +235,13 @@ mod tests {
 
     fn insert(cache: &mut Cache, root: &Root, name: &str) {
         let path = RequestPath::parse(name.as_bytes()).unwrap();
-        let (addressing, policy) = (Addressing::default(), Policy::default());
-        let loaded = load(root, &path, &addressing, &policy, SystemTime::now()).unwrap();
+        let look = Look {
+            root,
+            addressing: &Addressing::default(),
+            policy: &Policy::default(),
+            wall: SystemTime::now(),
+        };
+        let loaded = look.load(&path).unwrap();
         cache.insert(path.as_bytes(), loaded, &moment());
     }
 

@@ -8,7 +8,7 @@ use crate::http::date::HttpDate;
 use crate::http::etag::EntityTag;
 use crate::http::media::content_type;
 use crate::http::target::RequestPath;
-use crate::plan::{Facts, Move, Policy, Representation};
+use crate::plan::{Facts, Move, Policy, Representation, StandIn};
 use bytes::Bytes;
 use rustix::fd::OwnedFd;
 use rustix::fs::{FileType, Statx};
@@ -23,39 +23,124 @@ pub(super) struct Loaded {
     pub(super) file: File,
     /// Where it was found, relative to the root.
     pub(super) location: CString,
+    /// Other places that were looked at, and whether there was something: had it been otherwise,
+    /// so might be what was found.
+    pub(super) besides: Vec<(CString, bool)>,
     pub(super) stamp: Stamp,
     /// Whether an equal stamp, later on, will mean equal content.
     pub(super) is_settled: bool,
 }
 
-/// Finds the file of a path: the first that is in one of its places. What counts is what was
-/// opened, which is looked at again: nothing can be swapped in between.
-pub(super) fn load(
-    root: &Root,
-    path: &RequestPath<'_>,
-    addressing: &Addressing,
-    policy: &Policy,
-    wall: SystemTime,
-) -> Result<Loaded, Miss> {
-    let mut miss = Miss::Nothing;
-    for place in addressing.places(path.as_bytes()) {
-        let location = CString::new(place).map_err(|_| Miss::Nothing)?;
-        match look(root, &location) {
-            Ok(()) => {
-                check_address(root, path, &location, addressing)?;
-                return open(root, location, policy, wall);
+/// All that a look depends on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look<'a> {
+    pub(super) root: &'a Root,
+    pub(super) addressing: &'a Addressing,
+    pub(super) policy: &'a Policy,
+    pub(super) wall: SystemTime,
+}
+
+impl Look<'_> {
+    /// Finds the file of a path: the first that is in one of its places. What counts is what was
+    /// opened, which is looked at again: nothing can be swapped in between.
+    pub(super) fn load(&self, path: &RequestPath<'_>) -> Result<Loaded, Miss> {
+        let (mut miss, mut besides) = (Miss::Nothing, Vec::new());
+        for place in self.addressing.places(path.as_bytes()) {
+            let location = CString::new(place).map_err(|_| Miss::Nothing)?;
+            match look(self.root, &location) {
+                Ok(()) => {
+                    self.check_address(path, &location, &mut besides)?;
+                    return self.open(location, besides, None);
+                }
+                Err(Miss::Nothing) => {}
+                // A directory: what has its name with an extension comes before it.
+                Err(Miss::NeedsSlash) if !path.is_directory() => miss = Miss::NeedsSlash,
+                Err(Miss::NeedsSlash) => miss = Miss::NotRegular,
+                Err(miss) => return Err(miss),
             }
-            Err(Miss::Nothing) => {}
-            // A directory: what has its name with an extension comes before it.
-            Err(Miss::NeedsSlash) if !path.is_directory() => miss = Miss::NeedsSlash,
-            Err(Miss::NeedsSlash) => miss = Miss::NotRegular,
-            Err(miss) => return Err(miss),
+            besides.push((location, false));
+        }
+        if miss == Miss::Nothing && path.is_directory() {
+            miss = explain(self.root, path);
+        }
+        Err(miss)
+    }
+
+    /// Finds the file that stands in for others.
+    pub(super) fn load_stand_in(&self, stand_in: StandIn) -> Result<Loaded, Miss> {
+        let mut besides = Vec::new();
+        for place in self.addressing.stand_ins(stand_in) {
+            let location = CString::new(place).map_err(|_| Miss::Nothing)?;
+            match look(self.root, &location) {
+                Ok(()) => return self.open(location, besides, Some(stand_in)),
+                Err(Miss::Nothing | Miss::NeedsSlash) => besides.push((location, false)),
+                Err(miss) => return Err(miss),
+            }
+        }
+        Err(Miss::Nothing)
+    }
+
+    /// Refuses what should be asked for by another address. Under that, the same file is found: the
+    /// way there cannot be a circle, nor lead to anything else.
+    fn check_address(
+        &self,
+        path: &RequestPath<'_>,
+        location: &CStr,
+        besides: &mut Vec<(CString, bool)>,
+    ) -> Result<(), Miss> {
+        let better = self.addressing.better(path.as_bytes(), location.to_bytes());
+        let Some((way, address)) = better else {
+            return Ok(());
+        };
+        for place in self.addressing.places(&address) {
+            if place == location.to_bytes() {
+                return Err(Miss::Moved(way));
+            }
+            let place = CString::new(place).map_err(|_| Miss::Nothing)?;
+            let is_file = !matches!(
+                look(self.root, &place),
+                Err(Miss::Nothing | Miss::NeedsSlash)
+            );
+            besides.push((place, is_file));
+            if is_file {
+                // Something else has that address.
+                break;
+            }
+        }
+        if way == Move::DropSlash {
+            Err(Miss::FileWithSlash)
+        } else {
+            Ok(())
         }
     }
-    if miss == Miss::Nothing && path.is_directory() {
-        miss = explain(root, path);
+
+    fn open(
+        &self,
+        location: CString,
+        besides: Vec<(CString, bool)>,
+        stand_in: Option<StandIn>,
+    ) -> Result<Loaded, Miss> {
+        let descriptor = self.root.open_beneath(&location).map_err(Miss::of)?;
+        let opened = stat_descriptor(&descriptor).map_err(Miss::of)?;
+        check_type(&opened)?;
+        let (source, stamp) = read(descriptor, Stamp::of(&opened))?;
+        let is_settled = stamp.is_settled(self.wall);
+        let facts = describe(&source, &stamp, location.as_bytes(), self.wall);
+        let representation = match stand_in {
+            None => Representation::new(facts, self.policy),
+            Some(stand_in) => Representation::standing_in(stand_in, facts, self.policy),
+        };
+        Ok(Loaded {
+            file: File {
+                representation,
+                source,
+            },
+            location,
+            besides,
+            stamp,
+            is_settled,
+        })
     }
-    Err(miss)
 }
 
 /// The place where the file of a path is or, if there is none, would be looked for first.
@@ -78,57 +163,6 @@ fn check_type(facts: &Statx) -> Result<(), Miss> {
         FileType::Directory => Err(Miss::NeedsSlash),
         _ => Err(Miss::NotRegular),
     }
-}
-
-/// Refuses what should be asked for by another address. Under that, the same file is found: the
-/// way there cannot be a circle, nor lead to anything else.
-fn check_address(
-    root: &Root,
-    path: &RequestPath<'_>,
-    location: &CStr,
-    addressing: &Addressing,
-) -> Result<(), Miss> {
-    let Some((way, address)) = addressing.better(path.as_bytes(), location.to_bytes()) else {
-        return Ok(());
-    };
-    for place in addressing.places(&address) {
-        if place == location.to_bytes() {
-            return Err(Miss::Moved(way));
-        }
-        let place = CString::new(place).map_err(|_| Miss::Nothing)?;
-        match look(root, &place) {
-            Err(Miss::Nothing | Miss::NeedsSlash) => {}
-            // Something else has that address.
-            _ => break,
-        }
-    }
-    if way == Move::DropSlash {
-        Err(Miss::FileWithSlash)
-    } else {
-        Ok(())
-    }
-}
-
-fn open(root: &Root, location: CString, policy: &Policy, wall: SystemTime) -> Result<Loaded, Miss> {
-    let descriptor = root.open_beneath(&location).map_err(Miss::of)?;
-    let opened = stat_descriptor(&descriptor).map_err(Miss::of)?;
-    check_type(&opened)?;
-    let (source, stamp) = read(descriptor, Stamp::of(&opened))?;
-    let is_settled = stamp.is_settled(wall);
-    let file = describe(
-        source,
-        &stamp,
-        is_settled,
-        location.as_bytes(),
-        policy,
-        wall,
-    );
-    Ok(Loaded {
-        file,
-        location,
-        stamp,
-        is_settled,
-    })
 }
 
 /// Finds the reason why nothing is in a directory's place: only after it, and only to be told.
@@ -178,20 +212,14 @@ fn read_all(descriptor: &OwnedFd, size: u64) -> Result<Vec<u8>, Errno> {
     Ok(content)
 }
 
-fn describe(
-    source: Source,
-    stamp: &Stamp,
-    is_settled: bool,
-    location: &[u8],
-    policy: &Policy,
-    wall: SystemTime,
-) -> File {
-    let (length, entity_tag) = match &source {
+fn describe(source: &Source, stamp: &Stamp, location: &[u8], wall: SystemTime) -> Facts {
+    let is_settled = stamp.is_settled(wall);
+    let (length, entity_tag) = match source {
         Source::Memory(content) => (content.len() as u64, content_tag(content)),
         Source::Descriptor(_) => (stamp.size, stamp_tag(stamp, is_settled)),
     };
     let now = HttpDate::from_system_time(wall);
-    let facts = Facts {
+    Facts {
         length,
         content_type: content_type(location),
         entity_tag: Some(entity_tag),
@@ -201,10 +229,6 @@ fn describe(
             .and_then(HttpDate::from_unix_seconds)
             .filter(|modified| Some(*modified) <= now),
         is_settled,
-    };
-    File {
-        representation: Representation::new(facts, policy),
-        source,
     }
 }
 

@@ -55,8 +55,8 @@ impl Miss {
     /// What the client learns of it.
     pub const fn absence(self) -> Absence {
         match self {
-            Self::Hidden
-            | Self::Nothing
+            Self::Hidden => Absence::Hidden,
+            Self::Nothing
             | Self::NoIndex
             | Self::FileWithSlash
             | Self::LeadsOut

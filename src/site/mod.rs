@@ -11,15 +11,17 @@ mod load;
 mod miss;
 mod root;
 mod stamp;
+mod stand_in;
 mod trail;
 
 use crate::http::target::RequestPath;
-use crate::plan::{Policy, Representation};
+use crate::plan::{Policy, Representation, StandIn};
 use bytes::Bytes;
 use cache::Cache;
-use load::Loaded;
+use load::{Loaded, Look};
 use root::Root;
 use rustix::fd::OwnedFd;
+use stand_in::MissingStandIns;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
@@ -70,6 +72,7 @@ pub struct Site {
     addressing: Addressing,
     cache: Cache,
     last_miss: LastMiss,
+    missing: MissingStandIns,
     jobs: Jobs,
     policy: Policy,
 }
@@ -122,9 +125,15 @@ impl Site {
             addressing: options.addressing.clone(),
             cache,
             last_miss: LastMiss::default(),
+            missing: MissingStandIns::default(),
             jobs: Jobs::default(),
             policy,
         })
+    }
+
+    /// What the operator wants of every response.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// The way from the top of the file system to where a path is looked for.
@@ -153,16 +162,14 @@ impl Site {
         if path.is_hidden() {
             return Err(Miss::Hidden);
         }
-        if self.root.follow_swap(moment.now) {
-            self.cache.clear();
-        }
+        self.follow_root(moment);
         if let Some(file) = self.cache.get(path.as_bytes(), moment, &self.root) {
             return Ok(file);
         }
         if let Some(miss) = self.last_miss.recall(path.as_bytes(), moment.tick) {
             return Err(miss);
         }
-        match self.load(path, moment) {
+        match self.load(moment, |look| look.load(path)) {
             Ok(loaded) => Ok(self.cache.insert(path.as_bytes(), loaded, moment)),
             Err(miss) => {
                 self.last_miss.note(path.as_bytes(), moment.tick, miss);
@@ -176,17 +183,50 @@ impl Site {
         self.cache.figures()
     }
 
-    fn load(&mut self, path: &RequestPath<'_>, moment: &Moment) -> Result<Loaded, Miss> {
-        match self.look(path, moment) {
+    /// Finds the file that stands in for another, as it is on disk in this turn of the loop.
+    pub fn find_stand_in(&mut self, stand_in: StandIn, moment: &Moment) -> Outcome {
+        self.follow_root(moment);
+        let key = stand_in::key(stand_in);
+        if let Some(file) = self.cache.get(key, moment, &self.root) {
+            return Ok(file);
+        }
+        if let Some(miss) = self.missing.recall(stand_in, moment.tick) {
+            return Err(miss);
+        }
+        match self.load(moment, |look| look.load_stand_in(stand_in)) {
+            Ok(loaded) => Ok(self.cache.insert(key, loaded, moment)),
+            Err(miss) => {
+                self.missing.note(stand_in, moment.tick, miss);
+                Err(miss)
+            }
+        }
+    }
+
+    fn follow_root(&mut self, moment: &Moment) {
+        if self.root.follow_swap(moment.now) {
+            self.cache.clear();
+        }
+    }
+
+    fn load(
+        &mut self,
+        moment: &Moment,
+        load: impl Fn(&Look<'_>) -> Result<Loaded, Miss>,
+    ) -> Result<Loaded, Miss> {
+        match load(&self.look(moment)) {
             // The cache holds descriptors that nobody is using; they are the first to go.
-            Err(Miss::Exhausted) if self.cache.release_descriptors() => self.look(path, moment),
+            Err(Miss::Exhausted) if self.cache.release_descriptors() => load(&self.look(moment)),
             loaded => loaded,
         }
     }
 
-    fn look(&self, path: &RequestPath<'_>, moment: &Moment) -> Result<Loaded, Miss> {
-        let (root, addressing, policy) = (&self.root, &self.addressing, &self.policy);
-        load::load(root, path, addressing, policy, moment.wall)
+    fn look(&self, moment: &Moment) -> Look<'_> {
+        Look {
+            root: &self.root,
+            addressing: &self.addressing,
+            policy: &self.policy,
+            wall: moment.wall,
+        }
     }
 }
 

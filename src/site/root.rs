@@ -2,7 +2,7 @@
 
 use super::stamp::Stamp;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
+use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
 use rustix::io::{Errno, Result};
 use std::borrow::Cow;
 use std::ffi::{CStr, CString, OsStr};
@@ -124,6 +124,16 @@ impl Root {
     /// The same, held beneath the root.
     pub(super) fn stamp_beneath(&self, path: &CStr) -> Result<Stamp> {
         self.look_beneath(path).map(|facts| Stamp::of(&facts))
+    }
+
+    /// Whether the path names anything but a directory now, through whatever links.
+    pub(super) fn has_file(&self, path: &CStr) -> bool {
+        let (flags, mask) = (AtFlags::NO_AUTOMOUNT, StatxFlags::TYPE);
+        let found = rustix::fs::statx(&self.directory, path, flags, mask);
+        found.map_or_else(
+            |errno| !matches!(errno, Errno::NOENT | Errno::NOTDIR),
+            |facts| FileType::from_raw_mode(facts.stx_mode.into()) != FileType::Directory,
+        )
     }
 
     /// Whether the root's path leads to another directory than before, which is served from now
