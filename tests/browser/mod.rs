@@ -8,6 +8,7 @@
 //! | `video` | a video that can be sought in, and takes no room |
 #![allow(
     dead_code,
+    unused_imports,
     reason = "the tests and the screenshots each use their own part of what stands here"
 )]
 

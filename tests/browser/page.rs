@@ -181,11 +181,10 @@ impl Page {
         }
     }
 
-    /// The whole page as a PNG.
+    /// What is seen, as a PNG.
     pub(crate) fn screenshot(&self) -> Vec<u8> {
-        let asked =
-            json!({ "format": "png", "captureBeyondViewport": false, "optimizeForSpeed": false });
-        let taken = self.call("Page.captureScreenshot", &asked);
+        self.call("Emulation.setScrollbarsHidden", &json!({ "hidden": true }));
+        let taken = self.call("Page.captureScreenshot", &json!({ "format": "png" }));
         let decoded = BASE64_STANDARD.decode(text(&taken["data"]));
         decoded.expect("a screenshot is base64")
     }
