@@ -5,21 +5,18 @@ mod strangers;
 mod support;
 
 use std::{
-    collections::BTreeMap,
     env,
-    io::{ErrorKind, Read, Write},
+    io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpStream},
     process,
-    sync::{
-        Mutex,
-        atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicU8, Ordering},
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 use strangers::{program, tools};
 use support::{
-    Client, Launch, PATIENCE, Process, Response, Server, Signal, Site, noise, poll_until,
+    Client, Files, LARGE_FILE, Launch, Load, Process, Server, Signal, Site, files_of_many_sizes,
+    poll_until,
 };
 
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/haproxy.cfg");
@@ -36,7 +33,7 @@ fn all_replicas_give_a_file_the_same_fields_and_entity_tag() {
         return;
     };
     for replica in &pond.replicas {
-        replica.server.await_strong_etag(LARGE);
+        replica.server.await_strong_etag(LARGE_FILE);
     }
     for (target, content) in &pond.files {
         let head = format!("GET {target} HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n");
@@ -75,25 +72,9 @@ fn replacing_each_replica_in_turn_under_load_loses_no_request() {
     };
     let rounds = env::var(ROUNDS).map_or(2, |rounds| rounds.parse().expect("a number of rounds"));
     let replacements = rounds * REPLICAS;
-    let clients = [
-        Habit::Persistent,
-        Habit::Persistent,
-        Habit::Persistent,
-        Habit::OneRequestEach,
-        Habit::OneRequestEach,
-        Habit::Slow,
-        Habit::Slow,
-    ];
     let (files, address) = (pond.files.clone(), pond.address);
-    let load = Load::default();
     let start = Instant::now();
-    thread::scope(|scope| {
-        let (files, load) = (&files, &load);
-        for (seed, habit) in (1..).zip(clients) {
-            scope.spawn(move || load.put_on(address, files, habit, seed));
-        }
-        // Whatever goes wrong, the clients must come to an end.
-        let _end = End(load);
+    let load = Load::put_on(address, &files, |load| {
         for number in (0..REPLICAS).cycle().take(replacements) {
             load.await_more(100);
             pond.replicas[number].replace();
@@ -112,7 +93,7 @@ fn replacing_each_replica_in_turn_under_load_loses_no_request() {
 
 /// Three replicas, each with a site of its own that is the same, and `HAProxy` before them.
 struct Pond {
-    files: BTreeMap<String, Vec<u8>>,
+    files: Files,
     replicas: Vec<Replica>,
     address: SocketAddr,
     status: SocketAddr,
@@ -144,7 +125,7 @@ impl Pond {
         if !tools(&["haproxy"]) {
             return None;
         }
-        let (shore, files) = (Shore::new(), files());
+        let (shore, files) = (Shore::new(), files_of_many_sizes());
         let replicas = (0..REPLICAS).map(|n| Replica::start(shore.replica(n), site_of(&files)));
         let replicas: Vec<_> = replicas.collect();
         let (address, status) = (shore.address(0, 8080), shore.address(0, 8404));
@@ -237,153 +218,10 @@ impl Shore {
     }
 }
 
-/// Of many sizes: what replicas keep in memory, and what they send from the disk.
-fn files() -> BTreeMap<String, Vec<u8>> {
-    let sizes = [
-        0, 100, 1_500, 10_000, 40_000, 65_536, 65_537, 100_000, 300_000,
-    ];
-    let small = (0..99).zip(sizes.into_iter().cycle()).map(|(n, size)| {
-        let mut content = noise(size);
-        // No other file has it, lest one be taken for another.
-        content.splice(0..size.min(8), format!("{n:08}").into_bytes());
-        (format!("/{n}.bin"), content)
-    });
-    small.chain([(LARGE.to_owned(), noise(8 << 20))]).collect()
-}
-
-/// Too much for what the system holds between a replica and a client that is slow.
-const LARGE: &str = "/large.bin";
-
-fn site_of(files: &BTreeMap<String, Vec<u8>>) -> Site {
+fn site_of(files: &Files) -> Site {
     let site = Site::small();
     for (target, content) in files {
         site.file(target.trim_start_matches('/'), content);
     }
     site
-}
-
-/// How a client asks.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Habit {
-    /// One request after the other over one connection.
-    Persistent,
-    /// Each over a connection of its own.
-    OneRequestEach,
-    /// For the large file, which it takes its time to receive.
-    Slow,
-}
-
-/// What clients ask for and what comes of it.
-#[derive(Default)]
-struct Load {
-    is_over: AtomicBool,
-    sent: AtomicUsize,
-    /// What became of each request that was not answered with all that it asked for.
-    lost: Mutex<Vec<String>>,
-}
-
-impl Load {
-    /// One client: asks for one file after the other until the end.
-    fn put_on(
-        &self,
-        address: SocketAddr,
-        files: &BTreeMap<String, Vec<u8>>,
-        habit: Habit,
-        seed: usize,
-    ) {
-        let mut connection = None;
-        let mut targets = files.keys().cycle().skip(seed * files.len() / 7);
-        while !self.is_over.load(Ordering::Relaxed) {
-            let target = match habit {
-                Habit::Slow => LARGE,
-                _ => targets.next().expect("there are files"),
-            };
-            let problem = match ask(&mut connection, address, target, habit) {
-                Err(problem) => Some(problem),
-                Ok(response) if response.status != 200 => Some(response.status.to_string()),
-                Ok(response) => (response.content != files[target]).then(|| "other".to_owned()),
-            };
-            self.sent.fetch_add(1, Ordering::Relaxed);
-            if let Some(problem) = problem {
-                let mut lost = self.lost.lock().expect("no client panics");
-                lost.push(format!("{target}: {problem}"));
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
-    }
-
-    fn sent(&self) -> usize {
-        self.sent.load(Ordering::Relaxed)
-    }
-
-    fn lost(&self) -> Vec<String> {
-        self.lost.lock().expect("no client panics").clone()
-    }
-
-    /// Waits until so many more requests have been sent.
-    fn await_more(&self, count: usize) {
-        let enough = self.sent() + count;
-        poll_until("more requests", || (self.sent() >= enough).then_some(()));
-    }
-}
-
-/// Ends the load when it goes.
-struct End<'load>(&'load Load);
-
-impl Drop for End<'_> {
-    fn drop(&mut self) {
-        self.0.is_over.store(true, Ordering::Relaxed);
-    }
-}
-
-/// One exchange, over the connection if there is one; it is kept if it can be used again.
-fn ask(
-    connection: &mut Option<TcpStream>,
-    address: SocketAddr,
-    target: &str,
-    habit: Habit,
-) -> Result<Response, String> {
-    let mut stream = match connection.take() {
-        Some(stream) => stream,
-        None => connect(address).map_err(|error| format!("no connection: {error}"))?,
-    };
-    let field = match habit {
-        Habit::OneRequestEach => "Connection: close\r\n",
-        Habit::Persistent | Habit::Slow => "",
-    };
-    let head = format!("GET {target} HTTP/1.1\r\nHost: a.example\r\n{field}\r\n");
-    stream
-        .write_all(head.as_bytes())
-        .map_err(|error| format!("not sent: {error}"))?;
-    let response = receive(&mut stream, habit)?;
-    if !response.closes() {
-        *connection = Some(stream);
-    }
-    Ok(response)
-}
-
-fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    Ok(stream)
-}
-
-fn receive(stream: &mut TcpStream, habit: Habit) -> Result<Response, String> {
-    let mut received = Vec::new();
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        match stream.read(&mut buffer) {
-            Ok(0) => return Err(format!("the end after {} bytes", received.len())),
-            Ok(count) => received.extend_from_slice(&buffer[..count]),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(format!("{error} after {} bytes", received.len())),
-        }
-        match Response::parse(&received, "GET")? {
-            Some((response, length)) if length == received.len() => return Ok(response),
-            Some(_) => return Err("more than was asked for".to_owned()),
-            None if habit == Habit::Slow => thread::sleep(Duration::from_millis(5)),
-            None => {}
-        }
-    }
 }

@@ -7,6 +7,7 @@
 )]
 
 mod client;
+mod load;
 mod process;
 mod response;
 mod server;
@@ -14,6 +15,7 @@ mod site;
 mod table;
 
 pub(crate) use client::Client;
+pub(crate) use load::{Files, LARGE_FILE, Load, files_of_many_sizes};
 pub(crate) use process::{PATIENCE, Process, poll_until};
 pub(crate) use response::{Response, responses, without_dates};
 pub(crate) use rustix::process::Signal;
