@@ -1,17 +1,21 @@
 //! The image: built by Docker from the Dockerfile as a user builds it, and run with nothing allowed.
 
+#[path = "container/compose.rs"]
+mod compose;
+#[path = "container/docker.rs"]
+mod docker;
+mod strangers;
 mod support;
 
+use docker::{Container, Image, ROOT, StandIn, docker, run, try_docker, turn};
 use std::{
-    env, fs,
-    net::SocketAddr,
+    fs,
     path::Path,
     process::Command,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
-use support::{Client, Response, Site, poll_until, unavailable};
+use support::{Site, poll_until};
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// The name that the Dockerfile builds from.
 const BUILDER: &str = "rust:1.95-slim-bookworm";
 const IMAGE: &str = "millpond-test";
@@ -29,7 +33,7 @@ fn the_image_is_small_serves_anywhere_writes_nowhere_and_stops_at_once() {
         return eprintln!("SKIPPED: the image is neither built nor run, without Docker: {reason}");
     }
     let _turn = turn();
-    let Some(_builder) = Builder::provide() else {
+    let Some(_builder) = StandIn::provide(BUILDER, "builder") else {
         return;
     };
     // The first stage is built by a name of its own, so that it can be removed by that name.
@@ -41,6 +45,7 @@ fn the_image_is_small_serves_anywhere_writes_nowhere_and_stops_at_once() {
     knows_whether_it_is_well(&image);
     serves_a_mounted_site_as_it_changes(&image);
     says_what_a_filter_of_system_calls_withholds(&image);
+    compose::serves_and_is_replaced_without_losing_a_request(&image);
 }
 
 fn says_what_it_is(image: &Image) {
@@ -187,181 +192,4 @@ fn says_what_a_filter_of_system_calls_withholds(image: &Image) {
     assert_eq!(container.get("/").status, 200, "and else it does without");
     let check = docker(&["exec", &container.id, "/millpond", "--check"]);
     assert!(check.contains("no sandbox: "), "{check}");
-}
-
-/// Waits until no other test on this machine uses the same names of images.
-fn turn() -> fs::File {
-    let path = env::temp_dir().join("millpond-container-test.lock");
-    let file = fs::File::create(path).expect("a temporary file can be made");
-    file.lock().expect("a file can be locked");
-    file
-}
-
-/// A stand-in for the builder's image, where the real one has not been pulled; nothing is pulled
-/// here. Removed after the test, lest anybody take it for the real one.
-struct Builder {
-    is_stand_in: bool,
-}
-
-impl Builder {
-    fn provide() -> Option<Self> {
-        let label = [
-            "image",
-            "inspect",
-            "--format",
-            "{{index .Config.Labels \"millpond.stand-in\"}}",
-            BUILDER,
-        ];
-        match try_docker(&label).as_deref() {
-            // Left behind by a test that was killed; the compiler may have changed since.
-            Ok("true") => drop(Self { is_stand_in: true }),
-            Ok(_) => return Some(Self { is_stand_in: false }),
-            Err(_) => {}
-        }
-        let script = Path::new(ROOT).join("tests/container/builder");
-        match run(Command::new(script).arg(BUILDER)) {
-            Ok(_) => Some(Self { is_stand_in: true }),
-            Err(reason) => {
-                unavailable(&format!(
-                    "an image to build in; `docker pull {BUILDER}` has one: {reason}"
-                ));
-                None
-            }
-        }
-    }
-}
-
-impl Drop for Builder {
-    fn drop(&mut self) {
-        if self.is_stand_in {
-            remove(&["image", "rm", "--force", BUILDER]);
-            // What was built in it and has no name; all of it has its label.
-            remove(&[
-                "image",
-                "prune",
-                "--force",
-                "--filter=label=millpond.stand-in",
-            ]);
-        }
-    }
-}
-
-struct Image {
-    name: &'static str,
-}
-
-impl Image {
-    fn build(name: &'static str, options: &[&str]) -> Self {
-        let start = Instant::now();
-        docker(
-            &[
-                &["build", "--quiet", "--force-rm", "--tag", name],
-                options,
-                &[ROOT],
-            ]
-            .concat(),
-        );
-        eprintln!("{name} was built in {:?}", start.elapsed());
-        Self { name }
-    }
-}
-
-impl Drop for Image {
-    fn drop(&mut self) {
-        remove(&["image", "rm", "--force", self.name]);
-    }
-}
-
-/// A running container, whose port is published to the loopback.
-struct Container {
-    id: String,
-    address: SocketAddr,
-}
-
-impl Container {
-    fn run(image: &Image, options: &[&str]) -> Self {
-        let run = ["run", "--detach", "--publish=127.0.0.1::8080"];
-        let id = docker(&[&run, options, &[image.name]].concat());
-        let published = try_docker(&["port", &id, "8080/tcp"]).and_then(|address| {
-            address
-                .parse()
-                .map_err(|error| format!("{error}: {address}"))
-        });
-        let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
-        // Removed by its destructor from here on, whatever goes wrong.
-        let mut container = Self {
-            id,
-            address: unknown,
-        };
-        container.address = published.expect("Docker publishes the port");
-        poll_until("a line with the address", || {
-            docker(&["logs", &container.id])
-                .contains("millpond serves /srv at ")
-                .then_some(())
-        });
-        container
-    }
-
-    fn get(&self, target: &str) -> Response {
-        self.request("GET", target)
-    }
-
-    fn request(&self, method: &str, target: &str) -> Response {
-        let request =
-            format!("{method} {target} HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n");
-        Client::connect(self.address)
-            .send(request)
-            .response_to(method)
-    }
-
-    fn inspect(&self, what: &str) -> String {
-        docker(&["container", "inspect", "--format", what, &self.id])
-    }
-
-    /// What the server wrote to its standard error.
-    fn stderr(&self) -> String {
-        let output = Command::new("docker")
-            .args(["logs", &self.id])
-            .output()
-            .expect("Docker runs");
-        String::from_utf8_lossy(&output.stderr).into_owned()
-    }
-}
-
-impl Drop for Container {
-    fn drop(&mut self) {
-        remove(&["container", "rm", "--force", "--volumes", &self.id]);
-    }
-}
-
-/// Runs Docker, which must succeed: what it prints.
-#[track_caller]
-fn docker(arguments: &[&str]) -> String {
-    try_docker(arguments)
-        .unwrap_or_else(|reason| panic!("docker {}: {reason}", arguments.join(" ")))
-}
-
-fn try_docker(arguments: &[&str]) -> Result<String, String> {
-    run(Command::new("docker").args(arguments))
-}
-
-/// Tells of what could not be removed; a test that has failed must not fail again.
-fn remove(arguments: &[&str]) {
-    if let Err(reason) = try_docker(arguments) {
-        eprintln!("docker {}: {reason}", arguments.join(" "));
-    }
-}
-
-fn run(command: &mut Command) -> Result<String, String> {
-    let output = command.output().map_err(|error| error.to_string())?;
-    let told = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-    if output.status.success() {
-        Ok(told(&output.stdout))
-    } else {
-        Err(format!(
-            "{}\n{}",
-            told(&output.stdout),
-            told(&output.stderr)
-        ))
-    }
 }
