@@ -121,6 +121,11 @@ impl<F> Connection<F> {
         }
     }
 
+    /// Whether no request has come yet.
+    pub fn is_fresh(&self) -> bool {
+        self.is_fresh
+    }
+
     /// Whether the last response that was given has not been handed over yet.
     pub fn is_exchanging(&self) -> bool {
         matches!(self.state, State::Exchanging { .. })

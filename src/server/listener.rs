@@ -95,6 +95,8 @@ impl Listener {
             let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
             match rustix::net::acceptfrom_with(&self.socket, flags) {
                 Ok((socket, peer)) => {
+                    // Cheaper than to accept in vain, which makes a socket before it looks.
+                    self.has_waiting();
                     return Accepted::Session(Socket::new(socket), peer.as_ref().and_then(ip_of));
                 }
                 Err(Errno::AGAIN) => self.is_ready = false,

@@ -18,6 +18,7 @@ mod listener;
 mod metrics;
 mod privileges;
 mod process;
+mod promptness;
 mod room;
 mod sandbox;
 mod scrape;
@@ -325,12 +326,7 @@ impl Server {
             return;
         };
         match session.pump(&mut self.service) {
-            Outcome::Waiting => {
-                if let Err(error) = self.sessions.wait(key, self.poll.registry()) {
-                    log::error!("a connection cannot be waited for and is closed: {error}");
-                    self.sessions.remove(key);
-                }
-            }
+            Outcome::Waiting => self.sessions.wait(key, self.poll.registry()),
             Outcome::Unfinished => self.sessions.note_runnable(key),
             Outcome::Done => self.sessions.remove(key),
         }
@@ -350,7 +346,9 @@ impl Server {
                 }
                 match listener.accept() {
                     Accepted::Session(socket, peer) => {
-                        self.sessions.admit(socket, peer, side, &self.service);
+                        let registry = self.poll.registry();
+                        self.sessions
+                            .admit(socket, peer, side, &self.service, registry);
                     }
                     Accepted::Failed => self.sessions.pause_accepting(self.service.clock.now()),
                     Accepted::NoDescriptors if self.sessions.evict(&self.service.tick()) => {}

@@ -3,6 +3,7 @@
 use super::access_log::{self, Record};
 use super::admin;
 use super::exchange::{Answer, OpenFile, Service};
+use super::promptness::FirstLook;
 use super::socket::{Next, Socket, is_not_ready, is_of_the_peer};
 use crate::conn::{Connection, Event, Phase, Tick, Transmit, Wants};
 use crate::http::Status;
@@ -122,6 +123,15 @@ impl Session {
         self.parked
             .as_ref()
             .is_some_and(|parked| parked.pending.is_done())
+    }
+
+    /// What the first look for a request has shown, if there was one.
+    pub(super) fn first_look(&self) -> Option<FirstLook> {
+        match (self.connection.is_fresh(), self.may_receive) {
+            (false, _) => Some(FirstLook::Found),
+            (true, false) => Some(FirstLook::InVain),
+            (true, true) => None,
+        }
     }
 
     pub(super) fn peer(&self) -> Option<IpAddr> {

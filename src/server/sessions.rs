@@ -3,6 +3,7 @@
 use super::admin::Survey;
 use super::exchange::Service;
 use super::listener::Listener;
+use super::promptness::Promptness;
 use super::room::Room;
 use super::session::{Session, Side};
 use super::socket::Socket;
@@ -29,6 +30,7 @@ pub(super) struct Sessions {
     room: Room,
     /// The operator's sessions, in the order in which they came. They take up none of the room.
     admin: VecDeque<usize>,
+    promptness: Promptness,
 }
 
 impl Sessions {
@@ -41,17 +43,19 @@ impl Sessions {
             next_deadline: None,
             room,
             admin: VecDeque::new(),
+            promptness: Promptness::default(),
         }
     }
 
-    /// Takes a new connection in. Its turn comes in the next tick: by then its request is often
-    /// here and is answered at once, and a connection that ends with it is never registered.
+    /// Takes a new connection in. Its turn comes in the next tick: if its request is here by then
+    /// it is answered at once, and a connection that ends with it is never registered.
     pub(super) fn admit(
         &mut self,
         socket: Socket,
         peer: Option<IpAddr>,
         side: Side,
         service: &Service,
+        registry: &Registry,
     ) {
         match side {
             Side::Public if !self.room.enter(peer) => {
@@ -65,7 +69,11 @@ impl Sessions {
         if side == Side::Admin {
             self.admin.push_back(key);
         }
-        self.note_runnable(key);
+        if self.promptness.is_worth_a_look() {
+            self.note_runnable(key);
+        } else {
+            self.wait(key, registry);
+        }
     }
 
     /// Who came first of the operator's makes room for the next if need be: a scrape takes no time,
@@ -99,10 +107,18 @@ impl Sessions {
         survey
     }
 
-    /// Lets a session wait for its socket. It is registered when it waits for the first time, and
-    /// for room to send only when it first waits for that, which few ever do. Edge-triggered, so
-    /// it stays as it is from then on; registering tells of what is ready already.
-    pub(super) fn wait(&mut self, key: usize, registry: &Registry) -> io::Result<()> {
+    /// Lets a session wait for its socket, or ends it if that cannot be.
+    pub(super) fn wait(&mut self, key: usize, registry: &Registry) {
+        if let Err(error) = self.register(key, registry) {
+            log::error!("a connection cannot be waited for and is closed: {error}");
+            self.remove(key);
+        }
+    }
+
+    /// A session is registered when it waits for the first time, and for room to send only when
+    /// it first waits for that, which few ever do. Edge-triggered, so it stays as it is from then
+    /// on; registering tells of what is ready already.
+    fn register(&mut self, key: usize, registry: &Registry) -> io::Result<()> {
         let Some(session) = self.slab.get_mut(key) else {
             return Ok(());
         };
@@ -114,7 +130,10 @@ impl Sessions {
         let mut source = SourceFd(&descriptor);
         let interest = session.interest();
         match session.registered {
-            None => registry.register(&mut source, token, interest)?,
+            None => {
+                self.promptness.note(session.first_look());
+                registry.register(&mut source, token, interest)?;
+            }
             Some(registered) if interest.is_writable() && !registered.is_writable() => {
                 registry.reregister(&mut source, token, interest)?;
             }
@@ -135,6 +154,10 @@ impl Sessions {
                 Side::Public => self.room.leave(session.peer()),
                 Side::Admin => self.admin.retain(|admin| *admin != key),
             }
+            if session.registered.is_none() {
+                self.promptness.note(session.first_look());
+            }
+            self.room.leave(session.peer());
         }
     }
 
