@@ -7,7 +7,7 @@ mod support;
 use browser::{Page, Scheme, accessibility, video};
 use serde_json::Value;
 use std::path::Path;
-use support::{Server, Site};
+use support::{Launch, Server, Site};
 
 fn url(server: &Server, path: &str) -> String {
     format!("http://{}{path}", server.address)
@@ -303,4 +303,68 @@ fn an_error_page_of_our_own_is_good_for_everybody_and_keeps_its_policy() {
             complaint.ends_with("the server responded with a status of 404 (Not Found)\"");
         assert!(is_status, "{complaint}");
     }
+}
+
+#[test]
+fn the_deep_link_of_an_application_loads_it_and_a_missing_script_does_not() {
+    let Some(page) = Page::open() else {
+        return;
+    };
+    let site = Site::new();
+    site.file(
+        "index.html",
+        "<!doctype html><html lang=en><title>Application</title><link rel=icon href=data:,>\
+         <main></main><script type=module src=/router.js></script>",
+    );
+    // It shows where it is, and goes on without the server.
+    site.file(
+        "router.js",
+        "const show = () => { document.querySelector('main').textContent = location.pathname };\n\
+         addEventListener('popstate', show);\n\
+         window.visit = (path) => { history.pushState(null, '', path); show() };\n\
+         show();\n",
+    );
+    let server = Launch::of(site.root()).arg("--spa").start();
+    let is_shown = |path: &str| {
+        let shown = format!("document.querySelector('main')?.textContent === '{path}'");
+        page.until(path, &shown);
+    };
+    page.go_to(&url(&server, "/customers/7/orders"));
+    is_shown("/customers/7/orders");
+    page.evaluate("visit('/customers/8')");
+    is_shown("/customers/8");
+    page.reload();
+    is_shown("/customers/8");
+    page.step_through_history(-1, "/customers/7/orders");
+    is_shown("/customers/7/orders");
+    page.assert_no_complaints();
+
+    // As an application asks whose script is gone with its release: neither gets a page for a script.
+    let of_fetch = page.evaluate("fetch('/old/chunk.js').then((it) => it.status)");
+    assert_eq!(of_fetch, 404);
+    let of_import = page.evaluate("import('/old/chunk.js').then(() => true, () => false)");
+    assert_eq!(of_import, false);
+}
+
+#[test]
+fn the_sites_own_error_page_keeps_the_status_and_the_look() {
+    let Some(page) = Page::open() else {
+        return;
+    };
+    let site = Site::small();
+    site.file(
+        "404.html",
+        "<!doctype html><html lang=en><title>Lost</title><link rel=icon href=data:,>\
+         <link rel=stylesheet href=/style.css><main><h1>Lost</h1></main>",
+    );
+    site.file("style.css", "h1 { color: rgb(1, 2, 3) }");
+    let server = Launch::of(site.root()).arg("--error-pages").start();
+    page.go_to(&url(&server, "/deep/below/nowhere"));
+    assert_eq!(page.text("document.title"), "Lost");
+    let colour = page.text("getComputedStyle(document.querySelector('h1')).color");
+    assert_eq!(colour, "rgb(1, 2, 3)");
+    let [response] = &page.responses("/deep/below/nowhere")[..] else {
+        panic!("it is asked for once");
+    };
+    assert_eq!(response["status"], 404);
 }

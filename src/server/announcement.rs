@@ -71,9 +71,7 @@ impl Announcement {
     /// For a person at a terminal.
     pub fn greeting(&self, ink: Ink) -> String {
         let root = path::absolute(&self.root).unwrap_or_else(|_| self.root.clone());
-        // A name may hold what would speak to the terminal.
-        let root = root.display().to_string();
-        let root = root.replace(char::is_control, "\u{FFFD}");
+        let root = printable(root.display());
         let mut lines = vec![
             String::new(),
             format!("  {} serves {root}", ink.bold("millpond")),
@@ -99,7 +97,7 @@ impl Announcement {
         }
         let labels = iter::once("operator").chain(iter::repeat(""));
         let rows = labels.zip(&self.admin);
-        lines.extend(rows.map(|(label, address)| row(label, ink.bold(&address.to_string()))));
+        lines.extend(rows.map(|(label, address)| row(label, ink.bold(&printable(address)))));
         let features = self.features.join(", ");
         lines.extend([
             String::new(),
@@ -140,7 +138,7 @@ impl Announcement {
             }
         }
         let sockets = self.addresses.iter().filter_map(|address| match address {
-            ListenAddress::Unix(_) => Some(address.to_string()),
+            ListenAddress::Unix(_) => Some(printable(address)),
             ListenAddress::Tcp(_) => None,
         });
         local.extend(sockets);
@@ -200,13 +198,20 @@ impl Ink {
     }
 }
 
-/// What is on and what is off, of that which a visitor or an operator would notice.
+/// What is on and what is off, of that which a visitor or an operator would notice; what few want
+/// is not told where it is off.
 fn features(options: &Options) -> Vec<String> {
-    let mut features = Vec::new();
-    let mut tell = |name: &str, is_on: bool| {
-        features.push(format!("{name} {}", if is_on { "on" } else { "off" }));
-    };
-    tell("sandbox", options.sandbox.is_effective());
+    let told = |name: &str, is_on: bool| format!("{name} {}", if is_on { "on" } else { "off" });
+    let mut features = vec![told("sandbox", options.sandbox.is_effective())];
+    for (name, is_on) in [
+        ("clean addresses", options.site.addressing.clean),
+        ("error pages", options.policy.error_pages),
+        ("single-page application", options.policy.spa),
+    ] {
+        if is_on {
+            features.push(told(name, is_on));
+        }
+    }
     if !options.hosts.is_empty() {
         let hosts: Vec<_> = options.hosts.iter().map(ToString::to_string).collect();
         features.push(format!("only for {}", hosts.join(", ")));
@@ -252,6 +257,11 @@ fn neighbours() -> Vec<IpAddr> {
     neighbours.sort_by_key(IpAddr::is_ipv6);
     neighbours.dedup();
     neighbours
+}
+
+/// A path may hold what would speak to the terminal.
+fn printable(what: impl Display) -> String {
+    what.to_string().replace(char::is_control, "\u{FFFD}")
 }
 
 fn url_of(address: SocketAddr) -> String {
@@ -394,8 +404,8 @@ mod tests {
     }
 
     #[test]
-    fn a_root_cannot_speak_to_the_terminal() {
-        let mut announcement = announcement(&["127.0.0.1:1"]);
+    fn a_path_cannot_speak_to_the_terminal() {
+        let mut announcement = announcement(&["127.0.0.1:1", "unix:/run/\x1b[2J"]);
         announcement.root = "/srv/\x1b[2J".into();
         assert!(!announcement.greeting(Ink::Plain).contains('\x1b'));
     }
