@@ -2,7 +2,9 @@
 
 use env_logger::Env;
 use millpond::{
-    server::{self, Announcement, Concern, Ink, LogDestination, Server, StartError, Unhealthy},
+    server::{
+        self, Announcement, Concern, Ink, Load, LogDestination, Server, StartError, Unhealthy,
+    },
     settings::{self, Action, Arguments, Refusal, Settings},
 };
 use std::{
@@ -46,7 +48,7 @@ fn act(arguments: &Arguments) -> Result<(), Failure> {
         )
     };
     let text = match arguments.action() {
-        Action::Serve => return serve(load()?),
+        Action::Serve => return serve(load()?, &|| options(load())),
         Action::Check => check(&load()?)?,
         Action::Explain(target) => return explain(load()?, target),
         Action::Health(url) => server::check_health(url.as_deref(), &load()?.server)?,
@@ -69,7 +71,7 @@ fn explain(settings: Settings, target: &OsStr) -> Result<(), Failure> {
 }
 
 /// Serves until a signal says to stop.
-fn serve(settings: Settings) -> Result<(), Failure> {
+fn serve(settings: Settings, load: &Load<'_>) -> Result<(), Failure> {
     start_log();
     // Before privileges are dropped, and told only if there will be a server to worry about.
     let concerns = server::concerns(&settings.server);
@@ -84,7 +86,15 @@ fn serve(settings: Settings) -> Result<(), Failure> {
     if let Err(error) = print(&text) {
         log::warn!("the addresses could not be printed: {error}");
     }
-    server.run().map_err(Failure::Run)
+    server.run(load).map_err(Failure::Run)
+}
+
+/// What is of interest to a server in settings that were read again.
+fn options(loaded: Result<Settings, Refusal>) -> Result<server::Options, String> {
+    match loaded {
+        Ok(settings) => Ok(settings.server),
+        Err(refusal) => Err(refusal.to_string()),
+    }
 }
 
 /// What would be served and where, if the settings allow it. Nothing is listened on, so that a

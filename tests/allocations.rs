@@ -51,7 +51,7 @@ fn serve(site: &Site) -> SocketAddr {
     thread::spawn(move || {
         let server = Server::bind(options).expect("bind");
         tell.send(server.addresses().remove(0)).expect("tell");
-        server.run()
+        server.run(&|| Err("no settings".to_owned()))
     });
     let url = told.recv().expect("an address");
     let address = url.trim_start_matches("http://").trim_end_matches('/');

@@ -2,12 +2,14 @@
 
 mod support;
 
+use rustix::process::{Pid, kill_process};
 use std::{
-    fs::File,
+    fs::{self, File},
     net::TcpStream,
+    process::Command,
     time::{Duration, Instant},
 };
-use support::{Launch, Server, Signal, Site, noise, poll_until};
+use support::{Launch, Process, Server, Signal, Site, noise, poll_until, unavailable};
 
 /// Long before the default deadline of 10 s for what is under way.
 const AT_ONCE: Duration = Duration::from_secs(7);
@@ -124,4 +126,49 @@ fn a_server_can_be_started_again_on_its_port_at_once() {
         .args(["--listen", &address])
         .start();
     assert_eq!(second.get("/a.txt").status, 200);
+}
+
+/// The children of a process, zombies included.
+fn children(id: u32) -> Vec<u32> {
+    let path = format!("/proc/{id}/task/{id}/children");
+    let children = fs::read_to_string(path).unwrap_or_default();
+    children
+        .split_whitespace()
+        .map(|id| id.parse().expect("a number"))
+        .collect()
+}
+
+#[test]
+fn process_1_obeys_signals_and_lets_orphans_go() {
+    let unshare = [
+        "--user",
+        "--map-root-user",
+        "--pid",
+        "--fork",
+        "--kill-child",
+    ];
+    let can = Command::new("unshare").args(unshare).arg("true").output();
+    if !can.is_ok_and(|it| it.status.success()) {
+        return unavailable("a namespace of processes (unshare)");
+    }
+    let site = Site::small();
+    // The shell becomes the server, which inherits an orphan that it knows nothing of.
+    let script = "(sleep 0.3 &); exec \"$0\" \"$1\" --listen 127.0.0.1:0";
+    let mut outer = Process::spawn(
+        Command::new("unshare")
+            .args(unshare)
+            .args(["sh", "-c", script, env!("CARGO_BIN_EXE_millpond")])
+            .arg(site.root()),
+    );
+    outer.await_stdout("the address", |said| said.contains("http://").then_some(()));
+    let [server] = children(outer.id())[..] else {
+        panic!("unshare has one child");
+    };
+    assert_eq!(children(server).len(), 1, "the orphan is here");
+    poll_until("the orphan to go", || {
+        children(server).is_empty().then_some(())
+    });
+    let id = i32::try_from(server).ok().and_then(Pid::from_raw).unwrap();
+    kill_process(id, Signal::TERM).unwrap();
+    assert_eq!(outer.wait().code(), Some(0));
 }

@@ -8,13 +8,16 @@ use super::{AccessLogFormat, LogDestination};
 use crate::http::Status;
 use crate::http::fields::FieldName;
 use crate::http::request::{RequestHead, Version};
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// What a log writes to; nothing if it is off.
+pub(super) type Output = Option<Box<dyn Write>>;
+
 pub(super) struct AccessLog {
-    output: Option<Box<dyn Write>>,
+    output: Output,
     format: AccessLogFormat,
     /// Records that were finished in this tick.
     finished: Vec<u8>,
@@ -28,6 +31,8 @@ pub(super) struct Record {
     before: Vec<u8>,
     /// What stands between the number of bytes and the time taken.
     after: Vec<u8>,
+    /// The one in force when it was begun.
+    format: AccessLogFormat,
 }
 
 /// How an exchange has ended.
@@ -41,19 +46,11 @@ pub(super) struct Ending {
 
 impl AccessLog {
     pub(super) fn open(destination: &LogDestination, format: AccessLogFormat) -> io::Result<Self> {
-        let output: Option<Box<dyn Write>> = match destination {
-            LogDestination::Off => None,
-            LogDestination::Stdout => Some(Box::new(io::stdout())),
-            LogDestination::Stderr => Some(Box::new(io::stderr())),
-            LogDestination::File(path) => Some(Box::new(
-                OpenOptions::new().append(true).create(true).open(path)?,
-            )),
-        };
-        // RUST_LOG has a say in access records as in any others.
-        let output = output.filter(|_| log::log_enabled!(target: TARGET, log::Level::Info));
+        let output = open(destination)?;
         let begun = Record {
             before: Vec::new(),
             after: Vec::new(),
+            format,
         };
         Ok(Self {
             output,
@@ -61,6 +58,17 @@ impl AccessLog {
             finished: Vec::new(),
             begun,
         })
+    }
+
+    /// Writes what was finished where it went until now, and what is to come elsewhere.
+    pub(super) fn redirect(&mut self, output: Output, format: AccessLogFormat) {
+        self.flush();
+        (self.output, self.format) = (output, format);
+    }
+
+    /// Writes records in another form from now on.
+    pub(super) fn reformat(&mut self, format: AccessLogFormat) {
+        self.format = format;
     }
 
     /// Begins the record of an exchange. `request` is `None` for what was no request.
@@ -73,7 +81,8 @@ impl AccessLog {
         if self.output.is_none() {
             return;
         }
-        let Record { before, after } = &mut self.begun;
+        self.begun.format = self.format;
+        let Record { before, after, .. } = &mut self.begun;
         before.clear();
         after.clear();
         match self.format {
@@ -96,7 +105,7 @@ impl AccessLog {
     /// Finishes the record that was begun last.
     pub(super) fn finish(&mut self, ending: Ending) {
         if self.output.is_some() {
-            write(&mut self.finished, self.format, &self.begun, ending);
+            write(&mut self.finished, &self.begun, ending);
         }
     }
 
@@ -106,7 +115,7 @@ impl AccessLog {
     }
 
     pub(super) fn finish_kept(&mut self, record: &Record, ending: Ending) {
-        write(&mut self.finished, self.format, record, ending);
+        write(&mut self.finished, record, ending);
     }
 
     /// Writes the records that were finished in this tick.
@@ -125,6 +134,30 @@ impl AccessLog {
     }
 }
 
+/// Opens what a log is to write to.
+fn open(destination: &LogDestination) -> io::Result<Output> {
+    let output: Output = match destination {
+        LogDestination::Off => None,
+        LogDestination::Stdout => Some(Box::new(io::stdout())),
+        LogDestination::Stderr => Some(Box::new(io::stderr())),
+        LogDestination::File(path) => Some(Box::new(
+            OpenOptions::new().append(true).create(true).open(path)?,
+        )),
+    };
+    // RUST_LOG has a say in access records as in any others.
+    Ok(output.filter(|_| log::log_enabled!(target: TARGET, log::Level::Info)))
+}
+
+/// As [`open`], where a log goes to `old` until now. `None` if there is nothing to be opened: what
+/// is no file is not renamed, and to open a FIFO that nobody reads would stop the server.
+pub(super) fn reopen(old: &LogDestination, new: &LogDestination) -> io::Result<Option<Output>> {
+    let is_file = |path| fs::metadata(path).map_or(true, |facts| facts.is_file());
+    match new {
+        LogDestination::File(path) if new == old && !is_file(path) => Ok(None),
+        _ => open(new).map(Some),
+    }
+}
+
 impl std::fmt::Debug for AccessLog {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("AccessLog")
@@ -133,8 +166,8 @@ impl std::fmt::Debug for AccessLog {
     }
 }
 
-fn write(line: &mut Vec<u8>, format: AccessLogFormat, record: &Record, ending: Ending) {
-    let content_bytes = ending.content_bytes;
+fn write(line: &mut Vec<u8>, record: &Record, ending: Ending) {
+    let (format, content_bytes) = (record.format, ending.content_bytes);
     let (seconds, micros) = (ending.taken.as_secs(), ending.taken.subsec_micros());
     line.extend_from_slice(&record.before);
     // Writing to a vector cannot fail.

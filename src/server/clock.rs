@@ -65,6 +65,12 @@ impl Clock {
         }
     }
 
+    /// Whether responses name the server's software from now on.
+    pub(super) fn show_server(&mut self, is_shown: bool) {
+        self.server_field = is_shown;
+        self.render(self.wall());
+    }
+
     /// Which tick this is.
     pub(super) fn count(&self) -> u64 {
         self.tick

@@ -38,7 +38,7 @@ pub(super) struct Service {
     pub(super) metrics: Metrics,
     /// What the operator is told; `None` without a listener of theirs.
     pub(super) admin: Option<Box<Admin>>,
-    options: conn::Options,
+    pub(super) options: conn::Options,
     /// What separates the parts of a response of several ranges. Its value is anew with every
     /// start, so that no file can be made to contain it.
     boundary: String,
@@ -220,6 +220,12 @@ impl Service {
             now: self.clock.now(),
             wall: self.clock.wall(),
         }
+    }
+
+    /// Serves another site from now on. Answers that are pending are still given.
+    pub(super) fn replace_site(&mut self, mut site: Site) {
+        site.adopt_jobs(&mut self.site);
+        self.site = site;
     }
 
     /// Whether there is work under way that answers wait for.

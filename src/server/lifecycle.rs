@@ -1,7 +1,19 @@
-//! From running to stopped, and the signals that lead there.
+//! From running to stopped: the signals that lead there, and those that change a server on its way.
+//!
+//! | signal | what it does |
+//! | --- | --- |
+//! | TERM, INT | stops once what is under way is done; a second one stops now |
+//! | HUP | reads the settings again and opens the access log anew |
+//! | USR1 | opens the access log anew, after it was renamed |
+//! | CHLD, if this is process 1 | lets orphans that have ended go |
 
+use super::listener::Listener;
+use super::session::Side;
+use super::{Load, Server};
 use mio::{Interest, Registry, Token};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use rustix::process::{WaitOptions, getpid, wait};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use std::io::{IsTerminal, stderr};
 use std::time::Instant;
 use std::{fmt, io};
 
@@ -15,19 +27,58 @@ pub(super) enum Lifecycle {
     Stopped,
 }
 
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Request {
+    Stop,
+    Reload,
+    ReopenLog,
+    Reap,
+}
+
 /// The signals that the loop answers.
-pub(super) struct Signals(signal_hook_mio::v1_0::Signals);
+pub(super) struct Signals {
+    source: signal_hook_mio::v1_0::Signals,
+    /// Whether there may be some that have not been asked for.
+    has_news: bool,
+    /// Whether a terminal was there to be told of concerns at the start.
+    had_terminal: bool,
+}
 
 impl Signals {
     pub(super) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
-        let mut signals = signal_hook_mio::v1_0::Signals::new([SIGTERM, SIGINT])?;
-        registry.register(&mut signals, token, Interest::READABLE)?;
-        Ok(Self(signals))
+        let mut signals = vec![SIGTERM, SIGINT, SIGHUP, SIGUSR1];
+        // In a container, whoever loses its parent becomes a child of process 1.
+        if getpid().is_init() {
+            signals.push(SIGCHLD);
+        }
+        let mut source = signal_hook_mio::v1_0::Signals::new(signals)?;
+        registry.register(&mut source, token, Interest::READABLE)?;
+        Ok(Self {
+            source,
+            has_news: false,
+            had_terminal: stderr().is_terminal(),
+        })
     }
 
-    /// How many signals to stop have come since the last call.
-    pub(super) fn count_stops(&mut self) -> usize {
-        self.0.pending().count()
+    pub(super) fn note_ready(&mut self) {
+        self.has_news = true;
+    }
+
+    /// What was asked for since the last call.
+    fn take(&mut self) -> Vec<Request> {
+        if !std::mem::take(&mut self.has_news) {
+            return Vec::new();
+        }
+        let request = |signal| match signal {
+            // The kernel says so when a terminal is closed, and nobody is left to press Ctrl-C.
+            SIGHUP if self.had_terminal && !stderr().is_terminal() => Request::Stop,
+            SIGHUP => Request::Reload,
+            SIGUSR1 => Request::ReopenLog,
+            SIGCHLD => Request::Reap,
+            _ => Request::Stop,
+        };
+        self.source.pending().map(request).collect()
     }
 }
 
@@ -35,4 +86,64 @@ impl fmt::Debug for Signals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Signals")
     }
+}
+
+impl Server {
+    /// Does what signals have asked for since the last tick.
+    pub(super) fn obey_signals(&mut self, load: &Load<'_>) {
+        for request in self.signals.take() {
+            match (request, self.lifecycle) {
+                (Request::Stop, Lifecycle::Running) => self.drain(),
+                (Request::Stop, _) => self.lifecycle = Lifecycle::Stopped,
+                (Request::Reload, Lifecycle::Running) => self.reload(load),
+                // Settings are of no use any more, but a log may be waited for.
+                (Request::Reload | Request::ReopenLog, _) => self.reopen_log(),
+                (Request::Reap, _) => reap(),
+            }
+        }
+    }
+
+    /// Stops accepting, closes what is idle, and lets the rest finish.
+    fn drain(&mut self) {
+        let deadline = self.service.clock.now() + self.options.drain_timeout;
+        self.lifecycle = Lifecycle::Draining { deadline };
+        // Who connected before the listeners close is still let in.
+        for listener in &mut self.listeners {
+            listener.note_ready();
+        }
+        self.accept_waiting();
+        let public = |listener: &Listener| listener.side() == Side::Public;
+        let first = self.listeners.iter().position(public);
+        self.listeners.truncate(first.unwrap_or_default());
+        for key in self.sessions.keys() {
+            // A request that is here already is still answered.
+            if let Some(session) = self.sessions.get_mut(key) {
+                session.note_readable();
+            }
+            self.pump(key);
+            if let Some(session) = self.sessions.get_mut(key) {
+                session.drain(&self.service);
+                self.pump(key);
+            }
+        }
+        log::debug!(
+            "stopping: {} connections have something under way",
+            self.sessions.len()
+        );
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        match self.lifecycle {
+            Lifecycle::Running => false,
+            Lifecycle::Draining { deadline } => {
+                self.sessions.len() == 0 || self.service.clock.now() >= deadline
+            }
+            Lifecycle::Stopped => true,
+        }
+    }
+}
+
+/// Takes note of all children that have ended, so that the kernel can forget them.
+fn reap() {
+    while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
 }

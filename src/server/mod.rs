@@ -19,6 +19,7 @@ mod metrics;
 mod privileges;
 mod process;
 mod promptness;
+mod reload;
 mod room;
 mod sandbox;
 mod scrape;
@@ -156,6 +157,10 @@ pub enum AccessLogFormat {
     Json,
 }
 
+/// A way to read the settings again: the options that they give, or all that is wrong with them, a
+/// line each.
+pub type Load<'a> = dyn Fn() -> Result<Options, String> + 'a;
+
 /// A server that accepts connections.
 #[derive(Debug)]
 pub struct Server {
@@ -166,7 +171,9 @@ pub struct Server {
     sessions: Sessions,
     service: Service,
     lifecycle: Lifecycle,
-    drain_timeout: Duration,
+    /// Those in force.
+    options: Options,
+    sandbox: Sandbox,
     announcement: Announcement,
 }
 
@@ -217,13 +224,12 @@ impl Server {
         );
         let sessions = Sessions::new(first_session, room);
         let front = Front {
-            hosts: options.hosts,
-            trusted_proxies: options.trusted_proxies,
+            hosts: options.hosts.clone(),
+            trusted_proxies: options.trusted_proxies.clone(),
         };
-        let mut service = Service::new(site, front, clock, options.connection, access_log);
+        let mut service = Service::new(site, front, clock, options.connection.clone(), access_log);
         service.admin = admin.map(Box::new);
         let lifecycle = Lifecycle::Running;
-        let drain_timeout = options.drain_timeout;
         if let Some(Err(reason)) = opener.map(|opener| opener.and_then(Opener::open)) {
             log::warn!("{reason}");
         }
@@ -234,7 +240,8 @@ impl Server {
             sessions,
             service,
             lifecycle,
-            drain_timeout,
+            options,
+            sandbox,
             announcement,
         })
     }
@@ -253,8 +260,9 @@ impl Server {
         &self.announcement
     }
 
-    /// Serves until a signal says to stop and what was under way then is done.
-    pub fn run(mut self) -> io::Result<()> {
+    /// Serves until a signal says to stop and what was under way then is done. `load` is asked for
+    /// other options when a signal says so.
+    pub fn run(mut self, load: &Load<'_>) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_MAX);
         while !self.is_done() {
             match self.poll.poll(&mut events, self.patience()) {
@@ -263,6 +271,7 @@ impl Server {
                 Err(error) => return Err(error),
             }
             self.tick(&events);
+            self.obey_signals(load);
         }
         self.sessions.finish_exchanges(&mut self.service);
         self.service.access_log.flush();
@@ -311,7 +320,7 @@ impl Server {
         } else if let Some(listener) = self.listeners.get_mut(number) {
             listener.note_ready();
         } else {
-            self.handle_signals();
+            self.signals.note_ready();
         }
     }
 
@@ -386,56 +395,6 @@ impl Server {
         };
         // Reckoned from the tick's own time: late by no more than the tick has taken.
         deadline.map(|deadline| deadline.saturating_duration_since(self.service.clock.now()))
-    }
-
-    fn handle_signals(&mut self) {
-        for _ in 0..self.signals.count_stops() {
-            match self.lifecycle {
-                Lifecycle::Running => self.drain(),
-                Lifecycle::Draining { .. } | Lifecycle::Stopped => {
-                    self.lifecycle = Lifecycle::Stopped;
-                }
-            }
-        }
-    }
-
-    /// Stops accepting, closes what is idle, and lets the rest finish.
-    fn drain(&mut self) {
-        let deadline = self.service.clock.now() + self.drain_timeout;
-        self.lifecycle = Lifecycle::Draining { deadline };
-        // Who connected before the listeners close is still let in.
-        for listener in &mut self.listeners {
-            listener.note_ready();
-        }
-        self.accept_waiting();
-        let public = |listener: &Listener| listener.side() == Side::Public;
-        let admin = self.listeners.iter().position(public);
-        self.listeners.truncate(admin.unwrap_or_default());
-        for key in self.sessions.keys() {
-            // A request that is here already is still answered.
-            if let Some(session) = self.sessions.get_mut(key) {
-                session.note_readable();
-            }
-            self.pump(key);
-            if let Some(session) = self.sessions.get_mut(key) {
-                session.drain(&self.service);
-                self.pump(key);
-            }
-        }
-        log::debug!(
-            "stopping: {} connections have something under way",
-            self.sessions.len()
-        );
-    }
-
-    fn is_done(&self) -> bool {
-        match self.lifecycle {
-            Lifecycle::Running => false,
-            Lifecycle::Draining { deadline } => {
-                self.sessions.len() == 0 || self.service.clock.now() >= deadline
-            }
-            Lifecycle::Stopped => true,
-        }
     }
 }
 

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 /// What connections may take up.
 #[derive(Debug)]
 pub(super) struct Room {
+    /// As many as there are descriptors for.
+    affordable: usize,
     connections_max: usize,
     per_client: Option<PerClient>,
     /// Those that were idle for the longest time when they were last looked for, the longest last,
@@ -60,6 +62,7 @@ impl Room {
         let affordable = affordable(descriptors.saturating_sub(spoken_for as u64));
         let counts = HashMap::new();
         Self {
+            affordable,
             connections_max: connections_max.map_or(affordable, |max| max.min(affordable)),
             per_client: per_client_max.map(|connections_max| PerClient {
                 connections_max,
@@ -78,6 +81,27 @@ impl Room {
 
     pub(super) fn traffic(&self) -> Traffic {
         self.traffic
+    }
+
+    /// Changes how many connections there may be, where these clients have one each.
+    pub(super) fn resize(
+        &mut self,
+        connections_max: Option<usize>,
+        per_client_max: Option<usize>,
+        clients: impl Iterator<Item = Option<IpAddr>>,
+    ) {
+        self.connections_max =
+            connections_max.map_or(self.affordable, |max| max.min(self.affordable));
+        self.per_client = per_client_max.map(|connections_max| {
+            let mut counts = HashMap::new();
+            for client in clients.flatten() {
+                *counts.entry(client).or_default() += 1;
+            }
+            PerClient {
+                connections_max,
+                counts,
+            }
+        });
     }
 
     pub(super) fn is_paused(&self) -> bool {

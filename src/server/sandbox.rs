@@ -136,9 +136,14 @@ impl Sandbox {
         }
     }
 
+    /// Whether the kernel enforces any of it.
+    pub(super) fn is_enforced(&self) -> bool {
+        matches!(decide(self.mode, supported()), Ok(true))
+    }
+
     /// What other options need that cannot be had from within; `None` if they can be served.
     pub fn obstacle(&self, options: &Options) -> io::Result<Option<PathBuf>> {
-        if !matches!(decide(self.mode, supported()), Ok(true)) {
+        if !self.is_enforced() {
             return Ok(None);
         }
         let uncovered = |need: &Grant| !self.grants.iter().any(|grant| grant.covers(need));

@@ -265,6 +265,14 @@ impl Sessions {
         due
     }
 
+    /// Changes how many there may be, at all and of one client. Those that are there stay.
+    pub(super) fn resize(&mut self, max: Option<usize>, per_client_max: Option<usize>) {
+        let sessions = self.slab.iter().map(|(_, session)| session);
+        let public = sessions.filter(|session| session.side() == Side::Public);
+        self.room
+            .resize(max, per_client_max, public.map(Session::peer));
+    }
+
     /// Whether one more from a listener may come in: there is room, or it is made at the expense of
     /// the longest idle. Without either, accepting pauses.
     pub(super) fn may_admit(&mut self, listener: &mut Listener, tick: &Tick<'_>) -> bool {

@@ -126,11 +126,21 @@ const SECTIONS: &[(&str, &[Block])] = &[
     ),
     (
         "Signals",
-        &[Block::Item(
-            "TERM, INT",
-            "Accept no more, finish what is under way within --drain-timeout, and exit. A \
+        &[
+            Block::Item(
+                "TERM, INT",
+                "Accept no more, finish what is under way within --drain-timeout, and exit. A \
                  second one: exit now.",
-        )],
+            ),
+            Block::Item(
+                "HUP",
+                "Read the settings again and open the access log anew. Good settings are in force \
+                 for all that comes, and no connection is dropped; bad ones are told with their \
+                 place, and those of before stay in force. A server whose terminal was closed \
+                 stops instead.",
+            ),
+            Block::Item("USR1", "Open the access log anew, after it was renamed."),
+        ],
     ),
     (
         "Exit status",

@@ -71,6 +71,15 @@ impl Jobs {
         Pending { outcome }
     }
 
+    /// Takes over other jobs, which nobody can join any more: they are about what was.
+    pub fn adopt(&mut self, others: &mut Self) {
+        let others = others.queue.drain(..).map(|job| Job {
+            subject: Box::default(),
+            ..job
+        });
+        self.queue.extend(others);
+    }
+
     /// Whether there is anything to be done.
     pub fn is_empty(&self) -> bool {
         self.queue.is_empty()
@@ -162,6 +171,16 @@ mod tests {
         assert_eq!(*bench.diary.borrow(), "aa");
         assert!(second.is_done());
         assert!(bench.jobs.join(b"a").is_none(), "it is under way no more");
+    }
+
+    #[test]
+    fn adopted_jobs_are_finished_and_not_joined() {
+        let (mut bench, mut heir) = (Bench::default(), Bench::default());
+        let pending = bench.begin('a', 2);
+        heir.jobs.adopt(&mut bench.jobs);
+        assert!(bench.jobs.is_empty() && heir.jobs.join(b"a").is_none());
+        assert_eq!(heir.finish(), 1);
+        assert!(pending.is_done());
     }
 
     #[test]

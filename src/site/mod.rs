@@ -152,6 +152,11 @@ impl Site {
         !self.jobs.is_empty()
     }
 
+    /// Takes over the work under way of a site that is about to go, for whoever waits for it.
+    pub fn adopt_jobs(&mut self, other: &mut Self) {
+        self.jobs.adopt(&mut other.jobs);
+    }
+
     /// Does a step of the work under way, well below a millisecond: whether a [`Pending`] has its
     /// outcome now that had none before.
     pub fn advance(&mut self) -> bool {

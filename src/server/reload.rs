@@ -1,0 +1,178 @@
+//! Settings that are read again while the server runs, and logs that are opened again.
+//!
+//! Other settings come into force as a whole or not at all, for all that happens from then on;
+//! connections stay. What was decided at the start for good, such as addresses, is told of.
+
+use super::access_log;
+use super::exchange::Front;
+use super::{Load, LogDestination, Options, Server, StartError};
+use crate::site::Site;
+use std::fmt;
+use std::path::PathBuf;
+
+/// Why other settings do not come into force.
+#[derive(Debug)]
+enum Refusal {
+    /// They need what cannot be had from within the sandbox.
+    Outside(PathBuf),
+    /// They would keep a server from starting.
+    Start(StartError),
+}
+
+impl Server {
+    /// Reads the settings again and puts them in force. If they are bad, the old ones stay.
+    pub(super) fn reload(&mut self, load: &Load<'_>) {
+        let refusal = match load() {
+            Ok(options) => match self.replace_options(options) {
+                Ok(()) => return log::info!("the settings were read again and are in force"),
+                Err(refusal) => refusal.to_string(),
+            },
+            Err(refusal) => refusal,
+        };
+        for line in refusal.lines() {
+            log::error!("{line}");
+        }
+        if let Some(reason) = self.hindrance() {
+            log::error!("{reason}");
+        }
+        log::error!("the settings of before stay in force");
+        // A log that was renamed is no matter of the settings.
+        self.reopen_log();
+    }
+
+    /// Opens the access log anew.
+    pub(super) fn reopen_log(&mut self) {
+        let Options {
+            access_log: destination,
+            access_log_format: format,
+            ..
+        } = &self.options;
+        match access_log::reopen(destination, destination) {
+            Ok(None) => {}
+            Ok(Some(output)) => {
+                self.service.access_log.redirect(output, *format);
+                if let LogDestination::File(path) = destination {
+                    log::info!("the access log {} was opened anew", path.display());
+                }
+            }
+            Err(error) => {
+                let error = StartError::AccessLog(destination.clone(), error);
+                log::error!("{error}; records go on to where they went before");
+            }
+        }
+    }
+
+    fn replace_options(&mut self, mut new: Options) -> Result<(), Refusal> {
+        for name in keep_what_is_fixed(&self.options, &mut new) {
+            log::warn!("{name} cannot be changed while the server runs; start it anew for that");
+        }
+        // What is not there at all is found out below, by whoever opens it.
+        if let Ok(Some(place)) = self.sandbox.obstacle(&new) {
+            return Err(Refusal::Outside(place));
+        }
+        let now = self.service.clock.now();
+        let is_same_site = (&new.site, &new.policy) == (&self.options.site, &self.options.policy);
+        let site = (!is_same_site).then(|| Site::open(&new.site, new.policy.clone(), now));
+        let site = site
+            .transpose()
+            .map_err(|error| Refusal::Start(StartError::Root(new.site.root.clone(), error)))?;
+        let output =
+            access_log::reopen(&self.options.access_log, &new.access_log).map_err(|error| {
+                Refusal::Start(StartError::AccessLog(new.access_log.clone(), error))
+            })?;
+
+        // From here on nothing can fail.
+        if let Some(site) = site {
+            self.service.replace_site(site);
+        }
+        match output {
+            Some(output) => self
+                .service
+                .access_log
+                .redirect(output, new.access_log_format),
+            None => self.service.access_log.reformat(new.access_log_format),
+        }
+        self.service.clock.show_server(new.policy.server_field);
+        self.service.front = Front {
+            hosts: new.hosts.clone(),
+            trusted_proxies: new.trusted_proxies.clone(),
+        };
+        self.service.options = new.connection.clone();
+        self.sessions
+            .resize(new.connections_max, new.connections_per_client_max);
+        self.options = new;
+        Ok(())
+    }
+
+    /// What may have kept the settings file from being read, though nothing is wrong with it.
+    fn hindrance(&self) -> Option<String> {
+        let path = self.options.settings_file.as_deref()?;
+        let error = std::fs::File::open(path).err()?;
+        let is_confined = error.kind() == std::io::ErrorKind::PermissionDenied
+            && (self.sandbox.is_enforced() || self.options.user.is_some());
+        is_confined.then(|| {
+            format!(
+                "a running server needs {} to be readable for its user and, if an editor puts \
+                 another file in its place, in a directory of its own",
+                path.display()
+            )
+        })
+    }
+}
+
+/// Gives the new options the old ones' part that a running server cannot change: the names of
+/// those that were to be changed.
+fn keep_what_is_fixed(old: &Options, new: &mut Options) -> Vec<&'static str> {
+    // All are named, so that none can be added without a word on whether it can be changed.
+    let Options {
+        listen,
+        admin,
+        user,
+        sandbox,
+        // What has been done at the start, and is done.
+        open: _,
+        // Named on the command line, or in the environment.
+        settings_file: _,
+        hosts: _,
+        trusted_proxies: _,
+        site: _,
+        policy: _,
+        connection: _,
+        drain_timeout: _,
+        connections_max: _,
+        connections_per_client_max: _,
+        access_log: _,
+        access_log_format: _,
+    } = new;
+    let mut names = Vec::new();
+    keep("listen", &old.listen, listen, &mut names);
+    keep("admin", &old.admin, admin, &mut names);
+    keep("user", &old.user, user, &mut names);
+    keep("sandbox", &old.sandbox, sandbox, &mut names);
+    names
+}
+
+fn keep<T: Clone + PartialEq>(
+    name: &'static str,
+    old: &T,
+    new: &mut T,
+    names: &mut Vec<&'static str>,
+) {
+    if old != new {
+        names.push(name);
+        new.clone_from(old);
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Outside(place) => write!(
+                f,
+                "{} is outside of the sandbox that was entered at the start; to use it, start anew",
+                place.display()
+            ),
+            Self::Start(error) => error.fmt(f),
+        }
+    }
+}

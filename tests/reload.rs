@@ -1,0 +1,343 @@
+//! Settings that are read again, and logs that are opened again, while the server runs.
+
+mod support;
+
+use std::{
+    fs,
+    os::unix::{fs::chown, net::UnixStream},
+    path::{Path, PathBuf},
+    process::Command,
+};
+use support::{Launch, Process, Server, Signal, Site, poll_until, unavailable};
+
+/// A site and a file of settings in a directory of its own.
+struct Home {
+    site: Site,
+    settings: PathBuf,
+}
+
+const DONE: &str = "the settings were read again and are in force";
+const REFUSED: &str = "the settings of before stay in force";
+
+impl Home {
+    fn new(settings: &str) -> Self {
+        let site = Site::small();
+        for directory in ["etc", "log"] {
+            fs::create_dir(site.outside(directory)).unwrap();
+        }
+        let home = Self {
+            settings: site.outside("etc/millpond.toml"),
+            site,
+        };
+        home.write(settings);
+        home
+    }
+
+    /// Puts other settings in the place of those before, in one step, as an editor does.
+    fn write(&self, settings: &str) {
+        let fresh = self.settings.with_extension("toml.new");
+        fs::write(&fresh, settings).unwrap();
+        fs::rename(&fresh, &self.settings).unwrap();
+    }
+
+    fn launch(&self) -> Launch {
+        Launch::of(self.site.root())
+            .arg("--config")
+            .arg(&self.settings)
+            .expecting(&[" INFO millpond::server::reload: "])
+    }
+
+    fn log(&self) -> PathBuf {
+        self.site.outside("log/access.log")
+    }
+
+    fn records(&self, name: &str) -> String {
+        fs::read_to_string(self.site.outside("log").join(name)).unwrap_or_default()
+    }
+}
+
+/// Asks for a reload, and waits for what comes of it.
+#[track_caller]
+fn reload(server: &Server, outcome: &str) -> String {
+    let before = server.process.stderr().matches(outcome).count();
+    server.process.signal(Signal::HUP);
+    server.process.await_stderr(outcome, |said| {
+        (said.matches(outcome).count() > before).then(|| said.to_owned())
+    })
+}
+
+#[test]
+fn new_settings_are_in_force_for_the_next_request_of_the_same_connection() {
+    let home = Home::new("cache-control = 'no-cache'\n");
+    let server = home.launch().start();
+    let mut client = server.connect();
+    let mut ask = |host: &str| {
+        let request = format!("GET /a.txt HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        client.send(request).response_to("GET")
+    };
+    let before = ask("a");
+    assert_eq!(before.field("cache-control"), Some("no-cache"));
+    assert_eq!(before.field("server"), Some("millpond"));
+
+    home.write("cache-control = 'max-age=7'\nserver-field = false\nhosts = ['b']\n");
+    reload(&server, DONE);
+    let after = ask("b");
+    assert_eq!(after.field("cache-control"), Some("max-age=7"));
+    assert_eq!(after.field("server"), None);
+    assert_eq!(ask("a").status, 421);
+}
+
+#[test]
+fn limits_of_connections_change_while_they_are_there() {
+    let home = Home::new("");
+    let server = home.launch().start();
+    let mut first = server.connect();
+    let mut second = server.connect();
+    for client in [&mut first, &mut second] {
+        let request = "GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n";
+        assert_eq!(client.send(request).response_to("GET").status, 200);
+    }
+    home.write("connections-per-client-max = 2\n");
+    reload(&server, DONE);
+    assert_eq!(
+        server.connect().rest_or_reset(),
+        b"",
+        "a third is one too many"
+    );
+    assert!(
+        first
+            .send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            .response_to("GET")
+            .status
+            == 200
+    );
+    drop(first);
+    poll_until("room for another", || {
+        let mut client = server.connect();
+        client.try_send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        (!client.rest_or_reset().is_empty()).then_some(())
+    });
+}
+
+#[test]
+fn bad_settings_are_told_with_their_place_and_the_old_ones_stay() {
+    let home = Home::new("cache-control = 'max-age=1'\n");
+    let mut launch = home.launch();
+    launch = launch.expecting(&["millpond::server::reload: "]);
+    let server = launch.start();
+    home.write("cache-control = 'max-age=2'\nidle-timeot = '1s'\nhead-timeout = 'soon'\n");
+    let said = reload(&server, REFUSED);
+    let path = home.settings.display();
+    for problem in [
+        format!("{path}:2:1: there is no setting \"idle-timeot\"; did you mean idle-timeout?"),
+        format!("{path}:3:16: head-timeout: "),
+    ] {
+        assert!(said.contains(&problem), "{problem:?} in\n{said}");
+    }
+    fs::remove_file(&home.settings).unwrap();
+    let said = reload(&server, REFUSED);
+    assert!(
+        said.contains(&format!("{path}: the file cannot be read: ")),
+        "{said}"
+    );
+    let response = server.get("/a.txt");
+    assert_eq!(response.field("cache-control"), Some("max-age=1"));
+}
+
+#[test]
+fn what_cannot_be_changed_is_named_and_the_rest_is_in_force() {
+    let home = Home::new("");
+    let mut server = Launch::bare()
+        .args(["--config".as_ref(), home.settings.as_os_str()])
+        .env("MILLPOND_ROOT", &home.site.root().display().to_string());
+    home.write("listen = ['127.0.0.1:0']\n");
+    server = server.expecting(&["millpond::server::reload: "]);
+    let server = server.start();
+    home.write(
+        "listen = ['127.0.0.1:1']\nsandbox = 'off'\nuser = '7'\ncache-control = 'no-store'\n",
+    );
+    let said = reload(&server, DONE);
+    for name in ["listen", "sandbox", "user"] {
+        let line =
+            format!("{name} cannot be changed while the server runs; start it anew for that");
+        assert!(said.contains(&line), "{line:?} in\n{said}");
+    }
+    assert_eq!(
+        server.get("/a.txt").field("cache-control"),
+        Some("no-store")
+    );
+}
+
+#[test]
+fn another_root_is_served_if_the_sandbox_lets_it() {
+    let home = Home::new("");
+    home.site.file("inner/a.txt", "inner\n");
+    fs::create_dir(home.site.outside("other")).unwrap();
+    fs::write(home.site.outside("other/a.txt"), "other\n").unwrap();
+    let settings = |root: &Path| format!("root = '{}'\n", root.display());
+    home.write(&settings(&home.site.root()));
+    for sandbox in ["auto", "off"] {
+        let launch = Launch::bare()
+            .args(["--listen", "127.0.0.1:0", "--sandbox", sandbox])
+            .args(["--config".as_ref(), home.settings.as_os_str()])
+            .expecting(&["millpond::server::reload: "]);
+        let server = launch.start();
+        home.write(&settings(&home.site.path("inner")));
+        reload(&server, DONE);
+        assert_eq!(server.get("/a.txt").text(), "inner\n");
+        home.write(&settings(&home.site.outside("missing")));
+        assert!(reload(&server, REFUSED).contains("there is no directory"));
+        home.write(&settings(&home.site.outside("other")));
+        if sandbox == "off" {
+            reload(&server, DONE);
+            assert_eq!(server.get("/a.txt").text(), "other\n");
+        } else if confines() {
+            let said = reload(&server, REFUSED);
+            assert!(said.contains("other is outside of the sandbox"), "{said}");
+            assert_eq!(server.get("/a.txt").text(), "inner\n");
+        } else {
+            unavailable("Landlock");
+        }
+        home.write(&settings(&home.site.root()));
+    }
+}
+
+fn confines() -> bool {
+    let mut check = Launch::of("/").arg("--check").spawn();
+    check.wait();
+    check.end();
+    check
+        .stdout()
+        .contains("the sandbox refuses all other files")
+}
+
+#[test]
+fn a_renamed_log_is_opened_anew_upon_usr1_and_upon_hup() {
+    let home = Home::new("");
+    let server = home.launch().arg("--access-log").arg(home.log()).start();
+    assert_renamed_log_is_opened_anew(&home, &server);
+}
+
+#[test]
+fn a_user_without_powers_opens_its_log_anew() {
+    if !rustix::process::geteuid().is_root() {
+        return unavailable("root, to drop it");
+    }
+    let home = Home::new("");
+    chown(home.site.outside("log"), Some(54321), Some(54321)).unwrap();
+    let server = home
+        .launch()
+        .args(["--user", "54321:54321", "--access-log"])
+        .arg(home.log())
+        .start();
+    assert_renamed_log_is_opened_anew(&home, &server);
+}
+
+#[track_caller]
+fn assert_renamed_log_is_opened_anew(home: &Home, server: &Server) {
+    for (signal, old) in [
+        (Signal::USR1, "access.log.1"),
+        (Signal::HUP, "access.log.2"),
+    ] {
+        server.get("/a.txt");
+        poll_until("a record", || {
+            (!home.records("access.log").is_empty()).then_some(())
+        });
+        fs::rename(home.log(), home.site.outside("log").join(old)).unwrap();
+        // As long as nobody says so, the file is the same by whatever name.
+        server.get("/index.html");
+        poll_until("a record", || {
+            home.records(old).contains("/index.html").then_some(())
+        });
+        server.process.signal(signal);
+        poll_until("a new log", || home.log().exists().then_some(()));
+        server.get(&format!("/a.txt?after-{old}"));
+        poll_until("a record", || {
+            home.records("access.log")
+                .contains(&format!("/a.txt?after-{old}"))
+                .then_some(())
+        });
+        assert!(!home.records(old).contains(&format!("?after-{old}")));
+    }
+}
+
+#[test]
+fn a_record_that_was_begun_in_another_format_is_finished_in_it() {
+    let home = Home::new("");
+    let large = 30_000_000;
+    home.site.file("large.bin", vec![0; large]);
+    let server = home.launch().start();
+    let mut client = server.connect();
+    client
+        .send("GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await_bytes(100_000);
+    home.write("access-log-format = 'json'\n");
+    reload(&server, DONE);
+    client.response_to("GET");
+    server.get("/a.txt");
+    let records = server.records(2);
+    assert!(
+        records[0].contains("\"GET /large.bin HTTP/1.1\" 200 30000000 "),
+        "{records:?}"
+    );
+    assert!(records[1].starts_with("{\"time\":"), "{records:?}");
+}
+
+#[test]
+fn a_log_that_cannot_be_opened_anew_goes_on_where_it_was() {
+    let home = Home::new("");
+    let server = home
+        .launch()
+        .arg("--access-log")
+        .arg(home.log())
+        .expecting(&["records go on to where they went before"])
+        .start();
+    let moved = home.site.outside("moved");
+    fs::rename(home.site.outside("log"), &moved).unwrap();
+    server.process.signal(Signal::USR1);
+    server.process.await_stderr("a word of it", |said| {
+        said.contains("records go on to where they went before")
+            .then_some(())
+    });
+    server.get("/a.txt");
+    poll_until("a record", || {
+        let log = fs::read_to_string(moved.join("access.log")).unwrap_or_default();
+        log.contains("/a.txt").then_some(())
+    });
+}
+
+#[test]
+fn without_a_settings_file_hup_reads_the_rest_again() {
+    let site = Site::small();
+    let server = Launch::of(site.root()).expecting(&[DONE]).start();
+    reload(&server, DONE);
+    assert_eq!(server.get("/a.txt").status, 200);
+}
+
+#[test]
+fn a_server_whose_terminal_is_closed_stops() {
+    if Command::new("script").arg("--version").output().is_err() {
+        return unavailable("script (bsdutils)");
+    }
+    let site = Site::small();
+    let socket = site.outside("socket");
+    // The terminal is script's, and closes when it is killed.
+    let command = format!(
+        "exec {} {} --access-log off --listen unix:{}",
+        env!("CARGO_BIN_EXE_millpond"),
+        site.root().display(),
+        socket.display()
+    );
+    let mut terminal = Process::spawn(Command::new("script").args([
+        "--quiet",
+        "--command",
+        &command,
+        "/dev/null",
+    ]));
+    poll_until("the socket", || socket.exists().then_some(()));
+    terminal.await_stdout("the server's word", |said| {
+        said.contains("unix:").then_some(())
+    });
+    terminal.end();
+    poll_until("the server to stop", || UnixStream::connect(&socket).err());
+}
