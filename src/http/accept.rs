@@ -4,7 +4,7 @@ use super::fields::{FieldName, Fields};
 
 /// How much a client wants something, in thousandths; 0 is not at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Quality(u16);
+pub struct Quality(pub(super) u16);
 
 impl Quality {
     /// Not at all.

@@ -26,6 +26,7 @@ macro_rules! field_names {
 
 field_names! {
     Accept "accept",
+    AcceptEncoding "accept-encoding",
     Connection "connection",
     ContentLength "content-length",
     Expect "expect",
@@ -56,7 +57,7 @@ impl FieldName {
             10 => (Self::Connection, Some(Self::UserAgent)),
             13 => (Self::IfNoneMatch, None),
             14 => (Self::ContentLength, None),
-            15 => (Self::XForwardedFor, None),
+            15 => (Self::AcceptEncoding, Some(Self::XForwardedFor)),
             17 => (Self::IfModifiedSince, Some(Self::TransferEncoding)),
             19 => (Self::IfUnmodifiedSince, None),
             _ => return None,
