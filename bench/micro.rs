@@ -168,6 +168,8 @@ fn representation() -> Representation {
     let facts = Facts {
         length: 1024,
         content_type: "text/html; charset=utf-8".into(),
+        coding: None,
+        vary: None,
         entity_tag: Some(EntityTag::strong("0123456789abcdef")),
         last_modified: HttpDate::from_unix_seconds(784_111_777),
         is_settled: true,

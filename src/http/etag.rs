@@ -20,6 +20,16 @@ impl EntityTag {
         Self::new(true, opaque.into())
     }
 
+    /// What stands between the quotes.
+    pub fn opaque(&self) -> &str {
+        &self.opaque
+    }
+
+    /// Whether equal tags mean equal bytes.
+    pub fn is_strong(&self) -> bool {
+        !self.weak
+    }
+
     fn new(weak: bool, opaque: Box<str>) -> Self {
         debug_assert!(opaque.bytes().all(is_etagc), "{opaque:?} is no opaque-tag");
         Self { weak, opaque }

@@ -9,6 +9,8 @@ use std::path::Path;
 pub fn content_type(file_name: &[u8]) -> Cow<'static, str> {
     let path = Path::new(OsStr::from_bytes(file_name));
     let media_type = match mime_guess::from_path(path).first_raw() {
+        // RFC 8878 §6.1
+        None if file_name.ends_with(b".zst") => "application/zstd",
         None => return Cow::Borrowed("application/octet-stream"),
         // RFC 9239 §6: the older name is obsolete.
         Some("application/javascript") => "text/javascript",
@@ -30,6 +32,34 @@ fn is_text(media_type: &str) -> bool {
         || matches!(
             media_type,
             "application/json" | "application/xml" | "application/xml-dtd"
+        )
+}
+
+/// Whether content of this type is not compressed by itself, so that a content coding makes it
+/// smaller. `content_type` is a value of `Content-Type`.
+pub fn is_compressible(content_type: &str) -> bool {
+    let media_type = content_type.split(';').next().unwrap_or_default();
+    media_type.starts_with("text/")
+        || media_type.ends_with("+xml")
+        || media_type.ends_with("+json")
+        || matches!(
+            media_type,
+            "application/font-sfnt"
+                | "application/json"
+                | "application/postscript"
+                | "application/rtf"
+                | "application/vnd.ms-fontobject"
+                | "application/wasm"
+                | "application/x-sh"
+                | "application/x-sql"
+                | "application/x-tex"
+                | "application/xml"
+                | "application/xml-dtd"
+                | "font/collection"
+                | "font/otf"
+                | "font/ttf"
+                | "image/bmp"
+                | "image/x-icon"
         )
 }
 
@@ -60,6 +90,7 @@ mod tests {
             (b"font.woff2", "font/woff2"),
             (b"film.mp4", "video/mp4"),
             (b"release.tar.gz", "application/gzip"),
+            (b"release.tar.zst", "application/zstd"),
             (b"LICENSE", "application/octet-stream"),
             (b"odd.nosuchtype", "application/octet-stream"),
             (b"odd.\xff", "application/octet-stream"),
@@ -70,6 +101,38 @@ mod tests {
                 expected,
                 "{}",
                 String::from_utf8_lossy(name)
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_compressed_already_is_not_compressible() {
+        for (name, expected) in [
+            ("index.html", true),
+            ("app.js", true),
+            ("data.json", true),
+            ("site.webmanifest", true),
+            ("pond.svg", true),
+            ("feed.xml", true),
+            ("module.wasm", true),
+            ("font.ttf", true),
+            ("font.otf", true),
+            ("favicon.ico", true),
+            ("font.woff2", false),
+            ("pond.png", false),
+            ("pond.jpg", false),
+            ("pond.avif", false),
+            ("film.mp4", false),
+            ("song.mp3", false),
+            ("paper.pdf", false),
+            ("release.zip", false),
+            ("release.tar.gz", false),
+            ("LICENSE", false),
+        ] {
+            assert_eq!(
+                is_compressible(&content_type(name.as_bytes())),
+                expected,
+                "{name}"
             );
         }
     }

@@ -9,6 +9,7 @@ mod partial;
 mod precondition;
 mod redirect;
 mod representation;
+mod selection;
 mod stand_in;
 
 use crate::http::Status;
@@ -21,6 +22,7 @@ use std::ops::Range;
 
 pub use partial::Multipart;
 pub use representation::{Facts, Representation};
+pub use selection::select_coding;
 pub use stand_in::{StandIn, fail, stand_ins, without_stand_in};
 
 /// What the operator wants of every response.

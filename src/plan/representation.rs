@@ -2,6 +2,7 @@
 
 use super::{Content, Plan, Policy, RETRY_AFTER_SECONDS, StandIn, stand_in};
 use crate::http::Status;
+use crate::http::coding::Coding;
 use crate::http::date::HttpDate;
 use crate::http::etag::EntityTag;
 use crate::http::response::{FieldBlock, FieldBlockWriter};
@@ -14,6 +15,10 @@ pub struct Facts {
     pub length: u64,
     /// The value of `Content-Type`.
     pub content_type: Cow<'static, str>,
+    /// The coding that its content has, if any.
+    pub coding: Option<Coding>,
+    /// The value of `Vary`: the fields of a request that select it, if any do.
+    pub vary: Option<&'static str>,
     /// Tells its content from any other, where that can be told.
     pub entity_tag: Option<EntityTag>,
     /// When it was last changed; `None` where that is unknown or lies in the future.
@@ -55,8 +60,10 @@ impl Representation {
             .optional_field("ETag", facts.entity_tag.as_ref())
             .optional_field("Cache-Control", cache_control)
             .optional_field("Vary", vary)
+            .optional_field("Vary", facts.vary)
             .finish();
         let of_any_part = FieldBlockWriter::default()
+            .optional_field("Content-Encoding", facts.coding)
             .optional_field("Last-Modified", facts.last_modified)
             .block(&not_modified)
             .field("Accept-Ranges", "bytes")

@@ -14,6 +14,8 @@ fn facts() -> Facts {
     Facts {
         length: 10,
         content_type: "text/plain".into(),
+        coding: None,
+        vary: None,
         entity_tag: Some(EntityTag::strong("tag")),
         last_modified: HttpDate::from_unix_seconds(MODIFIED),
         is_settled: true,

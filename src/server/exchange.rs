@@ -121,7 +121,13 @@ impl Service {
             Err(plan) => return Answer::Ready(self.decide_without_path(request, plan)),
         };
         let moment = self.moment();
-        match self.site.resolve(&path, &moment) {
+        let mut resolution = self.site.resolve(&path, &moment);
+        if let Resolution::Ready(Ok(file)) = &resolution
+            && let Some(coding) = plan::select_coding(&request.fields, file.codings())
+        {
+            resolution = self.site.encode(&path, file, coding, &moment);
+        }
+        match resolution {
             Resolution::Ready(found) => Answer::Ready(self.decide_on(request, &path, found)),
             Resolution::Pending(pending) => Answer::Pending(pending),
         }

@@ -8,6 +8,7 @@ use super::clock::Clock;
 use super::exchange::{Decision, Front, Service};
 use super::{AccessLogFormat, LogDestination, Options, StartError, privileges};
 use crate::conn::{Connection, Event, Transmit};
+use crate::http::coding::Coding;
 use crate::http::fields::FieldStorage;
 use crate::http::request::RequestHead;
 use crate::http::target::RequestPath;
@@ -175,7 +176,14 @@ fn tell_found(
         explanation.tell("looks at", trail.end.display());
     }
     match found {
-        Ok(file) => explanation.tell("finds", Found(file)),
+        Ok(file) => {
+            explanation.tell("finds", Found(file));
+            let codings: Vec<_> = file.codings().iter().map(Coding::name).collect();
+            if !codings.is_empty() {
+                let codings = codings.join(", ");
+                explanation.tell("codings", format_args!("{codings}, for who accepts them"));
+            }
+        }
         Err(miss) => explanation.tell("finds", format_args!("nothing to serve: {miss}")),
     }
 }

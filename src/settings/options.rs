@@ -230,6 +230,26 @@ pub(super) static GROUPS: &[Group] = &[
         ],
     },
     Group {
+        heading: Some("Content codings"),
+        options: &[
+            Definition {
+                name: "precompressed",
+                kind: Kind::Switch(|settings| &mut settings.server.site.precompressed),
+                help: "Whether coded files beside a file are served in its place",
+                reason: "Who accepts it gets app.js.br, app.js.zst or app.js.gz for app.js, the \
+                         first of them that there is, unless it is older than app.js.",
+            },
+            Definition {
+                name: "compression",
+                kind: Kind::Switch(|settings| &mut settings.server.site.compression),
+                help: "Whether text and the like is compressed by gzip on request",
+                reason: "Files of 1 KiB to 16 MiB are, once for as long as the cache holds the \
+                         result. Whoever asks first waits for it, and nobody else does. Behind a \
+                         proxy that compresses, it may be left to that.",
+            },
+        ],
+    },
+    Group {
         heading: Some("Cache"),
         options: &[
             Definition {
@@ -238,7 +258,7 @@ pub(super) static GROUPS: &[Group] = &[
                     |settings| &mut settings.server.site.cache_bytes_max,
                     0..=1 << 40,
                 ),
-                help: "Memory for small files; 0 for no cache",
+                help: "Memory for small files and compressed ones; 0 for no cache",
                 reason: "The cache makes responses faster and never older: a file that changed is \
                          read again.",
             },

@@ -1,8 +1,8 @@
 //! Files that were looked at before, bounded in bytes and in number.
 //!
 //! What comes out is never older than the present turn of the loop: the first use of an entry in a
-//! turn compares its stamp with the disk. Which entries are kept changes how fast an answer is,
-//! never a byte of it.
+//! turn compares its stamp with the disk. What was made of a file is kept by a key that tells that
+//! content from any other. Which entries are kept changes how fast an answer is, never a byte of it.
 
 use super::load::Loaded;
 use super::root::Root;
@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 
 #[derive(Debug)]
 pub(super) struct Cache {
-    /// By request path, or by a name with a slash before it for what no path leads to; `None` when
-    /// the cache is off.
+    /// By request path, or by a name with a slash before it for what no path leads to, or by what
+    /// tells a thing that was made; `None` when the cache is off.
     entries: Option<LruCache<Box<[u8]>, Entry>>,
     bytes: usize,
     bytes_max: usize,
@@ -47,6 +47,12 @@ pub struct CacheFigures {
 #[derive(Debug)]
 struct Entry {
     file: Rc<File>,
+    /// Where it was found; `None` if it was made here.
+    place: Option<Place>,
+}
+
+#[derive(Debug)]
+struct Place {
     location: CString,
     /// See [`Loaded::besides`].
     besides: Vec<(CString, bool)>,
@@ -77,14 +83,16 @@ impl Cache {
     /// The file that was found under this path, if it still is what is there.
     pub(super) fn get(&mut self, path: &[u8], moment: &Moment, root: &Root) -> Option<Rc<File>> {
         let entries = self.entries.as_mut()?;
-        let Some(entry) = entries.get_mut(path) else {
+        let Some(Entry { file, place }) = entries.get_mut(path) else {
             self.misses += 1;
             return None;
         };
-        if entry.checked == moment.tick || entry.is_current(moment, root) {
-            entry.checked = moment.tick;
+        let is_current = place.as_mut().is_none_or(|place| {
+            place.checked == moment.tick || place.is_current(file, moment, root)
+        });
+        if is_current {
             self.hits += 1;
-            return Some(Rc::clone(&entry.file));
+            return Some(Rc::clone(file));
         }
         self.misses += 1;
         self.remove(path);
@@ -102,24 +110,49 @@ impl Cache {
         }
     }
 
+    /// What was made and is kept under this key.
+    pub(super) fn get_made(&mut self, key: &[u8]) -> Option<Rc<File>> {
+        let made = self.entries.as_mut()?.get(key);
+        let count = if made.is_some() {
+            &mut self.hits
+        } else {
+            &mut self.misses
+        };
+        *count += 1;
+        made.map(|entry| Rc::clone(&entry.file))
+    }
+
+    /// Keeps what was made, under a key that tells it from anything else that ever is.
+    pub(super) fn insert_made(&mut self, key: &[u8], file: &Rc<File>) {
+        let file = Rc::clone(file);
+        self.keep(key, Entry { file, place: None });
+    }
+
     /// Keeps a file that was just loaded, at the expense of those not used for the longest time.
     pub(super) fn insert(&mut self, path: &[u8], loaded: Loaded, moment: &Moment) -> Rc<File> {
         let file = Rc::new(loaded.file);
-        let Some(entries) = &mut self.entries else {
-            return file;
-        };
         let entry = Entry {
             file: Rc::clone(&file),
-            location: loaded.location,
-            besides: loaded.besides,
-            stamp: loaded.stamp,
-            is_settled: loaded.is_settled,
-            checked: moment.tick,
-            reached: moment.now,
+            place: Some(Place {
+                location: loaded.location,
+                besides: loaded.besides,
+                stamp: loaded.stamp,
+                is_settled: loaded.is_settled,
+                checked: moment.tick,
+                reached: moment.now,
+            }),
+        };
+        self.keep(path, entry);
+        file
+    }
+
+    fn keep(&mut self, path: &[u8], entry: Entry) {
+        let Some(entries) = &mut self.entries else {
+            return;
         };
         // What is larger than all of the cache would empty it, and then not fit.
         if entry.bytes(path) > self.bytes_max {
-            return file;
+            return;
         }
         self.bytes += entry.bytes(path);
         self.descriptors += entry.descriptors();
@@ -134,7 +167,6 @@ impl Cache {
             self.evictions += 1;
             self.forget(&path, &evicted);
         }
-        file
     }
 
     pub(super) fn clear(&mut self) {
@@ -165,14 +197,15 @@ impl Cache {
     }
 }
 
-impl Entry {
-    /// Compares the entry with the disk: by its path, through whatever links and, once a second,
-    /// by steps beneath the root, lest a link that leads out by now to the same file is followed
-    /// for long.
-    fn is_current(&mut self, moment: &Moment, root: &Root) -> bool {
+impl Place {
+    /// Compares a file with the disk: by its path, through whatever links and, once a second, by
+    /// steps beneath the root, lest a link that leads out by now to the same file is followed for
+    /// long. Then it is also looked whether there are coded files beside it.
+    fn is_current(&mut self, file: &File, moment: &Moment, root: &Root) -> bool {
         if !self.is_settled {
             return false;
         }
+        self.checked = moment.tick;
         let is_as_before = |(place, was_file): &(CString, bool)| root.has_file(place) == *was_file;
         if !self.besides.iter().all(is_as_before) {
             return false;
@@ -181,9 +214,13 @@ impl Entry {
             return root.stamp(&self.location) == Ok(self.stamp);
         }
         self.reached = moment.now;
+        let variants = file.variants.as_ref();
         root.stamp_beneath(&self.location) == Ok(self.stamp)
+            && variants.is_none_or(|variants| variants.are_current(root))
     }
+}
 
+impl Entry {
     /// What the entry costs: its content, and about what is kept besides.
     fn bytes(&self, path: &[u8]) -> usize {
         let content = match &self.file.source {
@@ -215,8 +252,10 @@ mod tests {
     use super::*;
     use crate::http::target::RequestPath;
     use crate::plan::Policy;
+    use crate::site::Options;
     use crate::site::address::Addressing;
     use crate::site::load::Look;
+    use crate::site::variants::Finder;
     use std::time::SystemTime;
 
     /// The crate's own sources are a directory with some files in it.
@@ -238,6 +277,7 @@ mod tests {
         let look = Look {
             root,
             addressing: &Addressing::default(),
+            finder: &Finder::new(&Options::default()),
             policy: &Policy::default(),
             wall: SystemTime::now(),
         };

@@ -2,7 +2,9 @@
 //!
 //! A job lives as long as somebody waits for it, so there are never more jobs than connections.
 
+use super::cache::Cache;
 use super::{File, Miss};
+use crate::plan::Policy;
 use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::fmt;
@@ -12,10 +14,17 @@ use std::rc::Rc;
 pub type Outcome = Result<Rc<File>, Miss>;
 
 /// Work that can be left after each step.
-pub trait Work: fmt::Debug {
+pub(super) trait Work: fmt::Debug {
     /// Does a step, which takes well below a millisecond: what all of it came to, if it was the
     /// last.
-    fn step(&mut self) -> Option<Outcome>;
+    fn step(&mut self, means: &mut Means<'_>) -> Option<Outcome>;
+}
+
+/// What work may use of the site.
+#[derive(Debug)]
+pub(super) struct Means<'a> {
+    pub(super) cache: &'a mut Cache,
+    pub(super) policy: &'a Policy,
 }
 
 /// A claim on what a job will come to. The job ends with the last claim.
@@ -39,7 +48,7 @@ impl Pending {
 /// Jobs under way, which take turns step by step: a short one is not held up for the whole of a
 /// long one.
 #[derive(Debug, Default)]
-pub struct Jobs {
+pub(super) struct Jobs {
     queue: VecDeque<Job>,
 }
 
@@ -54,14 +63,14 @@ impl Jobs {
     /// A claim on the job with this subject, if there is one. Equal subjects are to mean equal
     /// outcomes: what is served is never older than the turn in which it was asked for, whoever
     /// began to make it.
-    pub fn join(&self, subject: &[u8]) -> Option<Pending> {
+    pub(super) fn join(&self, subject: &[u8]) -> Option<Pending> {
         let job = self.queue.iter().find(|job| *job.subject == *subject)?;
         let outcome = Rc::clone(&job.outcome);
         Some(Pending { outcome })
     }
 
     /// Begins a job.
-    pub fn begin(&mut self, subject: &[u8], work: Box<dyn Work>) -> Pending {
+    pub(super) fn begin(&mut self, subject: &[u8], work: Box<dyn Work>) -> Pending {
         let outcome = Rc::new(OnceCell::new());
         self.queue.push_back(Job {
             subject: subject.into(),
@@ -81,13 +90,13 @@ impl Jobs {
     }
 
     /// Whether there is anything to be done.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }
 
     /// Does a step of the job whose turn it is: whether that was its last, so that whoever waits
     /// for it can go on.
-    pub fn advance(&mut self) -> bool {
+    pub(super) fn advance(&mut self, means: &mut Means<'_>) -> bool {
         let Some(mut job) = self.queue.pop_front() else {
             return false;
         };
@@ -95,7 +104,7 @@ impl Jobs {
         if !is_awaited {
             return false;
         }
-        let Some(outcome) = job.work.step() else {
+        let Some(outcome) = job.work.step(means) else {
             self.queue.push_back(job);
             return false;
         };
@@ -118,7 +127,7 @@ mod tests {
     }
 
     impl Work for Steps {
-        fn step(&mut self) -> Option<Outcome> {
+        fn step(&mut self, _: &mut Means<'_>) -> Option<Outcome> {
             self.diary.borrow_mut().push(self.name);
             self.left -= 1;
             (self.left == 0).then_some(Err(Miss::Nothing))
@@ -138,11 +147,18 @@ mod tests {
             self.jobs.begin(name.to_string().as_bytes(), work)
         }
 
+        fn advance(&mut self) -> bool {
+            self.jobs.advance(&mut Means {
+                cache: &mut Cache::new(0, 0),
+                policy: &Policy::default(),
+            })
+        }
+
         /// Steps until nothing is left: how many jobs were done.
         fn finish(&mut self) -> usize {
             let mut done = 0;
             while !self.jobs.is_empty() {
-                done += usize::from(self.jobs.advance());
+                done += usize::from(self.advance());
             }
             done
         }
@@ -188,7 +204,7 @@ mod tests {
         let mut bench = Bench::default();
         let left = bench.begin('l', 100);
         let kept = bench.begin('k', 2);
-        bench.jobs.advance();
+        bench.advance();
         drop(left);
         assert_eq!(bench.finish(), 1);
         assert_eq!(*bench.diary.borrow(), "lkk");

@@ -1,14 +1,14 @@
 //! Opening a file and looking at it.
 
 use super::address::Addressing;
+use super::facts::facts;
 use super::root::{Root, stat_descriptor};
 use super::stamp::Stamp;
+use super::variants::{Finder, Variants};
 use super::{File, Miss, Source};
-use crate::http::date::HttpDate;
-use crate::http::etag::EntityTag;
 use crate::http::media::content_type;
 use crate::http::target::RequestPath;
-use crate::plan::{Facts, Move, Policy, Representation, StandIn};
+use crate::plan::{Move, Policy, Representation, StandIn};
 use bytes::Bytes;
 use rustix::fd::OwnedFd;
 use rustix::fs::{FileType, Statx};
@@ -36,6 +36,7 @@ pub(super) struct Loaded {
 pub(super) struct Look<'a> {
     pub(super) root: &'a Root,
     pub(super) addressing: &'a Addressing,
+    pub(super) finder: &'a Finder,
     pub(super) policy: &'a Policy,
     pub(super) wall: SystemTime,
 }
@@ -120,12 +121,16 @@ impl Look<'_> {
         besides: Vec<(CString, bool)>,
         stand_in: Option<StandIn>,
     ) -> Result<Loaded, Miss> {
-        let descriptor = self.root.open_beneath(&location).map_err(Miss::of)?;
-        let opened = stat_descriptor(&descriptor).map_err(Miss::of)?;
-        check_type(&opened)?;
-        let (source, stamp) = read(descriptor, Stamp::of(&opened))?;
-        let is_settled = stamp.is_settled(self.wall);
-        let facts = describe(&source, &stamp, location.as_bytes(), self.wall);
+        let (source, stamp) = open_regular(self.root, &location)?;
+        let content_type = content_type(location.as_bytes());
+        let mut facts = facts(&source, &stamp, content_type, None, self.wall);
+        let is_settled = facts.is_settled;
+        let variants = match stand_in {
+            None => self.finder.find(self.root, &location, &stamp, &facts),
+            // It is sent as it is.
+            Some(_) => None,
+        };
+        facts.vary = variants.as_deref().and_then(Variants::vary);
         let representation = match stand_in {
             None => Representation::new(facts, self.policy),
             Some(stand_in) => Representation::standing_in(stand_in, facts, self.policy),
@@ -134,6 +139,7 @@ impl Look<'_> {
             file: File {
                 representation,
                 source,
+                variants,
             },
             location,
             besides,
@@ -163,6 +169,14 @@ fn check_type(facts: &Statx) -> Result<(), Miss> {
         FileType::Directory => Err(Miss::NeedsSlash),
         _ => Err(Miss::NotRegular),
     }
+}
+
+/// Opens a regular file beneath the root.
+pub(super) fn open_regular(root: &Root, location: &CStr) -> Result<(Source, Stamp), Miss> {
+    let descriptor = root.open_beneath(location).map_err(Miss::of)?;
+    let opened = stat_descriptor(&descriptor).map_err(Miss::of)?;
+    check_type(&opened)?;
+    read(descriptor, Stamp::of(&opened))
 }
 
 /// Finds the reason why nothing is in a directory's place: only after it, and only to be told.
@@ -210,45 +224,6 @@ fn read_all(descriptor: &OwnedFd, size: u64) -> Result<Vec<u8>, Errno> {
     }
     content.truncate(filled);
     Ok(content)
-}
-
-fn describe(source: &Source, stamp: &Stamp, location: &[u8], wall: SystemTime) -> Facts {
-    let is_settled = stamp.is_settled(wall);
-    let (length, entity_tag) = match source {
-        Source::Memory(content) => (content.len() as u64, content_tag(content)),
-        Source::Descriptor(_) => (stamp.size, stamp_tag(stamp, is_settled)),
-    };
-    let now = HttpDate::from_system_time(wall);
-    Facts {
-        length,
-        content_type: content_type(location),
-        entity_tag: Some(entity_tag),
-        // RFC 9110 §8.8.2.1: never later than Date.
-        last_modified: stamp
-            .modified_seconds()
-            .and_then(HttpDate::from_unix_seconds)
-            .filter(|modified| Some(*modified) <= now),
-        is_settled,
-    }
-}
-
-/// The content's own hash: replicas agree on it, and files without times have it, too. 128 bits
-/// of BLAKE3: nobody finds two contents that share them.
-fn content_tag(content: &[u8]) -> EntityTag {
-    let hash = blake3::hash(content).to_hex();
-    EntityTag::strong(hash.get(..32).unwrap_or_default())
-}
-
-/// Size and time, each after its own letter, so that no two pairs and no hash are written alike.
-/// Strong only once the time cannot hide a second change.
-fn stamp_tag(stamp: &Stamp, is_settled: bool) -> EntityTag {
-    let (seconds, nanos) = stamp.distinguishing_time();
-    let opaque = format!("s{:x}-t{seconds:x}.{nanos:x}", stamp.size);
-    if is_settled {
-        EntityTag::strong(opaque)
-    } else {
-        EntityTag::weak(opaque)
-    }
 }
 
 /// Up to this size a copy out of memory is cheaper than sendfile; see docs/performance.md.

@@ -5,6 +5,8 @@
 
 mod address;
 mod cache;
+mod compression;
+mod facts;
 mod inspect;
 mod jobs;
 mod load;
@@ -13,11 +15,15 @@ mod root;
 mod stamp;
 mod stand_in;
 mod trail;
+mod variants;
 
+use crate::http::coding::{Coding, CodingSet};
 use crate::http::target::RequestPath;
 use crate::plan::{Policy, Representation, StandIn};
 use bytes::Bytes;
 use cache::Cache;
+use compression::{Compression, Workload};
+use jobs::{Jobs, Means};
 use load::{Loaded, Look};
 use root::Root;
 use rustix::fd::OwnedFd;
@@ -28,11 +34,12 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Instant, SystemTime};
+use variants::{Finder, Variants};
 
 pub use address::Addressing;
 pub use cache::CacheFigures;
 pub use inspect::{Inspection, inspect};
-pub use jobs::{Jobs, Outcome, Pending, Work};
+pub use jobs::{Outcome, Pending};
 pub use miss::Miss;
 pub use trail::Trail;
 
@@ -43,6 +50,10 @@ pub struct Options {
     pub root: PathBuf,
     /// How addresses lead to its files.
     pub addressing: Addressing,
+    /// Whether coded files beside a file are served in its place.
+    pub precompressed: bool,
+    /// Whether files are compressed on request.
+    pub compression: bool,
     /// Bytes of file content that the cache may hold; 0 turns the cache off.
     pub cache_bytes_max: usize,
     /// Files that the cache may hold; 0 turns the cache off.
@@ -54,6 +65,8 @@ impl Default for Options {
         Self {
             root: PathBuf::from("static"),
             addressing: Addressing::default(),
+            precompressed: true,
+            compression: true,
             cache_bytes_max: 64 * 1024 * 1024,
             cache_entries_max: 16 * 1024,
         }
@@ -73,8 +86,12 @@ pub struct Site {
     cache: Cache,
     last_miss: LastMiss,
     missing: MissingStandIns,
+    finder: Finder,
     jobs: Jobs,
+    workload: Workload,
     policy: Policy,
+    /// Where keys are put together.
+    key: Vec<u8>,
 }
 
 /// What a look at the site came to.
@@ -93,6 +110,15 @@ pub struct File {
     pub representation: Representation,
     /// Where its bytes are.
     pub source: Source,
+    variants: Option<Box<Variants>>,
+}
+
+impl File {
+    /// The codings that its content is to be had in besides.
+    pub fn codings(&self) -> CodingSet {
+        let variants = self.variants.as_ref();
+        variants.map_or(CodingSet::EMPTY, |variants| variants.codings())
+    }
 }
 
 /// Where the bytes of a file are.
@@ -126,8 +152,11 @@ impl Site {
             cache,
             last_miss: LastMiss::default(),
             missing: MissingStandIns::default(),
+            finder: Finder::new(options),
             jobs: Jobs::default(),
+            workload: Workload::default(),
             policy,
+            key: Vec::new(),
         })
     }
 
@@ -160,7 +189,56 @@ impl Site {
     /// Does a step of the work under way, well below a millisecond: whether a [`Pending`] has its
     /// outcome now that had none before.
     pub fn advance(&mut self) -> bool {
-        self.jobs.advance()
+        self.jobs.advance(&mut Means {
+            cache: &mut self.cache,
+            policy: &self.policy,
+        })
+    }
+
+    /// Finds a file in one of the codings that it is to be had in, as it is on disk in this turn
+    /// of the loop. The file itself is what comes of it where that turns out not to be so.
+    pub fn encode(
+        &mut self,
+        path: &RequestPath<'_>,
+        file: &Rc<File>,
+        coding: Coding,
+        moment: &Moment,
+    ) -> Resolution {
+        let Some(variants) = &file.variants else {
+            return Resolution::Ready(Ok(Rc::clone(file)));
+        };
+        variants.key(path, file, coding, &mut self.key);
+        if variants.is_beside(coding) {
+            return Resolution::Ready(Ok(self.find_beside(file, variants, coding, moment)));
+        }
+        if let Some(made) = self.cache.get_made(&self.key) {
+            return Resolution::Ready(Ok(made));
+        }
+        if let Some(pending) = self.jobs.join(&self.key) {
+            return Resolution::Pending(pending);
+        }
+        match Compression::begin(file, &self.key, &self.workload) {
+            Some(work) => Resolution::Pending(self.jobs.begin(&self.key, Box::new(work))),
+            None => Resolution::Ready(Ok(Rc::clone(file))),
+        }
+    }
+
+    fn find_beside(
+        &mut self,
+        file: &Rc<File>,
+        variants: &Variants,
+        coding: Coding,
+        moment: &Moment,
+    ) -> Rc<File> {
+        if let Some(found) = self.cache.get(&self.key, moment, &self.root) {
+            return found;
+        }
+        let look = self.look(moment);
+        let opened = self.finder.open(&look, file, variants, coding);
+        match opened {
+            Some(loaded) => self.cache.insert(&self.key, loaded, moment),
+            None => Rc::clone(file),
+        }
     }
 
     fn find(&mut self, path: &RequestPath<'_>, moment: &Moment) -> Outcome {
@@ -229,6 +307,7 @@ impl Site {
         Look {
             root: &self.root,
             addressing: &self.addressing,
+            finder: &self.finder,
             policy: &self.policy,
             wall: moment.wall,
         }

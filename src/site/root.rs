@@ -117,8 +117,13 @@ impl Root {
     /// The stamp of what the path names now, through whatever links: cheap, but not held beneath
     /// the root.
     pub(super) fn stamp(&self, path: &CStr) -> Result<Stamp> {
+        self.look(path).map(|facts| Stamp::of(&facts))
+    }
+
+    /// Looks at what the path names now, in the same way.
+    pub(super) fn look(&self, path: &CStr) -> Result<Statx> {
         let (flags, mask) = (AtFlags::NO_AUTOMOUNT, StatxFlags::BASIC_STATS);
-        rustix::fs::statx(&self.directory, path, flags, mask).map(|facts| Stamp::of(&facts))
+        rustix::fs::statx(&self.directory, path, flags, mask)
     }
 
     /// The same, held beneath the root.

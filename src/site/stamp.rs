@@ -27,6 +27,12 @@ impl Stamp {
         }
     }
 
+    /// Writes the time of the content's last change.
+    pub(super) fn write_modified(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.modified.0.to_ne_bytes());
+        out.extend_from_slice(&self.modified.1.to_ne_bytes());
+    }
+
     /// Whether no change lies within the settling time before `wall`, or after it.
     pub(super) fn is_settled(&self, wall: SystemTime) -> bool {
         [self.modified, self.changed].into_iter().all(|time| {
@@ -34,6 +40,17 @@ impl Stamp {
                 .and_then(|latest| latest.duration_since(SystemTime::UNIX_EPOCH).ok())
                 .is_some_and(|latest| time <= seconds_and_nanos(latest))
         })
+    }
+
+    /// Whether the content was last changed before that of `other`. Tools that carry a time over
+    /// from one file to another may cut it to the second, so what has no fraction is compared
+    /// without.
+    pub(super) fn is_older_than(&self, other: &Self) -> bool {
+        if self.modified.1 == 0 {
+            self.modified.0 < other.modified.0
+        } else {
+            self.modified < other.modified
+        }
     }
 
     /// When the content was last changed, in seconds; `None` where nobody knows: images that are
@@ -93,6 +110,25 @@ mod tests {
                 settled,
                 "{modified} {changed}"
             );
+        }
+    }
+
+    #[test]
+    fn a_time_without_a_fraction_is_compared_without() {
+        let at = |seconds, nanos| Stamp {
+            modified: (seconds, nanos),
+            ..stamp(0, 0)
+        };
+        for (own, other, older) in [
+            ((7, 5), (7, 5), false),
+            ((7, 4), (7, 5), true),
+            ((7, 0), (7, 5), false),
+            ((7, 0), (8, 0), true),
+            ((8, 0), (7, 5), false),
+            ((6, 9), (7, 5), true),
+        ] {
+            let is_older = at(own.0, own.1).is_older_than(&at(other.0, other.1));
+            assert_eq!(is_older, older, "{own:?} {other:?}");
         }
     }
 

@@ -1,0 +1,205 @@
+//! Compression of a file on request, in steps.
+//!
+//! What is made is a function of the file's content alone, so that its tag is the same wherever
+//! and whenever it is made.
+
+use super::facts::content_tag;
+use super::jobs::{Means, Outcome, Work};
+use super::root::stat_descriptor;
+use super::stamp::Stamp;
+use super::variants::VARY;
+use super::{File, Source};
+use crate::http::coding::Coding;
+use crate::plan::{Facts, Representation};
+use bytes::Bytes;
+use flate2::write::GzEncoder;
+use rustix::io::Errno;
+use std::cell::Cell;
+use std::io::{self, Write as _};
+use std::rc::Rc;
+
+/// How much is being compressed, all jobs together.
+#[derive(Debug, Default)]
+pub(super) struct Workload(Rc<Cell<u64>>);
+
+impl Workload {
+    /// Takes a file's share, if that is not too much.
+    fn take(&self, length: u64) -> Option<Share> {
+        let bytes = length + ENCODER_BYTES;
+        let sum = self.0.get() + bytes;
+        if sum > LOAD_BYTES_MAX {
+            return None;
+        }
+        self.0.set(sum);
+        let load = Rc::clone(&self.0);
+        Some(Share { load, bytes })
+    }
+}
+
+/// A job's share of the load, given back when it ends.
+#[derive(Debug)]
+struct Share {
+    load: Rc<Cell<u64>>,
+    bytes: u64,
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.load.set(self.load.get().saturating_sub(self.bytes));
+    }
+}
+
+/// A file on its way to be compressed.
+#[derive(Debug)]
+pub(super) struct Compression {
+    original: Rc<File>,
+    /// What it is kept by.
+    subject: Box<[u8]>,
+    /// How much of the original has been compressed.
+    done: u64,
+    encoder: GzEncoder<Output>,
+    _share: Share,
+}
+
+impl Compression {
+    /// Begins; `None` while so much is under way that it would have to wait for long.
+    pub(super) fn begin(original: &Rc<File>, subject: &[u8], load: &Workload) -> Option<Self> {
+        let share = load.take(original.representation.facts().length)?;
+        Some(Self {
+            original: Rc::clone(original),
+            subject: subject.into(),
+            done: 0,
+            encoder: GzEncoder::new(Output::default(), flate2::Compression::new(LEVEL)),
+            _share: share,
+        })
+    }
+
+    /// Compresses some more: whether that was all.
+    fn compress(&mut self) -> io::Result<bool> {
+        match &self.original.source {
+            Source::Memory(content) => {
+                let done = usize::try_from(self.done).unwrap_or(usize::MAX);
+                let rest = content.get(done..).unwrap_or_default();
+                let step = rest.get(..STEP_BYTES).unwrap_or(rest);
+                self.encoder.write_all(step)?;
+                self.done += step.len() as u64;
+                Ok(step.len() == rest.len())
+            }
+            Source::Descriptor(descriptor) => {
+                let mut buffer = [0; STEP_BYTES];
+                let count = match rustix::io::pread(&**descriptor, &mut buffer, self.done) {
+                    Err(Errno::INTR) => return Ok(false),
+                    count => count?,
+                };
+                self.encoder
+                    .write_all(buffer.get(..count).unwrap_or_default())?;
+                self.done += count as u64;
+                Ok(count == 0)
+            }
+        }
+    }
+
+    /// Whether what was read is what the original's tag stands for.
+    fn is_of_one_piece(&self) -> bool {
+        let facts = self.original.representation.facts();
+        self.done == facts.length
+            && match (&self.original.source, &self.original.variants) {
+                (Source::Memory(_), _) => true,
+                (Source::Descriptor(descriptor), Some(variants)) => stat_descriptor(descriptor)
+                    .is_ok_and(|found| Stamp::of(&found) == *variants.stamp()),
+                (Source::Descriptor(_), None) => false,
+            }
+    }
+
+    /// The original as it is, which is what is sent where compression fails or does not pay.
+    fn give_up(&self) -> Rc<File> {
+        if let Some(variants) = &self.original.variants {
+            variants.give_up_making();
+        }
+        Rc::clone(&self.original)
+    }
+
+    fn keep(&mut self, means: &mut Means<'_>) -> Rc<File> {
+        let Output { mut bytes, hasher } = std::mem::take(self.encoder.get_mut());
+        bytes.shrink_to_fit();
+        let original = self.original.representation.facts();
+        let facts = Facts {
+            length: bytes.len() as u64,
+            content_type: original.content_type.clone(),
+            coding: Some(Coding::Gzip),
+            vary: Some(VARY),
+            entity_tag: Some(content_tag(&hasher.finalize(), Some(Coding::Gzip))),
+            last_modified: original.last_modified,
+            is_settled: original.is_settled,
+        };
+        let is_settled = facts.is_settled;
+        let file = Rc::new(File {
+            representation: Representation::new(facts, means.policy),
+            source: Source::Memory(Bytes::from(bytes)),
+            variants: None,
+        });
+        if is_settled {
+            means.cache.insert_made(&self.subject, &file);
+        }
+        file
+    }
+}
+
+impl Work for Compression {
+    fn step(&mut self, means: &mut Means<'_>) -> Option<Outcome> {
+        let length = self.original.representation.facts().length;
+        let is_all = match self.compress() {
+            Ok(is_all) => is_all,
+            Err(error) => {
+                log::info!("a file cannot be compressed and is sent as it is: {error}");
+                return Some(Ok(self.give_up()));
+            }
+        };
+        let is_smaller =
+            |encoder: &GzEncoder<Output>| (encoder.get_ref().bytes.len() as u64) < length;
+        if !is_all && is_smaller(&self.encoder) {
+            return None;
+        }
+        let is_made = is_all
+            && self.is_of_one_piece()
+            && self.encoder.try_finish().is_ok()
+            && is_smaller(&self.encoder);
+        Some(Ok(if is_made {
+            self.keep(means)
+        } else {
+            self.give_up()
+        }))
+    }
+}
+
+/// What the encoder writes to.
+#[derive(Debug, Default)]
+struct Output {
+    bytes: Vec<u8>,
+    hasher: blake3::Hasher,
+}
+
+impl io::Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes.extend_from_slice(bytes);
+        self.hasher.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Beyond it, hours of work save a hundredth.
+const LEVEL: u32 = 6;
+
+/// Bytes that are compressed in a step: some 0.3 ms, in the worst case.
+const STEP_BYTES: usize = 16 * 1024;
+
+/// About what an encoder takes up.
+const ENCODER_BYTES: u64 = 300 * 1024;
+
+/// As much as is compressed in about a third of a second. Whatever comes on top of it is sent as
+/// it is, so that nobody waits for longer.
+const LOAD_BYTES_MAX: u64 = 32 * 1024 * 1024;

@@ -1,0 +1,257 @@
+//! What a file is to be had as besides: coded files beside it, and what can be compressed here.
+//!
+//! A coded file counts as long as it is not older than the one that it was made of. Whether there
+//! is one is looked at when that is read, and once a second after that; one that is served is
+//! compared with the disk in each turn, as any file is.
+
+use super::facts::facts;
+use super::load::{Loaded, Look, open_regular};
+use super::root::Root;
+use super::stamp::Stamp;
+use super::{File, Miss, Options};
+use crate::http::coding::{Coding, CodingSet};
+use crate::http::etag::EntityTag;
+use crate::http::media::is_compressible;
+use crate::http::target::RequestPath;
+use crate::plan::{Facts, Representation};
+use lru::LruCache;
+use rustix::fs::FileType;
+use std::cell::{Cell, RefCell};
+use std::ffi::{CStr, CString};
+use std::num::NonZeroUsize;
+
+/// The codings of one file, and where it is itself.
+#[derive(Debug)]
+pub(super) struct Variants {
+    location: CString,
+    stamp: Stamp,
+    /// Those of the files beside it; `None` where they are not looked for.
+    beside: Option<CodingSet>,
+    /// Those that are made here, on request.
+    made: Cell<CodingSet>,
+}
+
+impl Variants {
+    /// All codings that the file is to be had in.
+    pub(super) fn codings(&self) -> CodingSet {
+        self.beside
+            .unwrap_or_default()
+            .iter()
+            .chain(self.made.get().iter())
+            .collect()
+    }
+
+    /// Writes down what tells this coding of the file from anything else that is kept: a file
+    /// beside it by its path, as its content may change, and what is made by what it is made of.
+    pub(super) fn key(
+        &self,
+        path: &RequestPath<'_>,
+        file: &File,
+        coding: Coding,
+        key: &mut Vec<u8>,
+    ) {
+        key.clear();
+        key.extend_from_slice(path.as_bytes());
+        // No path has this byte.
+        key.push(0);
+        key.extend_from_slice(coding.extension().as_bytes());
+        if !self.is_beside(coding) {
+            let facts = file.representation.facts();
+            if let Some(tag) = &facts.entity_tag {
+                key.extend_from_slice(tag.opaque().as_bytes());
+            }
+            // It is passed on, and may change without the content.
+            self.stamp.write_modified(key);
+        }
+    }
+
+    /// The value of `Vary` on whatever is sent of the file.
+    pub(super) fn vary(&self) -> Option<&'static str> {
+        (!self.codings().is_empty()).then_some(VARY)
+    }
+
+    /// Whether there is a file beside it that has this coding.
+    pub(super) fn is_beside(&self, coding: Coding) -> bool {
+        self.beside.unwrap_or_default().contains(coding)
+    }
+
+    /// Takes note that it is not worth while to make this coding.
+    pub(super) fn give_up_making(&self) {
+        self.made.set(CodingSet::EMPTY);
+    }
+
+    pub(super) fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    /// Whether the files beside it still are those that were found.
+    pub(super) fn are_current(&self, root: &Root) -> bool {
+        self.beside
+            .is_none_or(|found| found == survey(root, &self.location, &self.stamp, |_, _| {}))
+    }
+}
+
+/// Finds variants, and tells the operator of those that it passes over.
+#[derive(Debug)]
+pub(super) struct Finder {
+    precompressed: bool,
+    compression: bool,
+    /// What was told of which file, so that it is told once.
+    told: RefCell<LruCache<CString, Flaw>>,
+}
+
+/// Why a coded file is passed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flaw {
+    /// It is older than the file that it was made of.
+    Older(Stamp),
+    /// It cannot be opened.
+    Missed(Miss),
+}
+
+impl Finder {
+    pub(super) fn new(options: &Options) -> Self {
+        Self {
+            precompressed: options.precompressed,
+            compression: options.compression,
+            told: RefCell::new(LruCache::new(TOLD_MAX)),
+        }
+    }
+
+    /// Looks for variants of a file, of which `facts` are known.
+    pub(super) fn find(
+        &self,
+        root: &Root,
+        location: &CStr,
+        stamp: &Stamp,
+        facts: &Facts,
+    ) -> Option<Box<Variants>> {
+        let is_coded = Coding::ALL
+            .iter()
+            .any(|coding| location.to_bytes().ends_with(coding.extension().as_bytes()));
+        if is_coded {
+            return None;
+        }
+        let beside = self.precompressed.then(|| {
+            let tell = |location: &CStr, stamp| self.tell(location, Flaw::Older(stamp));
+            survey(root, location, stamp, tell)
+        });
+        let made = if self.compression && is_worth_compressing(facts) {
+            CodingSet::EMPTY.with(Coding::Gzip)
+        } else {
+            CodingSet::EMPTY
+        };
+        if beside.is_none() && made.is_empty() {
+            return None;
+        }
+        Some(Box::new(Variants {
+            location: location.into(),
+            stamp: *stamp,
+            beside,
+            made: Cell::new(made),
+        }))
+    }
+
+    /// Opens the coded file beside another.
+    pub(super) fn open(
+        &self,
+        look: &Look<'_>,
+        original: &File,
+        variants: &Variants,
+        coding: Coding,
+    ) -> Option<Loaded> {
+        let location = beside(&variants.location, coding)?;
+        let (source, stamp) = match open_regular(look.root, &location) {
+            Ok(opened) => opened,
+            // It was there a moment ago, and may be away for good.
+            Err(Miss::Nothing) => return None,
+            Err(miss) => {
+                self.tell(&location, Flaw::Missed(miss));
+                return None;
+            }
+        };
+        if stamp.is_older_than(&variants.stamp) {
+            self.tell(&location, Flaw::Older(stamp));
+            return None;
+        }
+        let content_type = original.representation.facts().content_type.clone();
+        let mut facts = facts(&source, &stamp, content_type, Some(coding), look.wall);
+        facts.vary = Some(VARY);
+        Some(Loaded {
+            is_settled: facts.is_settled,
+            file: File {
+                representation: Representation::new(facts, look.policy),
+                source,
+                variants: None,
+            },
+            location,
+            besides: Vec::new(),
+            stamp,
+        })
+    }
+
+    fn tell(&self, location: &CStr, flaw: Flaw) {
+        if self.told.borrow_mut().put(location.into(), flaw) == Some(flaw) {
+            return;
+        }
+        let location = String::from_utf8_lossy(location.to_bytes());
+        match flaw {
+            Flaw::Older(_) => log::warn!(
+                "{location:?} is older than the file that it was made of, and is not served in its place"
+            ),
+            Flaw::Missed(miss) => log::warn!(
+                "{location:?} cannot be served in place of the file that it was made of: {miss}"
+            ),
+        }
+    }
+}
+
+/// Looks which codings there are files of beside `location`. What is older is told.
+fn survey(
+    root: &Root,
+    location: &CStr,
+    stamp: &Stamp,
+    tell_older: impl Fn(&CStr, Stamp),
+) -> CodingSet {
+    let is_there = |coding: &Coding| {
+        let Some(location) = beside(location, *coding) else {
+            return false;
+        };
+        // What counts is how it is opened: held beneath the root, and looked at again.
+        let Ok(found) = root.look(&location) else {
+            return false;
+        };
+        let is_file = FileType::from_raw_mode(found.stx_mode.into()) == FileType::RegularFile;
+        let found = Stamp::of(&found);
+        let is_older = found.is_older_than(stamp);
+        if is_file && is_older {
+            tell_older(&location, found);
+        }
+        is_file && !is_older
+    };
+    Coding::ALL.into_iter().filter(is_there).collect()
+}
+
+fn beside(location: &CStr, coding: Coding) -> Option<CString> {
+    CString::new([location.to_bytes(), coding.extension().as_bytes()].concat()).ok()
+}
+
+/// Whether a file is of a type and size that compression pays for, and is known by a strong tag,
+/// so that what is made of it can be kept.
+fn is_worth_compressing(facts: &Facts) -> bool {
+    (COMPRESSED_BYTES_MIN..=COMPRESSED_BYTES_MAX).contains(&facts.length)
+        && is_compressible(&facts.content_type)
+        && facts.entity_tag.as_ref().is_some_and(EntityTag::is_strong)
+}
+
+/// The field by which variants are selected.
+pub(super) const VARY: &str = "Accept-Encoding";
+
+/// Below this, a response is one packet either way.
+const COMPRESSED_BYTES_MIN: u64 = 1024;
+
+/// Above this, what is made would take up too much of the cache, and too long to wait for.
+const COMPRESSED_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Files of which something was told and is remembered.
+const TOLD_MAX: NonZeroUsize = NonZeroUsize::new(1024).unwrap();

@@ -1,0 +1,286 @@
+//! Content codings (RFC 9110 §8.4, §12.5.3): coded files beside a file.
+
+mod support;
+
+use std::{
+    collections::BTreeSet,
+    fs, thread,
+    time::{Duration, Instant},
+};
+use support::{Launch, Response, Server, Site, noise, poll_until, settled_time};
+
+/// The contents of a script and of the files beside it, each of a length of its own. What is in
+/// coded files is not looked into, so it need not be coded.
+const SCRIPT: [(&str, usize); 4] = [
+    ("app.js", 4000),
+    ("app.js.br", 1000),
+    ("app.js.zst", 1100),
+    ("app.js.gz", 1200),
+];
+
+fn site_with_coded_files() -> Site {
+    let site = Site::new();
+    for (name, length) in SCRIPT {
+        site.file(name, noise(length));
+    }
+    site
+}
+
+fn accepting(server: &Server, target: &str, value: &str) -> Response {
+    server.request("GET", target, &[("Accept-Encoding", value)])
+}
+
+/// The coding, the length, and whether the tag and `Vary` are those of the coding.
+fn variant(response: &Response) -> (&str, usize) {
+    assert_eq!(response.status, 200);
+    assert_eq!(response.field("vary"), Some("Accept-Encoding"));
+    assert_eq!(
+        response.field("content-type"),
+        Some("text/javascript; charset=utf-8")
+    );
+    let coding = response.field("content-encoding").unwrap_or("identity");
+    let etag = response.field("etag").expect("a tag");
+    let suffix = etag.trim_matches('"').split_once('-');
+    assert_eq!(suffix.map_or("identity", |(_, suffix)| suffix), coding);
+    (coding, response.content.len())
+}
+
+#[test]
+fn thirty_values_of_accept_encoding_get_the_variant_that_suits_them() {
+    const IDENTITY: (&str, usize) = ("identity", 4000);
+    const BROTLI: (&str, usize) = ("br", 1000);
+    const ZSTANDARD: (&str, usize) = ("zstd", 1100);
+    const GZIP: (&str, usize) = ("gzip", 1200);
+    let table = [
+        // What clients send.
+        ("gzip, deflate, br, zstd", BROTLI),
+        ("gzip, deflate, br", BROTLI),
+        ("gzip, deflate", GZIP),
+        ("deflate, gzip, zstd", ZSTANDARD),
+        ("gzip", GZIP),
+        ("identity", IDENTITY),
+        ("", IDENTITY),
+        ("*", BROTLI),
+        // Quality values.
+        ("br;q=0.5, gzip", GZIP),
+        ("br;q=0.8, zstd;q=0.9, gzip;q=0.7", ZSTANDARD),
+        ("gzip;q=0.001", GZIP),
+        ("gzip;q=1.000, br;q=0.999", GZIP),
+        ("br;q=0, gzip;q=0.5, zstd;q=0.5", ZSTANDARD),
+        ("gzip;q=0", IDENTITY),
+        ("br;q=0, zstd;q=0, gzip;q=0", IDENTITY),
+        ("identity;q=0.5, gzip;q=0.4", IDENTITY),
+        ("identity;q=0.5, gzip;q=0.5", GZIP),
+        // The asterisk, and refusing to go without a coding.
+        ("*;q=0", IDENTITY),
+        ("identity;q=0", IDENTITY),
+        ("identity;q=0, gzip;q=0.1", GZIP),
+        ("*;q=0, gzip", GZIP),
+        ("br;q=0, *;q=0.5", ZSTANDARD),
+        ("gzip;q=0.2, *;q=0.1", GZIP),
+        ("identity, *;q=0.1", IDENTITY),
+        // Other spellings, and what is none.
+        ("GZIP", GZIP),
+        ("x-gzip;Q=0.3", GZIP),
+        ("zstd ;\tq=0.5 ,, gzip ; q=0.4", ZSTANDARD),
+        ("compress, sdch", IDENTITY),
+        ("br;q=2, gzip;level=9, zstd;q=", IDENTITY),
+        ("gzip, gzip;q=0", IDENTITY),
+    ];
+    assert_eq!(table.len(), 30);
+    let site = site_with_coded_files();
+    let server = Server::start(site.root());
+    let mut tags = BTreeSet::new();
+    for (value, expected) in table {
+        let response = accepting(&server, "/app.js", value);
+        let (coding, length) = variant(&response);
+        let etag = response.field("etag").unwrap();
+        println!("{value:34} {coding:9} {length:5} Vary: Accept-Encoding, ETag: {etag}");
+        assert_eq!((coding, length), expected, "{value}");
+        tags.insert(etag.to_owned());
+    }
+    assert_eq!(
+        tags.len(),
+        4,
+        "each variant has one tag, and a tag of its own"
+    );
+    assert_eq!(variant(&server.get("/app.js")), IDENTITY, "no field at all");
+    let lines = [("Accept-Encoding", "gzip"), ("Accept-Encoding", "br;q=0.5")];
+    let response = server.request("GET", "/app.js", &lines);
+    assert_eq!(variant(&response), GZIP, "two lines are one list");
+}
+
+#[test]
+fn each_variant_has_fields_of_its_own_in_every_kind_of_response() {
+    let site = site_with_coded_files();
+    site.modified("app.js.gz", settled_time() + Duration::from_secs(5));
+    let server = Server::start(site.root());
+    let gzip = ("Accept-Encoding", "gzip");
+    let plain = server.get("/app.js");
+    let coded = server.request("GET", "/app.js", &[gzip]);
+    let etag = coded.field("etag").unwrap();
+    let plain_etag = plain.field("etag").unwrap();
+    assert_eq!(
+        coded.field("last-modified"),
+        Some("Tue, 02 Jan 2024 03:04:10 GMT")
+    );
+    assert_eq!(
+        plain.field("last-modified"),
+        Some("Tue, 02 Jan 2024 03:04:05 GMT")
+    );
+
+    let head = server.request("HEAD", "/app.js", &[gzip]);
+    assert_eq!(head.fields_without_date(), coded.fields_without_date());
+
+    let unchanged = server.request("GET", "/app.js", &[gzip, ("If-None-Match", etag)]);
+    assert_eq!(unchanged.status, 304);
+    assert_eq!(unchanged.field("vary"), Some("Accept-Encoding"));
+    assert_eq!(unchanged.field("etag"), Some(etag));
+    assert_eq!(unchanged.field("content-encoding"), None);
+    let status = |fields: &[(&str, &str)]| server.request("GET", "/app.js", fields).status;
+    assert_eq!(status(&[("If-None-Match", plain_etag)]), 304);
+    assert_eq!(
+        status(&[("If-None-Match", etag)]),
+        200,
+        "that is another variant"
+    );
+    assert_eq!(status(&[gzip, ("If-None-Match", plain_etag)]), 200);
+    assert_eq!(status(&[gzip, ("If-Match", etag)]), 200);
+    assert_eq!(status(&[gzip, ("If-Match", plain_etag)]), 412);
+
+    let part = server.request("GET", "/app.js", &[gzip, ("Range", "bytes=100-199")]);
+    assert_eq!(part.status, 206);
+    assert_eq!(part.field("content-range"), Some("bytes 100-199/1200"));
+    assert_eq!(part.field("content-encoding"), Some("gzip"));
+    assert_eq!(part.field("vary"), Some("Accept-Encoding"));
+    assert_eq!(part.field("etag"), Some(etag));
+    assert_eq!(part.content, noise(1200)[100..200]);
+    let parts = server.request("GET", "/app.js", &[gzip, ("Range", "bytes=0-9, 1190-")]);
+    assert_eq!(parts.status, 206);
+    assert_eq!(parts.field("vary"), Some("Accept-Encoding"));
+    assert_eq!(parts.field("content-encoding"), Some("gzip"));
+    let range = ("Range", "bytes=100-199");
+    assert_eq!(status(&[gzip, range, ("If-Range", etag)]), 206);
+    assert_eq!(status(&[gzip, range, ("If-Range", plain_etag)]), 200);
+    let beyond = server.request("GET", "/app.js", &[gzip, ("Range", "bytes=1200-")]);
+    assert_eq!(beyond.status, 416);
+    assert_eq!(beyond.field("content-range"), Some("bytes */1200"));
+}
+
+#[test]
+fn a_coded_file_under_its_own_name_is_a_file_like_any_other() {
+    let site = site_with_coded_files();
+    let server = Server::start(site.root());
+    for (target, content_type) in [
+        ("/app.js.gz", "application/gzip"),
+        ("/app.js.zst", "application/zstd"),
+        ("/app.js.br", "application/octet-stream"),
+    ] {
+        let response = accepting(&server, target, "gzip, br, zstd");
+        assert_eq!(response.field("content-type"), Some(content_type));
+        assert_eq!(response.field("content-encoding"), None);
+        assert_eq!(response.field("vary"), None);
+    }
+}
+
+#[test]
+fn a_coded_file_that_is_older_than_its_original_is_passed_over_and_told_once() {
+    let site = site_with_coded_files();
+    site.modified("app.js.br", settled_time() - Duration::from_secs(1))
+        // Tools that keep the time of the original may cut it to the second.
+        .modified(
+            "app.js.zst",
+            settled_time() - Duration::from_nanos(123_456_789),
+        );
+    let server = Launch::of(site.root())
+        .args(["--cache-bytes-max", "0"])
+        .expecting(&["\"app.js.br\" is older than the file that it was made of"])
+        .start();
+    for _ in 0..5 {
+        let response = accepting(&server, "/app.js", "br, zstd;q=0.5");
+        assert_eq!(variant(&response).0, "zstd");
+    }
+    let said = server.process.stderr();
+    assert_eq!(said.matches("is older").count(), 1, "{said}");
+}
+
+#[test]
+fn a_change_of_the_original_puts_coded_files_out_of_date_at_once() {
+    let site = site_with_coded_files();
+    let server = Launch::of(site.root())
+        .expecting(&["is older than the file that it was made of"])
+        .start();
+    for _ in 0..3 {
+        assert_eq!(variant(&accepting(&server, "/app.js", "br")).0, "br");
+    }
+    site.replace("app.js", "let pond;\n");
+    site.modified("app.js", settled_time() + Duration::from_mins(1));
+    let response = accepting(&server, "/app.js", "br");
+    assert_eq!(response.content, b"let pond;\n");
+    assert_eq!(response.field("content-encoding"), None);
+}
+
+#[test]
+fn coded_files_may_come_change_and_go() {
+    let site = Site::new();
+    site.file("app.js", noise(4000));
+    let server = Server::start(site.root());
+    // For longer than a file takes to settle, so that it stays in the cache from here on.
+    thread::sleep(Duration::from_millis(2_100));
+    let coded = || {
+        let response = accepting(&server, "/app.js", "br");
+        (response.field("content-encoding") == Some("br")).then_some(response.content)
+    };
+    assert_eq!(coded(), None);
+    site.file("app.js.br", "first");
+    let come = Instant::now();
+    poll_until("a coded file", coded);
+    assert!(
+        come.elapsed() < Duration::from_millis(1_500),
+        "{:?}",
+        come.elapsed()
+    );
+    site.replace("app.js.br", "another");
+    assert_eq!(
+        coded().as_deref(),
+        Some(&b"another"[..]),
+        "a change is seen at once"
+    );
+    fs::remove_file(site.path("app.js.br")).unwrap();
+    assert_eq!(coded(), None, "so is the end");
+}
+
+#[test]
+fn coded_files_are_held_to_what_any_file_is() {
+    let site = Site::new();
+    for name in ["a.js", "b.js", "c.js", "d.js"] {
+        site.file(name, noise(2000));
+    }
+    fs::write(site.outside("secret"), "secret").unwrap();
+    site.symlink("a.js.br", "../secret")
+        .fifo("b.js.br")
+        .directory("c.js.br")
+        .symlink("d.js.br", "a.js.br");
+    let server = Launch::of(site.root())
+        .expecting(&["cannot be served in place of the file that it was made of: a symbolic link"])
+        .start();
+    for target in ["/a.js", "/b.js", "/c.js", "/d.js"] {
+        let response = accepting(&server, target, "br");
+        assert_eq!(response.content, noise(2000), "{target}");
+        assert_eq!(response.field("content-encoding"), None, "{target}");
+    }
+}
+
+#[test]
+fn what_stands_for_a_directory_is_found_coded_too() {
+    let site = Site::new();
+    site.file("guide/index.html", "plain")
+        .file("guide/index.html.gz", "coded");
+    let server = Server::start(site.root());
+    let response = accepting(&server, "/guide/", "gzip");
+    assert_eq!(response.content, b"coded");
+    assert_eq!(
+        response.field("content-type"),
+        Some("text/html; charset=utf-8")
+    );
+}

@@ -1,0 +1,257 @@
+//! Compression on request (RFC 9110 §8.4.1.3), and answers that wait for it while others do not.
+
+mod support;
+
+use flate2::read::GzDecoder;
+use rustix::process::Signal;
+use std::{
+    collections::BTreeSet,
+    fmt::Write,
+    fs,
+    io::Read,
+    thread,
+    time::{Duration, Instant},
+};
+use support::{Launch, Response, Server, Site, assert_all, noise, responses};
+
+/// So many lines of text, of which no two are alike.
+fn text(lines: usize) -> String {
+    let mut text = String::new();
+    for line in 0..lines {
+        writeln!(text, "{line}: the pond lies still, {}", line * line % 977).expect("it is memory");
+    }
+    text
+}
+
+fn accepting(server: &Server, target: &str, value: &str) -> Response {
+    server.request("GET", target, &[("Accept-Encoding", value)])
+}
+
+fn decoded(response: &Response) -> Vec<u8> {
+    assert_eq!(response.field("content-encoding"), Some("gzip"));
+    let mut content = Vec::new();
+    GzDecoder::new(&*response.content)
+        .read_to_end(&mut content)
+        .expect("it is gzip");
+    content
+}
+
+#[test]
+fn text_is_compressed_on_request_and_the_result_is_the_same_everywhere() {
+    let site = Site::new();
+    let content = text(1000);
+    site.file("a.txt", &content);
+    let site_beside = Site::new();
+    site_beside.file("a.txt", &content);
+    let servers = [
+        Server::start(site.root()),
+        Server::start(site_beside.root()),
+        // The cache makes it faster, and changes not a byte.
+        Launch::of(site.root())
+            .args(["--cache-bytes-max", "0"])
+            .start(),
+    ];
+    let mut seen = Vec::new();
+    for server in &servers {
+        for _ in 0..2 {
+            let response = accepting(server, "/a.txt", "gzip");
+            assert_eq!(decoded(&response), content.as_bytes());
+            assert!(response.content.len() < content.len() / 3);
+            assert_eq!(response.field("vary"), Some("Accept-Encoding"));
+            let etag = response.field("etag").unwrap().to_owned();
+            assert!(etag.starts_with('"'), "it is strong");
+            let if_none_match = [("Accept-Encoding", "gzip"), ("If-None-Match", &etag)];
+            assert_eq!(server.request("GET", "/a.txt", &if_none_match).status, 304);
+            seen.push((etag, response.content));
+        }
+    }
+    seen.dedup();
+    assert_eq!(seen.len(), 1);
+    let plain = servers[0].get("/a.txt");
+    assert_eq!(plain.text(), content);
+    assert_eq!(plain.field("vary"), Some("Accept-Encoding"));
+}
+
+#[test]
+fn a_large_file_is_compressed_once_it_has_settled() {
+    let site = Site::new();
+    let content = text(50_000);
+    site.file("large.txt", &content);
+    let server = Server::start(site.root());
+    server.await_strong_etag("/large.txt");
+    let response = accepting(&server, "/large.txt", "gzip");
+    assert_eq!(decoded(&response), content.as_bytes());
+    let part = [("Accept-Encoding", "gzip"), ("Range", "bytes=-100")];
+    let part = server.request("GET", "/large.txt", &part);
+    assert_eq!(
+        part.content,
+        response.content[response.content.len() - 100..]
+    );
+    // Asked for in the state that it is in now, whatever was made before.
+    site.replace("large.txt", text(40_000));
+    let response = accepting(&server, "/large.txt", "gzip");
+    match response.field("content-encoding") {
+        None => assert_eq!(response.text(), text(40_000)),
+        Some(_) => assert_eq!(decoded(&response), text(40_000).as_bytes()),
+    }
+}
+
+#[test]
+fn what_is_small_or_too_large_or_compressed_already_is_sent_as_it_is() {
+    let site = Site::new();
+    site.file("small.txt", &text(100)[..1023])
+        .file("photo.jpg", text(100))
+        .file("archive.gz", text(100))
+        .file("unknown", text(100))
+        .file("noise.txt", noise(5000));
+    let large = fs::File::create(site.path("large.txt")).unwrap();
+    large.set_len(16 * 1024 * 1024 + 1).unwrap();
+    drop(large);
+    site.file("least.txt", &text(100)[..1024]);
+    let server = Server::start(site.root());
+    server.await_strong_etag("/large.txt");
+    assert_all(
+        [
+            ("/small.txt", (None, None)),
+            ("/photo.jpg", (None, None)),
+            ("/archive.gz", (None, None)),
+            ("/unknown", (None, None)),
+            ("/large.txt", (None, None)),
+            ("/least.txt", (Some("gzip"), Some("Accept-Encoding"))),
+            // It was tried, and did not pay.
+            ("/noise.txt", (None, Some("Accept-Encoding"))),
+        ],
+        |target| {
+            let response = server.request("HEAD", target, &[("Accept-Encoding", "gzip")]);
+            let field = |name| response.field(name).map(|value| &*value.to_owned().leak());
+            (field("content-encoding"), field("vary"))
+        },
+    );
+    assert_eq!(
+        accepting(&server, "/noise.txt", "gzip").content,
+        noise(5000)
+    );
+}
+
+#[test]
+fn codings_can_be_left_alone() {
+    let site = Site::new();
+    site.file("a.txt", text(100))
+        .file("app.js", text(1))
+        .file("app.js.gz", "coded");
+    let server = Launch::of(site.root())
+        .args(["--precompressed=false", "--compression=false"])
+        .start();
+    for target in ["/app.js", "/a.txt"] {
+        let response = accepting(&server, target, "br, gzip");
+        assert_eq!(response.field("content-encoding"), None);
+        assert_eq!(response.field("vary"), None);
+    }
+    let server = Launch::of(site.root()).arg("--precompressed=false").start();
+    let response = accepting(&server, "/a.txt", "br, gzip");
+    assert_eq!(decoded(&response), text(100).as_bytes());
+    let server = Launch::of(site.root()).arg("--compression=false").start();
+    assert_eq!(accepting(&server, "/app.js", "gzip").content, b"coded");
+    assert_eq!(accepting(&server, "/a.txt", "gzip").field("vary"), None);
+}
+
+/// As large as is compressed at all.
+const LARGEST: usize = 16 * 1024 * 1024;
+
+fn site_with_largest() -> (Site, String) {
+    let site = Site::new();
+    let mut content = text(LARGEST / 30);
+    content.truncate(LARGEST);
+    assert_eq!(content.len(), LARGEST);
+    site.file("largest.txt", &content)
+        .file("small.txt", "small");
+    (site, content)
+}
+
+const ASK_FOR_LARGEST: &str =
+    "GET /largest.txt HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n";
+
+#[test]
+fn many_wait_for_what_is_compressed_once_and_requests_behind_it_keep_their_order() {
+    let (site, content) = site_with_largest();
+    let server = Server::start(site.root());
+    server.await_strong_etag("/largest.txt");
+    let mut clients: Vec<_> = (0..8).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        let small = "GET /small.txt HTTP/1.1\r\nHost: a\r\n\r\n";
+        client.send(format!("{small}{ASK_FOR_LARGEST}{small}"));
+    }
+    let mut contents = BTreeSet::new();
+    for client in &mut clients {
+        assert_eq!(client.response_to("GET").content, b"small");
+        let response = client.response_to("GET");
+        assert_eq!(client.response_to("GET").content, b"small");
+        contents.insert(response.content.clone());
+        if contents.len() == 1 {
+            assert_eq!(decoded(&response), content.as_bytes());
+        }
+    }
+    assert_eq!(contents.len(), 1);
+    // All of them waited for it, and the records say so.
+    let records = server.records(8 * 3);
+    let waited = records.iter().filter(|record| {
+        let seconds: f64 = record.rsplit(' ').next().unwrap().parse().unwrap();
+        record.contains("/largest.txt") && record.contains(" 200 ") && seconds > 0.01
+    });
+    assert_eq!(waited.count(), 8, "{records:#?}");
+}
+
+#[test]
+fn who_goes_away_is_not_waited_for_and_who_stays_is_answered_before_the_server_stops() {
+    let (site, content) = site_with_largest();
+    let mut server = Server::start(site.root());
+    server.await_strong_etag("/largest.txt");
+    for _ in 0..20 {
+        // Closed with a response under way, so that it is a reset if it comes to be sent.
+        let mut client = server.connect();
+        client.send(ASK_FOR_LARGEST);
+    }
+    let mut client = server.connect();
+    client.send(ASK_FOR_LARGEST).finish_sending();
+    let waiting = thread::spawn(move || client.rest());
+    thread::sleep(Duration::from_millis(5));
+    assert!(server.stop(Signal::TERM).success());
+    let output = waiting.join().unwrap();
+    let response = responses(&output, ["GET"]).pop().unwrap();
+    assert_eq!(decoded(&response), content.as_bytes());
+}
+
+#[test]
+fn small_requests_go_on_while_a_large_file_is_compressed() {
+    let (site, _) = site_with_largest();
+    for name in ["second.txt", "third.txt"] {
+        fs::copy(site.path("largest.txt"), site.path(name)).unwrap();
+    }
+    let server = Server::start(site.root());
+    server.await_strong_etag("/third.txt");
+    // On a machine with much else to do, one of three has to show it.
+    let is_shown = ["/largest.txt", "/second.txt", "/third.txt"]
+        .iter()
+        .any(|target| {
+            let mut large = server.connect();
+            let begun = Instant::now();
+            large.send(ASK_FOR_LARGEST.replace("/largest.txt", target));
+            let compressing = thread::spawn(move || {
+                let response = large.response_to("GET");
+                assert_eq!(response.field("content-encoding"), Some("gzip"));
+                begun.elapsed()
+            });
+            let mut small = server.connect();
+            let mut longest = Duration::ZERO;
+            while !compressing.is_finished() {
+                let begun = Instant::now();
+                small.send("GET /small.txt HTTP/1.1\r\nHost: a\r\n\r\n");
+                small.response_to("GET");
+                longest = longest.max(begun.elapsed());
+            }
+            let whole = compressing.join().unwrap();
+            println!("compressed in {whole:?}; a small request waited for {longest:?} at most");
+            longest < whole / 4
+        });
+    assert!(is_shown);
+}
