@@ -138,8 +138,8 @@ impl Compression {
             source: Source::Memory(Bytes::from(bytes)),
             variants: None,
         });
-        if is_settled {
-            means.cache.insert_made(&self.subject, &file);
+        if let Some(cache) = means.cache.as_mut().filter(|_| is_settled) {
+            cache.insert_made(&self.subject, &file);
         }
         file
     }

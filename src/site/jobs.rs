@@ -23,7 +23,8 @@ pub(super) trait Work: fmt::Debug {
 /// What work may use of the site.
 #[derive(Debug)]
 pub(super) struct Means<'a> {
-    pub(super) cache: &'a mut Cache,
+    /// Where to keep what is made; `None` if it is about what was.
+    pub(super) cache: Option<&'a mut Cache>,
     pub(super) policy: &'a Policy,
 }
 
@@ -81,7 +82,7 @@ impl Jobs {
     }
 
     /// Takes over other jobs, which nobody can join any more: they are about what was.
-    pub fn adopt(&mut self, others: &mut Self) {
+    pub(super) fn adopt(&mut self, others: &mut Self) {
         let others = others.queue.drain(..).map(|job| Job {
             subject: Box::default(),
             ..job
@@ -103,6 +104,9 @@ impl Jobs {
         let is_awaited = Rc::strong_count(&job.outcome) > 1;
         if !is_awaited {
             return false;
+        }
+        if job.subject.is_empty() {
+            means.cache = None;
         }
         let Some(outcome) = job.work.step(means) else {
             self.queue.push_back(job);
@@ -149,7 +153,7 @@ mod tests {
 
         fn advance(&mut self) -> bool {
             self.jobs.advance(&mut Means {
-                cache: &mut Cache::new(0, 0),
+                cache: None,
                 policy: &Policy::default(),
             })
         }

@@ -190,7 +190,7 @@ impl Site {
     /// outcome now that had none before.
     pub fn advance(&mut self) -> bool {
         self.jobs.advance(&mut Means {
-            cache: &mut self.cache,
+            cache: Some(&mut self.cache),
             policy: &self.policy,
         })
     }
