@@ -56,7 +56,7 @@ fn a_person_at_a_terminal_gets_addresses_to_click_and_what_is_on() {
     let site = Site::small();
     let root = site.root();
     let command = format!(
-        "{} {} --listen 127.0.0.1:0 --sandbox off",
+        "{} {} --listen 127.0.0.1:0 --sandbox off --compression",
         env!("CARGO_BIN_EXE_millpond"),
         root.display()
     );
@@ -73,7 +73,7 @@ fn a_person_at_a_terminal_gets_addresses_to_click_and_what_is_on() {
         root.display()
     );
     assert!(shown.starts_with(&before), "{shown}");
-    assert!(shown.contains("sandbox off"), "{shown}");
+    assert!(shown.contains("\n  sandbox off, compression on"), "{shown}");
     assert!(!shown.contains('\x1b'), "{shown:?}");
     let Some(shown) = at_a_terminal(&command, &[], "stops it") else {
         return;

@@ -368,3 +368,61 @@ fn the_sites_own_error_page_keeps_the_status_and_the_look() {
     };
     assert_eq!(response["status"], 404);
 }
+
+#[test]
+fn what_is_sent_compressed_is_what_the_browser_reads() {
+    let Some(page) = Page::open() else {
+        return;
+    };
+    let site = Site::new();
+    let padding = "/* as much as it takes to be worth compressing */\n".repeat(40);
+    site.file(
+        "index.html",
+        "<!doctype html><html lang=en><title>Coded</title><link rel=icon href=data:,>\
+         <link rel=stylesheet href=style.css><script type=module src=main.js></script>",
+    );
+    site.file(
+        "style.css",
+        format!("{padding}html {{ color: rgb(1, 2, 3) }}"),
+    );
+    site.file("main.js", "document.title = 'the original'");
+    // A block of brotli that is not compressed, and the empty last one (RFC 7932 §9.2).
+    site.file("main.js.br", brotli_of("document.title = 'the coded one'"));
+    let launch = Launch::of(site.root()).args(["--compression", "--precompressed"]);
+    let server = launch.start();
+    page.go_to(&url(&server, "/"));
+    page.until("the coded script", "document.title === 'the coded one'");
+    let colour = "getComputedStyle(document.documentElement).color";
+    assert_eq!(page.text(colour), "rgb(1, 2, 3)");
+    for (path, coding) in [("/style.css", "gzip"), ("/main.js", "br")] {
+        let [response] = &page.responses(path)[..] else {
+            panic!("{path} is asked for once");
+        };
+        assert_eq!(response["headers"]["Content-Encoding"], coding, "{path}");
+        assert_eq!(response["headers"]["Vary"], "Accept-Encoding", "{path}");
+    }
+    page.reload();
+    page.until(
+        "the coded script again",
+        "document.title === 'the coded one'",
+    );
+    assert_eq!(page.text(colour), "rgb(1, 2, 3)");
+    page.await_calm();
+    let records = server.records(6);
+    let last: Vec<_> = records.iter().skip(3).collect();
+    assert!(
+        last.iter().all(|record| record.contains("\" 304 ")),
+        "{last:?}"
+    );
+    page.assert_no_complaints();
+}
+
+fn brotli_of(content: &str) -> Vec<u8> {
+    let length = u16::try_from(content.len()).expect("a short content") - 1;
+    // From the lowest bit on: a window of 64 KiB (0), not the last block (0), a length of four
+    // nibbles (00), the length less one, not compressed (1).
+    let head = u32::from(length) << 4 | 1 << 20;
+    let [first, second, third, _] = head.to_le_bytes();
+    // The last block (1), and empty (1).
+    [&[first, second, third], content.as_bytes(), &[0b11]].concat()
+}

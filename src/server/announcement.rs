@@ -202,8 +202,12 @@ impl Ink {
 /// is not told where it is off.
 fn features(options: &Options) -> Vec<String> {
     let told = |name: &str, is_on: bool| format!("{name} {}", if is_on { "on" } else { "off" });
-    let mut features = vec![told("sandbox", options.sandbox.is_effective())];
+    let mut features = vec![
+        told("sandbox", options.sandbox.is_effective()),
+        told("compression", options.site.compression),
+    ];
     for (name, is_on) in [
+        ("precompressed files", options.site.precompressed),
         ("clean addresses", options.site.addressing.clean),
         ("error pages", options.policy.error_pages),
         ("single-page application", options.policy.spa),

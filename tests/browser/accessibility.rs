@@ -3,6 +3,7 @@
 
 use super::page::{Page, text};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// A node of the accessibility tree.
 #[derive(Debug)]
@@ -20,8 +21,18 @@ pub(crate) struct Node {
 pub(crate) fn tree(page: &Page) -> Vec<Node> {
     let told = page.call("Accessibility.getFullAXTree", &json!({}));
     let nodes = told["nodes"].as_array().expect("nodes");
-    let is_told = |node: &&Value| node["ignored"] == false;
-    nodes.iter().filter(is_told).map(Node::of).collect()
+    // They come level by level, the root first.
+    let by_id: HashMap<_, _> = nodes.iter().map(|it| (text(&it["nodeId"]), it)).collect();
+    let mut ordered = Vec::new();
+    let mut waiting = vec![text(&nodes[0]["nodeId"])];
+    while let Some(node) = waiting.pop().and_then(|id| by_id.get(&id)) {
+        let children = node["childIds"].as_array().expect("children");
+        waiting.extend(children.iter().rev().map(text));
+        if node["ignored"] == false {
+            ordered.push(Node::of(node));
+        }
+    }
+    ordered
 }
 
 /// What WCAG 2.2 asks of any page and this one has not, as far as a program can tell.

@@ -88,6 +88,12 @@ impl Page {
         });
     }
 
+    /// Presses the return key on a link, which leads elsewhere.
+    #[track_caller]
+    pub(crate) fn enter(&self) {
+        self.expecting_load(|| self.press("Enter"));
+    }
+
     /// Goes so many steps through the history, which may show a page without loading it again.
     #[track_caller]
     pub(crate) fn step_through_history(&self, steps: i32, path: &str) {
@@ -168,7 +174,7 @@ impl Page {
     }
 
     pub(crate) fn press(&self, key: &str) {
-        for kind in ["rawKeyDown", "keyUp"] {
+        for kind in ["keyDown", "keyUp"] {
             let code = match key {
                 "Tab" => 9,
                 "Enter" => 13,
@@ -176,6 +182,7 @@ impl Page {
             };
             let event = json!({
                 "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code,
+                "text": if key == "Enter" { "\r" } else { "" },
             });
             self.call("Input.dispatchKeyEvent", &event);
         }
