@@ -1,0 +1,273 @@
+//! The examples of `docs/proxy.md`, each run by the proxy that it is for, and a client from outside.
+
+mod strangers;
+mod support;
+
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+use strangers::{program, run, tools, try_run_for};
+use support::{Launch, PATIENCE, Process, Server, Site, noise, poll_until};
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/proxy.md");
+const NAME: &str = "www.example.com";
+
+/// As the client's own address is to be in the log: another than the proxy's.
+const CLIENT: &str = "127.0.0.9";
+
+#[test]
+fn the_example_for_nginx_works() {
+    work_through("nginx", "nginx", |config, conf, _| {
+        // What a distribution's own file says around it. A worker by itself ends with its test.
+        let directory = conf.parent().unwrap().display();
+        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|name| format!("{name}_temp_path {directory}/{name};"))
+            .concat();
+        let around = format!(
+            "daemon off; master_process off; pid {directory}/pid; error_log stderr;\n\
+             events {{}}\nhttp {{ access_log off; {temporary}\n{config}\n}}\n"
+        );
+        fs::write(conf, around).unwrap();
+        let arguments = ["-e", "stderr", "-c"].map(str::to_owned);
+        [&arguments[..], &[conf.display().to_string()]].concat()
+    });
+}
+
+#[test]
+fn the_example_for_haproxy_works() {
+    work_through("haproxy", "haproxy", |config, conf, _| {
+        fs::write(conf, config).unwrap();
+        ["-db", "-f", &conf.display().to_string()]
+            .map(str::to_owned)
+            .to_vec()
+    });
+}
+
+#[test]
+fn the_example_for_caddy_works() {
+    work_through("caddy", "caddy", |config, conf, port| {
+        // No certificate can be got for a name that is not ours.
+        let config = config.replace(NAME, &format!("https://{NAME}:{port}"));
+        let global = "{\n\tadmin off\n\tauto_https disable_redirects\n\tlocal_certs\n\tskip_install_trust\n}\n";
+        fs::write(conf, format!("{global}{config}")).unwrap();
+        [
+            "run",
+            "--adapter",
+            "caddyfile",
+            "--config",
+            &conf.display().to_string(),
+        ]
+        .map(str::to_owned)
+        .to_vec()
+    });
+}
+
+/// Runs an example with a port and with a socket, and asks through it. `arguments` are those of the
+/// proxy, once it has written the example to the file, as it has to be for a port.
+fn work_through(language: &str, name: &str, arguments: impl Fn(&str, &Path, u16) -> Vec<String>) {
+    if !tools(&[name, "curl", "openssl"]) {
+        return;
+    }
+    let page = fs::read_to_string(PAGE).unwrap();
+    let example = block(&page, language);
+    for is_socket in [false, true] {
+        let setup = Setup::new(is_socket);
+        let port = free_port();
+        let line = is_socket.then(|| row(&page, name));
+        let conf = setup.site.outside("conf");
+        let arguments = arguments(&setup.fit(&example, line, port), &conf, port);
+        let mut command = program(name, &setup.site.outside("."));
+        let mut proxy = Process::spawn(command.args(arguments));
+        setup.ask_through(port, &mut proxy);
+    }
+}
+
+/// A server as the page has it, and what there is to be had from it.
+struct Setup {
+    site: Site,
+    server: Server,
+    socket: Option<PathBuf>,
+    admin: String,
+    large: Vec<u8>,
+}
+
+impl Setup {
+    fn new(is_socket: bool) -> Self {
+        let site = Site::small();
+        let large = noise(3_000_000);
+        site.file("large.bin", &large).file("guide/index.html", "x");
+        fs::create_dir(site.outside("run")).unwrap();
+        let socket = is_socket.then(|| site.outside("run/http.sock"));
+        let launch = Launch::of(site.root()).args(["--admin", "127.0.0.1:0"]);
+        let launch = match &socket {
+            None => launch.args(["--trusted-proxies", "127.0.0.1"]),
+            Some(path) => launch
+                .args(["--listen", &format!("unix:{}", path.display())])
+                .args(["--trusted-proxies", "unix"]),
+        };
+        let server = launch.start();
+        let admin = server
+            .process
+            .await_stdout("the admin's address", |stdout| {
+                let (_, rest) = stdout.split_once(" its operator at http://")?;
+                Some(rest.split_once("/\n")?.0.to_owned())
+            });
+        if let Some(path) = &socket {
+            // As the group and the umask do on the page.
+            fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
+        }
+        Self {
+            site,
+            server,
+            socket,
+            admin,
+            large,
+        }
+    }
+
+    /// The example with the addresses and the files that this machine has for it.
+    fn fit(&self, example: &str, socket_line: Option<String>, port: u16) -> String {
+        let certificate = self.certificate();
+        let mut fitted = example.to_owned();
+        if let (Some(path), Some(line)) = (&self.socket, socket_line) {
+            let (of_port, _) = line.split_once("unix").expect("a socket");
+            let from = format!("{of_port}127.0.0.1:8080");
+            let to = line.replace("/run/millpond/http.sock", &path.display().to_string());
+            let to = to.trim_end_matches(';');
+            assert!(fitted.contains(&from), "{from} is not in\n{fitted}");
+            fitted = fitted.replace(&from, to);
+        }
+        let (_, admin_port) = self.admin.rsplit_once(':').expect("a port");
+        for (from, to) in [
+            ("127.0.0.1:8080", self.server.address.to_string()),
+            ("listen 443", format!("listen 127.0.0.1:{port}")),
+            ("bind :443", format!("bind 127.0.0.1:{port}")),
+            ("port 9090", format!("port {admin_port}")),
+            ("/etc/ssl/www.example.com.both.pem", certificate.clone()),
+            ("/etc/ssl/www.example.com.pem", certificate.clone()),
+            ("/etc/ssl/www.example.com.key", certificate),
+        ] {
+            fitted = fitted.replace(from, &to);
+        }
+        fitted
+    }
+
+    /// A file with a key and its certificate.
+    fn certificate(&self) -> String {
+        let path = |name: &str| self.site.outside(name).display().to_string();
+        let (key, certificate, both) = (path("key"), path("certificate"), path("both"));
+        let subject = format!("/CN={NAME}");
+        run(program("openssl", &self.site.outside(".")).args([
+            "req",
+            "-x509",
+            "-nodes",
+            "-newkey",
+            "rsa:2048",
+            "-days",
+            "1",
+            "-subj",
+            &subject,
+            "-keyout",
+            &key,
+            "-out",
+            &certificate,
+        ]));
+        let content = [fs::read(certificate).unwrap(), fs::read(key).unwrap()].concat();
+        fs::write(&both, content).unwrap();
+        both
+    }
+
+    fn ask_through(&self, port: u16, proxy: &mut Process) {
+        let curl = |arguments: &[&str]| {
+            let mut command = program("curl", &self.site.outside("."));
+            command
+                .args([
+                    "--silent",
+                    "--show-error",
+                    "--insecure",
+                    "--interface",
+                    CLIENT,
+                ])
+                .args(["--resolve", &format!("{NAME}:{port}:127.0.0.1")])
+                .args(arguments);
+            command
+        };
+        let url = |path: &str| format!("https://{NAME}:{port}{path}");
+        let status = |arguments: &[&str]| {
+            let wanted = [
+                "--output",
+                "/dev/null",
+                "--write-out",
+                "%{http_code} %{redirect_url}",
+            ];
+            run(&mut curl(&[&wanted[..], arguments].concat()))
+        };
+        poll_until("the proxy to answer", || {
+            let (ended, process) = try_run_for(PATIENCE, &mut curl(&["--fail", &url("/a.txt")]));
+            assert!(proxy.is_running(), "the proxy said: {}", proxy.stderr());
+            (ended.success() && process.stdout() == "alpha\n").then_some(())
+        });
+        assert_eq!(status(&[&url("/missing")]), "404 ");
+        assert_eq!(status(&["--head", &url("/a.txt")]), "200 ");
+        assert_eq!(status(&["--range", "0-1", &url("/large.bin")]), "206 ");
+        assert_eq!(status(&[&url("/guide")]), format!("301 {}", url("/guide/")));
+        let copy = self.site.outside("copy");
+        run(&mut curl(&[
+            "--output",
+            &copy.display().to_string(),
+            &url("/large.bin"),
+        ]));
+        assert!(fs::read(copy).unwrap() == self.large);
+
+        let before = self.accepted();
+        (0..10).for_each(|_| assert_eq!(status(&[&url("/a.txt")]), "200 "));
+        let opened = self.accepted() - before;
+        assert!(
+            opened <= 1,
+            "the proxy opened {opened} connections for 10 requests"
+        );
+        let records = self.server.records(15);
+        let of_others = records
+            .iter()
+            .find(|it| !it.starts_with(&format!("{CLIENT} ")));
+        assert_eq!(of_others, None, "every record names the client");
+    }
+
+    /// Connections that the server has accepted.
+    fn accepted(&self) -> u64 {
+        let url = format!("http://{}/metrics", self.admin);
+        let metrics = run(Command::new("curl").args(["--silent", &url]));
+        let name = "\nmillpond_connections_accepted_total ";
+        let (_, rest) = metrics.split_once(name).expect("a count");
+        rest.lines().next().unwrap().parse().expect("a number")
+    }
+}
+
+/// What stands between the fences of the only block in this language.
+fn block(page: &str, language: &str) -> String {
+    let (_, rest) = page
+        .split_once(&format!("\n```{language}\n"))
+        .expect("an example");
+    let (block, _) = rest.split_once("\n```\n").expect("its end");
+    format!("{block}\n")
+}
+
+/// What the table of sockets has for a proxy.
+fn row(page: &str, name: &str) -> String {
+    let rows = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split_once(" | `"));
+    let mut own = rows.filter(|(proxy, _)| proxy.eq_ignore_ascii_case(name));
+    let (_, line) = own.next().expect("a row");
+    line.trim_end_matches("` |").to_owned()
+}
+
+/// A port that nobody listens on, at this moment at least.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    listener.local_addr().unwrap().port()
+}
