@@ -169,8 +169,7 @@ pub fn addresses(options: &Options) -> Vec<ListenAddress> {
 
 /// Listens on all of the operator's addresses or on none.
 pub(super) fn bind_admin(addresses: &[ListenAddress]) -> Result<Vec<Listener>, StartError> {
-    let bind = |address: &ListenAddress| bind(address.clone(), Side::Admin);
-    addresses.iter().map(bind).collect()
+    bind_given(addresses, Side::Admin)
 }
 
 /// Listens on all addresses or on none. Without any, on both loopback addresses, of which one may
@@ -179,10 +178,7 @@ pub(super) fn bind_all(given: &[ListenAddress]) -> Result<Vec<Listener>, StartEr
     let bound = if given.is_empty() {
         bind_loopback()
     } else {
-        given
-            .iter()
-            .map(|address| bind(address.clone(), Side::Public))
-            .collect()
+        bind_given(given, Side::Public)
     };
     bound.map_err(|error| match error {
         StartError::Listen(ListenAddress::Tcp(address), error)
@@ -193,6 +189,34 @@ pub(super) fn bind_all(given: &[ListenAddress]) -> Result<Vec<Listener>, StartEr
         }
         error => error,
     })
+}
+
+/// `0.0.0.0` and `[::]` together mean all that the machine has, which may be no IPv6.
+fn bind_given(given: &[ListenAddress], side: Side) -> Result<Vec<Listener>, StartError> {
+    let mut listeners = Vec::new();
+    for address in given {
+        match bind(address.clone(), side) {
+            Ok(listener) => listeners.push(listener),
+            Err(StartError::Listen(_, error))
+                if is_missing_family(&error) && is_all_of_ipv6(address, given) =>
+            {
+                log::info!("{address} is not listened on, as this machine has no IPv6");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(listeners)
+}
+
+/// Whether this is all of IPv6, beside all of IPv4.
+fn is_all_of_ipv6(address: &ListenAddress, given: &[ListenAddress]) -> bool {
+    match address {
+        ListenAddress::Tcp(address) if address.ip() == Ipv6Addr::UNSPECIFIED => {
+            let v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
+            given.contains(&ListenAddress::Tcp(v4))
+        }
+        _ => false,
+    }
 }
 
 fn bind_loopback() -> Result<Vec<Listener>, StartError> {
