@@ -187,6 +187,7 @@ fn start(address: SocketAddr, site: &Site) -> Server {
     Launch::bare()
         .arg(site.root())
         .args(["--listen", &address.to_string()])
+        .args(["--admin", &SocketAddr::new(address.ip(), 9090).to_string()])
         .start()
 }
 

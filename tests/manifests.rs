@@ -1,0 +1,182 @@
+//! What the project gives to those who run it in containers: valid to the last field by the schemas
+//! that its readers publish, and of one mind with the server on its settings.
+
+mod strangers;
+mod support;
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+use strangers::{assert_misses_are_choices, beside, count, judge, present, program, python};
+use support::{Launch, Site};
+
+/// The oldest version that the manifests claim to be for, and the newest that there are schemas of.
+const KUBERNETES: [&str; 2] = ["1.30", "1.37"];
+
+fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn text(path: &str) -> String {
+    fs::read_to_string(repository(path)).unwrap()
+}
+
+#[test]
+fn the_manifests_of_kubernetes_keep_to_its_schemas_where_no_field_can_be_misspelt() {
+    let Some(python) = python() else {
+        return;
+    };
+    let site = Site::new();
+    for version in KUBERNETES {
+        let mut script = program(&python, &site.outside(""));
+        script.arg(beside("manifests.py")).args([
+            version,
+            repository("config/kubernetes.yaml").to_str().unwrap(),
+        ]);
+        let judgements = judge(&mut script);
+        assert_misses_are_choices(&judgements, &[]);
+        // Without the misspelt ones there are some thirty.
+        let oks = count(&judgements, "ok");
+        assert!(oks > 200, "only {oks} cases were judged");
+        eprintln!("Kubernetes {version}: {oks} cases are right");
+    }
+}
+
+#[test]
+fn docker_compose_takes_its_file_and_no_misspelt_field_in_it() {
+    let compose = repository("target/strangers-venv/bin/docker-compose");
+    let Some(compose) = present(compose, "run tests/strangers/setup for it") else {
+        return;
+    };
+    let site = Site::new();
+    let parse = |text: &str| {
+        let file = site.outside("compose.yaml");
+        fs::write(&file, text).unwrap();
+        let mut command = program(&compose, &site.outside(""));
+        command.arg("--file").arg(&file).args(["config", "--quiet"]);
+        let output = command.output().unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let file = text("config/compose.yaml");
+    assert_eq!(parse(&file), "");
+
+    let names = fields(&file);
+    assert!(names.len() > 20, "{names:?}");
+    for name in names {
+        let misspelt = file.replacen(&format!("{name}:"), &format!("{name}x:"), 1);
+        assert_ne!(parse(&misspelt), "", "{name} is misspelt");
+    }
+}
+
+/// The names of fields in a file of Compose, but for those that are for users to give.
+fn fields(file: &str) -> BTreeSet<&str> {
+    let words = file.lines().filter(|line| !line.trim().starts_with('#'));
+    let words = words.flat_map(|line| line.split([' ', '{', '"']));
+    let names = words.filter_map(|word| word.strip_suffix(':'));
+    let is_free = |name: &&str| {
+        let first = name.chars().next().unwrap_or(' ');
+        !first.is_lowercase()
+            || name.starts_with("x-")
+            || name.starts_with("max-")
+            || name.starts_with("millpond-")
+            || ["haproxy", "pond", "outside"].contains(name)
+    };
+    names.filter(|name| !is_free(name)).collect()
+}
+
+#[test]
+fn every_setting_that_these_files_make_is_known_and_right() {
+    let site = Site::small();
+    for (path, least) in [
+        ("config/kubernetes.yaml", 3),
+        ("config/compose.yaml", 3),
+        ("Dockerfile", 2),
+    ] {
+        let file = text(path);
+        let settings: Vec<_> = file.lines().filter_map(setting).collect();
+        assert!(settings.len() >= least, "{path}: {settings:?}");
+        let mut check = Launch::bare().arg(site.root()).arg("--check");
+        let known = known_variables();
+        for (name, value) in settings {
+            assert!(known.contains(name), "{path} sets {name}");
+            let mut value = value.to_owned();
+            if name == "MILLPOND_ROOT" {
+                value = site.root().to_str().unwrap().to_owned();
+            }
+            check = check.env(name, &value);
+        }
+        let mut process = check.spawn();
+        assert!(process.wait().success(), "{path}: {}", process.end());
+    }
+}
+
+/// `MILLPOND_NAME=value`, `MILLPOND_NAME: value` or `{name: MILLPOND_NAME, value: value}`.
+fn setting(line: &str) -> Option<(&str, &str)> {
+    if line.trim().starts_with('#') {
+        return None;
+    }
+    let (_, rest) = line.split_once("MILLPOND_")?;
+    let end = rest.find(['=', ':', ','])?;
+    let name = &line[line.len() - rest.len() - "MILLPOND_".len()..][..end + "MILLPOND_".len()];
+    let value = rest[end + 1..].trim().trim_end_matches([' ', '\\', '}']);
+    let value = value.trim_start_matches("value:").trim();
+    Some((name, value.trim_matches('"')))
+}
+
+/// The variables of all options, from the file that has each of them at its default.
+fn known_variables() -> BTreeSet<String> {
+    let sample = text("config/millpond.toml");
+    let names = sample.lines().filter_map(|line| line.split_once(" = "));
+    let names = names.filter_map(|(name, _)| name.strip_prefix('#'));
+    names
+        .map(|name| format!("MILLPOND_{}", name.replace('-', "_").to_uppercase()))
+        .collect()
+}
+
+#[test]
+fn every_argument_in_the_image_is_known() {
+    // The instructions that have the program run with arguments have them as JSON has lists.
+    let file = text("Dockerfile");
+    let lists = file.lines().filter_map(|line| {
+        let (_, list) = line.split_once("[\"/millpond\"")?;
+        Some(list.split('"').filter(|word| word.starts_with("--")))
+    });
+    let help = Command::new(env!("CARGO_BIN_EXE_millpond"))
+        .arg("--help")
+        .output()
+        .unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let known: BTreeSet<_> = help.split_whitespace().collect();
+    let flags: Vec<_> = lists.flatten().collect();
+    assert_eq!(flags, ["--health"]);
+    assert!(flags.iter().all(|flag| known.contains(flag)), "{help}");
+}
+
+#[test]
+fn the_image_and_the_files_agree_on_ports_users_and_versions() {
+    let dockerfile = text("Dockerfile");
+    let user = dockerfile
+        .lines()
+        .find_map(|line| line.strip_prefix("USER 65532:65532"));
+    assert!(user.is_some(), "the image has another user");
+    let kubernetes = text("config/kubernetes.yaml");
+    for line in [
+        "runAsUser: 65532",
+        "runAsGroup: 65532",
+        "containerPort: 8080",
+        "containerPort: 9090",
+    ] {
+        assert!(kubernetes.contains(line), "{line}");
+    }
+    let haproxy = text("config/haproxy.cfg");
+    for replica in ["millpond-1", "millpond-2", "millpond-3"] {
+        let server = format!("{replica}:8080}}\"");
+        assert!(haproxy.contains(&server), "{server}");
+        let service = format!("\n  {replica}: *replica\n");
+        assert!(text("config/compose.yaml").contains(&service), "{service}");
+    }
+    assert!(haproxy.contains("check port 9090"));
+}
