@@ -160,6 +160,16 @@ fn a_missing_root_gives_one_sentence_and_code_1() {
 }
 
 #[test]
+fn without_a_root_or_a_directory_of_the_usual_name_the_sentence_says_what_to_write() {
+    let site = Site::new();
+    let launch = Launch::bare().current_dir(site.root());
+    assert_one_sentence(
+        launch.args(["--listen", "127.0.0.1:0"]),
+        "there is no directory static to serve; name another: millpond DIR",
+    );
+}
+
+#[test]
 fn a_root_that_is_no_directory_gives_one_sentence_and_code_1() {
     let site = Site::small();
     site.fifo("pipe");

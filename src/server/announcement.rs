@@ -207,9 +207,7 @@ fn features(options: &Options) -> Vec<String> {
         told("compression", options.site.compression),
     ];
     for (name, is_on) in [
-        ("precompressed files", options.site.precompressed),
         ("clean addresses", options.site.addressing.clean),
-        ("error pages", options.policy.error_pages),
         ("single-page application", options.policy.spa),
     ] {
         if is_on {

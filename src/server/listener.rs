@@ -3,6 +3,7 @@
 use super::session::Side;
 use super::socket::Socket;
 use super::{ListenAddress, LogDestination, Options, PrivilegeError, SandboxError, User};
+use crate::site;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -312,11 +313,19 @@ fn ip_of(address: &SocketAddrAny) -> Option<IpAddr> {
         .map(|address| address.ip().to_canonical())
 }
 
+fn is_roots_alone(address: &ListenAddress) -> bool {
+    matches!(address, ListenAddress::Tcp(address) if address.port() < 1024)
+}
+
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Root(path, error) if error.kind() == io::ErrorKind::NotFound => {
-                write!(f, "there is no directory {} to serve", path.display())
+                write!(f, "there is no directory {} to serve", path.display())?;
+                if *path == site::Options::default().root {
+                    f.write_str("; name another: millpond DIR")?;
+                }
+                Ok(())
             }
             Self::Root(path, error) if error.kind() == io::ErrorKind::NotADirectory => {
                 write!(f, "{} is not a directory", path.display())
@@ -352,7 +361,13 @@ impl fmt::Display for StartError {
                     SocketAddr::V6(free) => write!(f, "'{free}'"),
                 }
             }
-            Self::Listen(address, error) => write!(f, "{address} cannot be listened on: {error}"),
+            Self::Listen(address, error) => {
+                write!(f, "{address} cannot be listened on: {error}")?;
+                if is_roots_alone(address) && error.kind() == io::ErrorKind::PermissionDenied {
+                    f.write_str("; ports below 1024 are root's, which may become a --user then")?;
+                }
+                Ok(())
+            }
             Self::Privileges(Some(user), error) => {
                 write!(f, "the server cannot become {user}: {error}")
             }
@@ -391,3 +406,23 @@ const PORTS_TRIED_MAX: usize = 100;
 
 /// The kernel cuts it to its own limit, net.core.somaxconn.
 const BACKLOG: i32 = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_not_have_a_port_is_told_whose_it_is() {
+        let refused = |port| {
+            let address = ListenAddress::Tcp((Ipv4Addr::LOCALHOST, port).into());
+            let error = io::Error::from(io::ErrorKind::PermissionDenied);
+            StartError::Listen(address, error).to_string()
+        };
+        assert_eq!(
+            refused(80),
+            "http://127.0.0.1:80/ cannot be listened on: permission denied; \
+             ports below 1024 are root's, which may become a --user then"
+        );
+        assert!(refused(8080).ends_with(": permission denied"));
+    }
+}
