@@ -170,6 +170,7 @@ fn representation() -> Representation {
         content_type: "text/html; charset=utf-8".into(),
         coding: None,
         vary: None,
+        security_policy: None,
         entity_tag: Some(EntityTag::strong("0123456789abcdef")),
         last_modified: HttpDate::from_unix_seconds(784_111_777),
         is_settled: true,

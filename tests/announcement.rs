@@ -73,7 +73,10 @@ fn a_person_at_a_terminal_gets_addresses_to_click_and_what_is_on() {
         root.display()
     );
     assert!(shown.starts_with(&before), "{shown}");
-    assert!(shown.contains("\n  sandbox off, compression on"), "{shown}");
+    assert!(
+        shown.contains("\n  listing off, sandbox off, compression on"),
+        "{shown}"
+    );
     assert!(!shown.contains('\x1b'), "{shown:?}");
     let Some(shown) = at_a_terminal(&command, &[], "stops it") else {
         return;

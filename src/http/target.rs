@@ -264,11 +264,25 @@ impl<'b> RequestPath<'b> {
         self.hidden
     }
 
+    /// The same path, which borrows nothing.
+    pub fn into_owned(self) -> RequestPath<'static> {
+        RequestPath {
+            bytes: Cow::Owned(self.bytes.into_owned()),
+            hidden: self.hidden,
+        }
+    }
+
     /// The path as a reference that starts with exactly one slash, so that no browser takes it for
     /// another host's.
     pub fn to_reference(&self) -> impl fmt::Display {
         format!("/{}", percent_encode(&self.bytes, OUTSIDE_PATH))
     }
+}
+
+/// One segment of a path as a reference from its directory. It starts with `./`, so that whatever
+/// the name is, it is taken for no scheme and no host.
+pub fn name_reference(name: &[u8]) -> impl fmt::Display {
+    format!("./{}", percent_encode(name, OUTSIDE_PATH))
 }
 
 /// The query as it may stand in a `Location`: nothing in it can end the field or the URI.

@@ -3,6 +3,7 @@
 //! [`admit`] decides all that needs no look at the site, [`decide`] the rest, and [`refuse`]
 //! answers what is no request at all. Nothing here does I/O, and nothing else chooses a status.
 
+pub mod listing;
 mod method;
 mod page;
 mod partial;

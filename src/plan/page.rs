@@ -66,16 +66,15 @@ const fn explanation(status: Status) -> &'static str {
 
 /// The pages load nothing, and no style is theirs but the one whose hash this is.
 pub(super) const CONTENT_SECURITY_POLICY: &str =
-    "default-src 'none'; style-src 'sha256-ZdhErs1tPjZ08hRlYtkJ2gmNOQP5XY6EPZ1YZjXxPas='";
+    "default-src 'none'; style-src 'sha256-o94uClqxylFZyZT9YMVn9gpm2LMjZnRwy+B3mhFEDus='";
 
-const STYLE: &str = "\
-:root{color-scheme:light dark}\
-body{margin:0;min-height:100vh;display:grid;place-items:center;\
-font:1rem/1.5 system-ui,sans-serif;background:Canvas;color:CanvasText}\
-main{padding:2rem;max-width:36rem}\
-h1{font-size:1.5rem;font-weight:600;margin:0 0 .5rem}\
-p{margin:.5rem 0}\
-code{overflow-wrap:anywhere}";
+const STYLE: &str = concat!(
+    include_str!("house.css"),
+    "body{min-height:100vh;display:grid;place-items:center}\n\
+     main{padding:2rem;max-width:36rem}\n\
+     h1{font-size:1.75rem;margin:0 0 .5rem}\n\
+     p{margin:.5rem 0}\n"
+);
 
 #[cfg(test)]
 mod tests {

@@ -19,6 +19,8 @@ pub struct Facts {
     pub coding: Option<Coding>,
     /// The value of `Vary`: the fields of a request that select it, if any do.
     pub vary: Option<&'static str>,
+    /// The value of `Content-Security-Policy`, on a page of our own.
+    pub security_policy: Option<&'static str>,
     /// Tells its content from any other, where that can be told.
     pub entity_tag: Option<EntityTag>,
     /// When it was last changed; `None` where that is unknown or lies in the future.
@@ -67,6 +69,7 @@ impl Representation {
             .optional_field("Last-Modified", facts.last_modified)
             .block(&not_modified)
             .field("Accept-Ranges", "bytes")
+            .optional_field("Content-Security-Policy", facts.security_policy)
             .field("X-Content-Type-Options", "nosniff")
             .finish();
         let whole = FieldBlockWriter::default()

@@ -16,6 +16,7 @@ fn facts() -> Facts {
         content_type: "text/plain".into(),
         coding: None,
         vary: None,
+        security_policy: None,
         entity_tag: Some(EntityTag::strong("tag")),
         last_modified: HttpDate::from_unix_seconds(MODIFIED),
         is_settled: true,

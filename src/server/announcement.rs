@@ -203,6 +203,7 @@ impl Ink {
 fn features(options: &Options) -> Vec<String> {
     let told = |name: &str, is_on: bool| format!("{name} {}", if is_on { "on" } else { "off" });
     let mut features = vec![
+        told("listing", options.site.listing),
         told("sandbox", options.sandbox.is_effective()),
         told("compression", options.site.compression),
     ];

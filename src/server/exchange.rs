@@ -121,7 +121,7 @@ impl Service {
             Err(plan) => return Answer::Ready(self.decide_without_path(request, plan)),
         };
         let moment = self.moment();
-        let mut resolution = self.site.resolve(&path, &moment);
+        let mut resolution = self.site.resolve(request, &path, &moment);
         if let Resolution::Ready(Ok(file)) = &resolution
             && let Some(coding) = plan::select_coding(&request.fields, file.codings())
         {

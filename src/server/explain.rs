@@ -13,7 +13,7 @@ use crate::http::fields::FieldStorage;
 use crate::http::request::RequestHead;
 use crate::http::target::RequestPath;
 use crate::plan;
-use crate::site::{File, Miss, Outcome, Site};
+use crate::site::{File, Miss, Origin, Outcome, Site};
 use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
@@ -193,6 +193,9 @@ struct Found<'a>(&'a File);
 impl fmt::Display for Found<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let facts = self.0.representation.facts();
+        if self.0.origin == Origin::Listing {
+            out.write_str("a directory without an index file, which is listed in ")?;
+        }
         write!(out, "{} bytes of {}", facts.length, facts.content_type)
     }
 }

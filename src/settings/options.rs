@@ -167,6 +167,13 @@ pub(super) static GROUPS: &[Group] = &[
                          would be a second address of the same page redirects to the one: \
                          /about.html to /about, and /guide/index.html to /guide/.",
             },
+            Definition {
+                name: "listing",
+                kind: Kind::Switch(|settings| &mut settings.server.site.listing),
+                help: "Whether directories without an index file are listed",
+                reason: "Then such a directory gets a page of what is in it and would be served, or \
+                         JSON where a request wants that rather, in place of 404.",
+            },
         ],
     },
     Group {

@@ -8,7 +8,7 @@ use super::jobs::{Means, Outcome, Work};
 use super::root::stat_descriptor;
 use super::stamp::Stamp;
 use super::variants::VARY;
-use super::{File, Source};
+use super::{File, Origin, Source};
 use crate::http::coding::Coding;
 use crate::plan::{Facts, Representation};
 use bytes::Bytes;
@@ -128,12 +128,14 @@ impl Compression {
             content_type: original.content_type.clone(),
             coding: Some(Coding::Gzip),
             vary: Some(VARY),
+            security_policy: None,
             entity_tag: Some(content_tag(&hasher.finalize(), Some(Coding::Gzip))),
             last_modified: original.last_modified,
             is_settled: original.is_settled,
         };
         let is_settled = facts.is_settled;
         let file = Rc::new(File {
+            origin: Origin::Disk,
             representation: Representation::new(facts, means.policy),
             source: Source::Memory(Bytes::from(bytes)),
             variants: None,

@@ -30,6 +30,7 @@ pub(super) fn facts(
         content_type,
         coding,
         vary: None,
+        security_policy: None,
         entity_tag: Some(entity_tag),
         last_modified: last_modified(stamp, wall),
         is_settled,

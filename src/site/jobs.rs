@@ -18,6 +18,11 @@ pub(super) trait Work: fmt::Debug {
     /// Does a step, which takes well below a millisecond: what all of it came to, if it was the
     /// last.
     fn step(&mut self, means: &mut Means<'_>) -> Option<Outcome>;
+
+    /// Whether what it comes to will be true for somebody who asks only now.
+    fn is_open(&self) -> bool {
+        true
+    }
 }
 
 /// What work may use of the site.
@@ -65,7 +70,8 @@ impl Jobs {
     /// outcomes: what is served is never older than the turn in which it was asked for, whoever
     /// began to make it.
     pub(super) fn join(&self, subject: &[u8]) -> Option<Pending> {
-        let job = self.queue.iter().find(|job| *job.subject == *subject)?;
+        let is_same = |job: &&Job| *job.subject == *subject && job.work.is_open();
+        let job = self.queue.iter().find(is_same)?;
         let outcome = Rc::clone(&job.outcome);
         Some(Pending { outcome })
     }

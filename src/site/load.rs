@@ -5,7 +5,7 @@ use super::facts::facts;
 use super::root::{Root, stat_descriptor};
 use super::stamp::Stamp;
 use super::variants::{Finder, Variants};
-use super::{File, Miss, Source};
+use super::{File, Miss, Origin, Source};
 use crate::http::media::content_type;
 use crate::http::target::RequestPath;
 use crate::plan::{Move, Policy, Representation, StandIn};
@@ -137,6 +137,7 @@ impl Look<'_> {
         };
         Ok(Loaded {
             file: File {
+                origin: Origin::Disk,
                 representation,
                 source,
                 variants,

@@ -9,6 +9,7 @@ mod compression;
 mod facts;
 mod inspect;
 mod jobs;
+mod listing;
 mod load;
 mod miss;
 mod root;
@@ -18,12 +19,15 @@ mod trail;
 mod variants;
 
 use crate::http::coding::{Coding, CodingSet};
+use crate::http::request::RequestHead;
 use crate::http::target::RequestPath;
+use crate::plan::listing::View;
 use crate::plan::{Policy, Representation, StandIn};
 use bytes::Bytes;
 use cache::Cache;
 use compression::{Compression, Workload};
 use jobs::{Jobs, Means};
+use listing::Listings;
 use load::{Loaded, Look};
 use root::Root;
 use rustix::fd::OwnedFd;
@@ -54,6 +58,8 @@ pub struct Options {
     pub precompressed: bool,
     /// Whether files are compressed on request.
     pub compression: bool,
+    /// Whether a directory without an index file is listed.
+    pub listing: bool,
     /// Bytes of file content that the cache may hold; 0 turns the cache off.
     pub cache_bytes_max: usize,
     /// Files that the cache may hold; 0 turns the cache off.
@@ -67,6 +73,7 @@ impl Default for Options {
             addressing: Addressing::default(),
             precompressed: true,
             compression: true,
+            listing: false,
             cache_bytes_max: 64 * 1024 * 1024,
             cache_entries_max: 16 * 1024,
         }
@@ -89,6 +96,8 @@ pub struct Site {
     finder: Finder,
     jobs: Jobs,
     workload: Workload,
+    /// `None` where directories are not listed.
+    listings: Option<Listings>,
     policy: Policy,
     /// Where keys are put together.
     key: Vec<u8>,
@@ -103,9 +112,11 @@ pub enum Resolution {
     Pending(Pending),
 }
 
-/// A file, opened and looked at.
+/// A file, opened and looked at, or what is made in place of one.
 #[derive(Debug)]
 pub struct File {
+    /// Whether it is there, or was made.
+    pub origin: Origin,
     /// What a response can say of it.
     pub representation: Representation,
     /// Where its bytes are.
@@ -119,6 +130,15 @@ impl File {
         let variants = self.variants.as_ref();
         variants.map_or(CodingSet::EMPTY, |variants| variants.codings())
     }
+}
+
+/// What a file is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It is one on disk.
+    Disk,
+    /// It lists a directory.
+    Listing,
 }
 
 /// Where the bytes of a file are.
@@ -155,6 +175,7 @@ impl Site {
             finder: Finder::new(options),
             jobs: Jobs::default(),
             workload: Workload::default(),
+            listings: options.listing.then(Listings::default),
             policy,
             key: Vec::new(),
         })
@@ -171,9 +192,21 @@ impl Site {
         trail::follow(&self.root.path().join(OsString::from_vec(location)))
     }
 
-    /// Finds the file that a path names, as it is on disk in this turn of the loop.
-    pub fn resolve(&mut self, path: &RequestPath<'_>, moment: &Moment) -> Resolution {
-        Resolution::Ready(self.find(path, moment))
+    /// Finds the file that a path names, as it is on disk in this turn of the loop or, for a
+    /// directory that has none, begins to list it.
+    pub fn resolve(
+        &mut self,
+        request: &RequestHead<'_>,
+        path: &RequestPath<'_>,
+        moment: &Moment,
+    ) -> Resolution {
+        match (self.find(path, moment), &self.listings) {
+            (Err(Miss::NoIndex), Some(listings)) => {
+                let (jobs, tree) = (&mut self.jobs, self.root.tree());
+                Resolution::Pending(listings.claim(jobs, tree, path, View::of(request)))
+            }
+            (found, _) => Resolution::Ready(found),
+        }
     }
 
     /// Whether there is work under way.

@@ -1,4 +1,4 @@
-//! The root: the one descriptor that every file is opened beneath.
+//! The root: the one descriptor that every file is opened beneath, and what it is beneath.
 
 use super::stamp::Stamp;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -7,40 +7,142 @@ use rustix::io::{Errno, Result};
 use std::borrow::Cow;
 use std::ffi::{CStr, CString, OsStr};
 use std::io;
+use std::ops::Deref;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+/// The root as it is named, which may come to lead to another tree.
 #[derive(Debug)]
 pub(super) struct Root {
-    /// As it was given, made absolute, its symbolic links left as they are: they may be swapped.
-    path: PathBuf,
-    /// Where the path led when it was opened.
-    real_path: PathBuf,
-    directory: OwnedFd,
-    identity: Identity,
+    tree: Rc<Tree>,
     /// When the path was last compared with the directory.
     compared: Instant,
     /// What the path leads to, if it is another directory and cannot be served: told once.
     refused: Option<Identity>,
 }
 
+/// A directory and what is beneath it. Whoever has work to do there keeps it, and is not led astray
+/// when the root is swapped in the meantime.
+#[derive(Debug)]
+pub(super) struct Tree {
+    /// As it was given, made absolute, its symbolic links left as they are: they may be swapped.
+    path: PathBuf,
+    /// Where the path led when it was opened.
+    real_path: PathBuf,
+    directory: OwnedFd,
+    identity: Identity,
+}
+
 /// Device and inode: what `path` leads to.
-type Identity = (u32, u32, u64);
+pub(super) type Identity = (u32, u32, u64);
 
 impl Root {
     pub(super) fn open(path: &Path, now: Instant) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
         let (directory, identity) = open_directory(&path)?;
         require_openat2(&directory)?;
-        Ok(Self {
+        let tree = Tree {
             real_path: path.canonicalize()?,
             path,
             directory,
             identity,
+        };
+        Ok(Self {
+            tree: Rc::new(tree),
             compared: now,
             refused: None,
         })
+    }
+
+    /// What it leads to now.
+    pub(super) fn tree(&self) -> &Rc<Tree> {
+        &self.tree
+    }
+
+    /// Whether the root's path leads to another directory than before, which is served from now
+    /// on. It is looked at twice a second, not more.
+    pub(super) fn follow_swap(&mut self, now: Instant) -> bool {
+        if now.duration_since(self.compared) < COMPARISON_INTERVAL {
+            return false;
+        }
+        self.compared = now;
+        let current = rustix::fs::statx(
+            CWD,
+            &self.path,
+            AtFlags::NO_AUTOMOUNT,
+            StatxFlags::BASIC_STATS,
+        );
+        if current.is_ok_and(|facts| identity(&facts) == self.identity) {
+            return false;
+        }
+        match open_directory(&self.path) {
+            Ok((directory, identity)) if identity != self.identity => {
+                self.move_to(directory, identity)
+            }
+            Ok(_) => false,
+            Err(error) => {
+                log::debug!(
+                    "the root {} cannot be opened again: {error}",
+                    self.path.display()
+                );
+                false
+            }
+        }
+    }
+
+    /// Serves another directory from now on, unless that would be a step back: one whose files
+    /// cannot be read, as the present one's can.
+    fn move_to(&mut self, directory: OwnedFd, identity: Identity) -> bool {
+        if let Err(errno) = open_to_read(&directory)
+            && open_to_read(&self.directory).is_ok()
+        {
+            if self.refused.replace(identity) != Some(identity) {
+                // Permissions are the same for both calls; a sandbox has a say in opening alone.
+                let allowed =
+                    rustix::fs::accessat(&directory, c".", Access::READ_OK, AtFlags::EACCESS);
+                let reason = match allowed {
+                    Ok(()) => "is outside of the sandbox; to serve it, start anew".to_owned(),
+                    Err(_) => format!("cannot be read: {errno}"),
+                };
+                log::warn!(
+                    "the root {} leads to another directory now, which {reason}; \
+                     the one before is served on",
+                    self.path.display()
+                );
+            }
+            return false;
+        }
+        log::info!(
+            "the root {} leads to another directory now",
+            self.path.display()
+        );
+        let path = self.path.clone();
+        self.tree = Rc::new(Tree {
+            real_path: path.canonicalize().unwrap_or_else(|_| path.clone()),
+            path,
+            directory,
+            identity,
+        });
+        self.refused = None;
+        true
+    }
+}
+
+/// What is asked of the root is asked of the tree that it leads to.
+impl Deref for Root {
+    type Target = Tree;
+
+    fn deref(&self) -> &Tree {
+        &self.tree
+    }
+}
+
+impl Tree {
+    /// What tells it from every other directory.
+    pub(super) fn identity(&self) -> Identity {
+        self.identity
     }
 
     /// As it was given, made absolute.
@@ -52,6 +154,11 @@ impl Root {
     /// may by now be something else, so it is not waited for.
     pub(super) fn open_beneath(&self, path: &CStr) -> Result<OwnedFd> {
         self.reach(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)
+    }
+
+    /// Opens a directory to read which names are in it, never above the root.
+    pub(super) fn open_directory_beneath(&self, path: &CStr) -> Result<OwnedFd> {
+        self.reach(path, OFlags::RDONLY | OFlags::DIRECTORY)
     }
 
     /// Looks at what the path names, never above the root, without opening it: to open a FIFO or a
@@ -140,75 +247,9 @@ impl Root {
             |facts| FileType::from_raw_mode(facts.stx_mode.into()) != FileType::Directory,
         )
     }
-
-    /// Whether the root's path leads to another directory than before, which is served from now
-    /// on. It is looked at twice a second, not more.
-    pub(super) fn follow_swap(&mut self, now: Instant) -> bool {
-        if now.duration_since(self.compared) < COMPARISON_INTERVAL {
-            return false;
-        }
-        self.compared = now;
-        let current = rustix::fs::statx(
-            CWD,
-            &self.path,
-            AtFlags::NO_AUTOMOUNT,
-            StatxFlags::BASIC_STATS,
-        );
-        if current.is_ok_and(|facts| identity(&facts) == self.identity) {
-            return false;
-        }
-        match open_directory(&self.path) {
-            Ok((directory, identity)) if identity != self.identity => {
-                self.move_to(directory, identity)
-            }
-            Ok(_) => false,
-            Err(error) => {
-                log::debug!(
-                    "the root {} cannot be opened again: {error}",
-                    self.path.display()
-                );
-                false
-            }
-        }
-    }
-
-    /// Serves another directory from now on, unless that would be a step back: one whose files
-    /// cannot be read, as the present one's can.
-    fn move_to(&mut self, directory: OwnedFd, identity: Identity) -> bool {
-        if let Err(errno) = open_to_read(&directory)
-            && open_to_read(&self.directory).is_ok()
-        {
-            if self.refused.replace(identity) != Some(identity) {
-                // Permissions are the same for both calls; a sandbox has a say in opening alone.
-                let allowed =
-                    rustix::fs::accessat(&directory, c".", Access::READ_OK, AtFlags::EACCESS);
-                let reason = match allowed {
-                    Ok(()) => "is outside of the sandbox; to serve it, start anew".to_owned(),
-                    Err(_) => format!("cannot be read: {errno}"),
-                };
-                log::warn!(
-                    "the root {} leads to another directory now, which {reason}; \
-                     the one before is served on",
-                    self.path.display()
-                );
-            }
-            return false;
-        }
-        log::info!(
-            "the root {} leads to another directory now",
-            self.path.display()
-        );
-        (self.directory, self.identity) = (directory, identity);
-        self.real_path = self
-            .path
-            .canonicalize()
-            .unwrap_or_else(|_| self.path.clone());
-        self.refused = None;
-        true
-    }
 }
 
-impl AsFd for Root {
+impl AsFd for Tree {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.directory.as_fd()
     }

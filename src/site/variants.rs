@@ -8,7 +8,7 @@ use super::facts::facts;
 use super::load::{Loaded, Look, open_regular};
 use super::root::Root;
 use super::stamp::Stamp;
-use super::{File, Miss, Options};
+use super::{File, Miss, Options, Origin};
 use crate::http::coding::{Coding, CodingSet};
 use crate::http::etag::EntityTag;
 use crate::http::media::is_compressible;
@@ -180,6 +180,7 @@ impl Finder {
         Some(Loaded {
             is_settled: facts.is_settled,
             file: File {
+                origin: Origin::Disk,
                 representation: Representation::new(facts, look.policy),
                 source,
                 variants: None,

@@ -1,0 +1,190 @@
+//! What kind of thing a file is, in a word or two and as an icon: by its name, as its media type is.
+
+use super::Entry;
+use crate::http::media::content_type;
+use std::fmt;
+
+/// A kind of things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Folder,
+    Page,
+    Text,
+    Script,
+    Data,
+    Document,
+    Image,
+    Audio,
+    Video,
+    Font,
+    Archive,
+    Program,
+    Other,
+}
+
+impl Kind {
+    pub(super) fn of(entry: &Entry) -> Self {
+        if entry.size.is_none() {
+            return Self::Folder;
+        }
+        let content_type = content_type(&entry.name);
+        let (essence, _) = content_type.split_once(';').unwrap_or((&content_type, ""));
+        let (main, subtype) = essence.split_once('/').unwrap_or((essence, ""));
+        match (main, subtype) {
+            ("image", _) => Self::Image,
+            ("audio", _) => Self::Audio,
+            ("video", _) => Self::Video,
+            ("font", _) => Self::Font,
+            ("text", "html") | (_, "xhtml+xml") => Self::Page,
+            ("text", "javascript") | (_, "x-sh" | "x-python") => Self::Script,
+            ("text", "csv" | "xml") => Self::Data,
+            ("text", _) => Self::Text,
+            (_, "json" | "xml" | "yaml" | "toml") => Self::Data,
+            (_, "pdf" | "msword" | "rtf" | "postscript" | "epub+zip") => Self::Document,
+            (_, "wasm" | "x-msdownload" | "vnd.android.package-archive") => Self::Program,
+            _ if subtype.contains("opendocument")
+                || subtype.contains("officedocument")
+                || subtype.starts_with("vnd.ms-") =>
+            {
+                Self::Document
+            }
+            _ if subtype.ends_with("+json") || subtype.ends_with("+xml") => Self::Data,
+            _ if ARCHIVES.contains(&subtype) => Self::Archive,
+            _ => Self::Other,
+        }
+    }
+
+    /// The class of its row, by which the style sheet draws an icon.
+    pub(super) const fn class(self) -> &'static str {
+        match self {
+            Self::Folder => "folder",
+            Self::Page | Self::Text | Self::Document => "text",
+            Self::Script | Self::Data => "code",
+            Self::Image => "image",
+            Self::Audio => "audio",
+            Self::Video => "video",
+            Self::Archive => "archive",
+            Self::Font | Self::Program | Self::Other => "file",
+        }
+    }
+
+    const fn noun(self) -> &'static str {
+        match self {
+            Self::Folder => "Folder",
+            Self::Page => "page",
+            Self::Text => "text",
+            Self::Script => "script",
+            Self::Data => "data",
+            Self::Document => "document",
+            Self::Image => "image",
+            Self::Audio => "audio",
+            Self::Video => "video",
+            Self::Font => "font",
+            Self::Archive => "archive",
+            Self::Program => "program",
+            Self::Other => "file",
+        }
+    }
+}
+
+/// What an entry is called: `PNG image`, `File`, `Folder`.
+pub(super) struct KindOf<'a>(pub(super) Kind, pub(super) &'a Entry);
+
+impl fmt::Display for KindOf<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(kind, entry) = self;
+        let extension = std::str::from_utf8(extension(&entry.name)).unwrap_or_default();
+        let is_telling = (1..=EXTENSION_BYTES_MAX).contains(&extension.len())
+            && extension.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        match kind {
+            Kind::Folder => out.write_str(kind.noun()),
+            Kind::Text if extension.eq_ignore_ascii_case("txt") => out.write_str("Plain text"),
+            Kind::Text if extension.eq_ignore_ascii_case("md") => out.write_str("Markdown text"),
+            _ if is_telling => write!(out, "{} {}", extension.to_ascii_uppercase(), kind.noun()),
+            // Without an extension, no other kind can be told.
+            _ => out.write_str("File"),
+        }
+    }
+}
+
+/// What follows the last dot of a name, but for a dot at its start.
+pub(super) fn extension(name: &[u8]) -> &[u8] {
+    match memchr::memrchr(b'.', name) {
+        None | Some(0) => &[],
+        Some(dot) => name.get(dot + 1..).unwrap_or_default(),
+    }
+}
+
+/// A longer extension is none, but part of a name with a dot in it.
+const EXTENSION_BYTES_MAX: usize = 11;
+
+/// Subtypes of media types that hold other files.
+const ARCHIVES: [&str; 11] = [
+    "gzip",
+    "zip",
+    "x-tar",
+    "x-xz",
+    "x-bzip2",
+    "zstd",
+    "x-zstd",
+    "x-7z-compressed",
+    "vnd.rar",
+    "x-rar-compressed",
+    "java-archive",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &[u8], size: Option<u64>) -> Entry {
+        Entry {
+            name: name.into(),
+            size,
+            modified: None,
+        }
+    }
+
+    #[test]
+    fn things_are_called_by_their_extension() {
+        for (name, label, class) in [
+            (&b"index.html"[..], "HTML page", "text"),
+            (b"notes.TXT", "Plain text", "text"),
+            (b"README.md", "Markdown text", "text"),
+            (b"main.rs", "RS text", "text"),
+            (b"app.js", "JS script", "code"),
+            (b"data.json", "JSON data", "code"),
+            (b"feed.xml", "XML data", "code"),
+            (b"paper.pdf", "PDF document", "text"),
+            (b"letter.odt", "ODT document", "text"),
+            (b"letter.docx", "DOCX document", "text"),
+            (b"pond.jpeg", "JPEG image", "image"),
+            (b"pond.svg", "SVG image", "image"),
+            (b"song.flac", "FLAC audio", "audio"),
+            (b"film.mp4", "MP4 video", "video"),
+            (b"face.woff2", "WOFF2 font", "file"),
+            (b"all.tar.gz", "GZ archive", "archive"),
+            (b"all.zip", "ZIP archive", "archive"),
+            (b"all.7z", "7Z archive", "archive"),
+            (b"module.wasm", "WASM program", "file"),
+            (b"disk.img", "IMG file", "file"),
+            (b"LICENSE", "File", "file"),
+            (b"a.b c", "File", "file"),
+            (b"a.", "File", "file"),
+            (b".txt", "File", "file"),
+            (b"a.\xff", "File", "file"),
+        ] {
+            let entry = entry(name, Some(1));
+            let kind = Kind::of(&entry);
+            let shown = KindOf(kind, &entry).to_string();
+            assert_eq!(
+                (shown.as_str(), kind.class()),
+                (label, class),
+                "{}",
+                name.escape_ascii()
+            );
+        }
+        let folder = entry(b"photos.zip", None);
+        assert_eq!(KindOf(Kind::of(&folder), &folder).to_string(), "Folder");
+    }
+}

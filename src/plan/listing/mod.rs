@@ -1,0 +1,196 @@
+//! What a directory holds, as a page for people and as JSON for programs.
+//!
+//! Everything is made in steps, each a bounded piece of work, so that a directory of many thousand
+//! entries holds nobody up: [`Listing::push`] takes an entry, [`Listing::write`] writes a few
+//! rows. Who looks at the directory, and when a step is due, is for others to say.
+//!
+//! Names may be any bytes. A reference to one starts with `./` and has the true bytes
+//! percent-encoded, so that no name becomes another reference (`javascript:`, `//host`); what is
+//! shown of it is escaped and has nothing invisible in it.
+
+mod html;
+mod json;
+mod kind;
+mod order;
+mod readme;
+mod text;
+mod view;
+
+use super::{Facts, Policy, Representation};
+use crate::http::date::HttpDate;
+use crate::http::etag::EntityTag;
+use crate::http::target::RequestPath;
+use order::Ranked;
+use std::borrow::Cow;
+use std::collections::BinaryHeap;
+
+pub use readme::{README_BYTES_MAX, Readme, readme_rank};
+pub use view::{Form, Order, View};
+
+/// Something in a directory that can be asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name: one segment of a path.
+    pub name: Box<[u8]>,
+    /// Its size in bytes, if it is a file; else it is a directory.
+    pub size: Option<u64>,
+    /// When it was last changed, where that is known.
+    pub modified: Option<HttpDate>,
+}
+
+/// A directory's entries, as far as they are known and not yet written.
+#[derive(Debug)]
+pub struct Listing {
+    path: RequestPath<'static>,
+    view: View,
+    entries: BinaryHeap<Ranked>,
+    totals: Totals,
+    readme: Option<Readme>,
+    part: Part,
+}
+
+/// What there is in all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Totals {
+    directories: usize,
+    files: usize,
+    bytes: u64,
+    is_cut: bool,
+}
+
+impl Listing {
+    /// A listing of the directory that `path` names, without entries yet.
+    pub fn new(path: RequestPath<'static>, view: View) -> Self {
+        Self {
+            path,
+            view,
+            entries: BinaryHeap::new(),
+            totals: Totals::default(),
+            readme: None,
+            part: Part::Head,
+        }
+    }
+
+    /// Adds an entry: whether there was room for it, which there is for [`ENTRIES_MAX`].
+    pub fn push(&mut self, entry: Entry) -> bool {
+        if self.entries.len() >= ENTRIES_MAX {
+            self.totals.is_cut = true;
+            return false;
+        }
+        match entry.size {
+            None => self.totals.directories += 1,
+            Some(size) => {
+                self.totals.files += 1;
+                self.totals.bytes = self.totals.bytes.saturating_add(size);
+            }
+        }
+        self.entries.push(Ranked {
+            entry,
+            order: self.view.order,
+        });
+        true
+    }
+
+    /// Adds what stands below the entries.
+    pub fn set_readme(&mut self, readme: Readme) {
+        self.readme = Some(readme);
+    }
+
+    /// Whether what stands below the entries would be shown at all.
+    pub fn wants_readme(&self) -> bool {
+        self.view.form == Form::Page
+    }
+
+    /// Writes the next piece, once all entries are known: whether there is another.
+    pub fn write(&mut self, out: &mut String) -> bool {
+        let form = self.view.form;
+        self.part = match self.part {
+            Part::Head => {
+                match form {
+                    Form::Page => html::head(self, out),
+                    Form::Json => json::head(self, out),
+                }
+                Part::Entries
+            }
+            Part::Entries => self.write_entries(out),
+            Part::Tail => {
+                match form {
+                    Form::Page => html::tail(self, out),
+                    Form::Json => json::tail(out),
+                }
+                Part::Nothing
+            }
+            Part::Nothing => Part::Nothing,
+        };
+        self.part != Part::Nothing
+    }
+
+    fn write_entries(&mut self, out: &mut String) -> Part {
+        for _ in 0..ENTRIES_A_STEP {
+            let Some(Ranked { entry, order }) = self.entries.pop() else {
+                return Part::Tail;
+            };
+            match self.view.form {
+                Form::Page => html::entry(&entry, order, out),
+                Form::Json => json::entry(&entry, self.entries.is_empty(), out),
+            }
+        }
+        Part::Entries
+    }
+}
+
+/// What is to be written next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Head,
+    Entries,
+    Tail,
+    Nothing,
+}
+
+/// What can be said of a finished listing: its length in bytes, and a tag of its content.
+pub fn represent(
+    view: View,
+    length: u64,
+    entity_tag: EntityTag,
+    policy: &Policy,
+) -> Representation {
+    let content_type = match view.form {
+        Form::Page => "text/html; charset=utf-8",
+        Form::Json => "application/json; charset=utf-8",
+    };
+    let facts = Facts {
+        length,
+        content_type: Cow::Borrowed(content_type),
+        coding: None,
+        vary: Some("Accept"),
+        security_policy: Some(CONTENT_SECURITY_POLICY),
+        entity_tag: Some(entity_tag),
+        // A directory's own time tells nothing of changes to the files in it.
+        last_modified: None,
+        is_settled: true,
+    };
+    let policy = Policy {
+        // What the operator says of files whose names change with their content is not meant.
+        cache_control: "no-cache".to_owned(),
+        ..policy.clone()
+    };
+    Representation::new(facts, &policy)
+}
+
+/// Entries in one listing: 100,000 of them are a page of some 20 MB, which a browser just about
+/// bears, and some 10 MB while they are put in order.
+pub const ENTRIES_MAX: usize = 100_000;
+
+/// Rows that are written in one step: well below a millisecond, even where all names are as long
+/// as they can be and differ in their last byte alone.
+const ENTRIES_A_STEP: usize = 32;
+
+/// Nothing is loaded, and no style is applied but the one whose hash this is.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
+    style-src 'sha256-QZDqUrYly5T90SISdVRo17NxuwRTlL/tF9xnUYv1/BE='; base-uri 'none'; form-action 'none'";
+
+const STYLE: &str = concat!(include_str!("../house.css"), include_str!("listing.css"));
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,319 @@
+//! The README of a directory, shown below its entries.
+//!
+//! Whoever writes one need not be whoever runs the server, and the page is of the server's origin:
+//! so nothing of it is taken as HTML, no link leads to a script, and images are links.
+
+use super::text::shown_name;
+use crate::http::target::name_reference;
+use maud::{Markup, PreEscaped, html};
+use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+
+/// What a README says, ready to be shown.
+#[derive(Clone, Debug)]
+pub struct Readme {
+    name: String,
+    content: PreEscaped<String>,
+    is_cut: bool,
+    reference: String,
+}
+
+/// How good a name is for a README, the lowest before the others; `None` for what is none.
+pub fn readme_rank(name: &[u8]) -> Option<usize> {
+    NAMES
+        .iter()
+        .position(|known| known.eq_ignore_ascii_case(name))
+}
+
+impl Readme {
+    /// Reads a README of this name, of which `content` is all or, if there is more than
+    /// [`README_BYTES_MAX`], the first part.
+    pub fn new(name: &[u8], content: &[u8]) -> Self {
+        let is_cut = content.len() > README_BYTES_MAX;
+        let text = String::from_utf8_lossy(without_rest(content));
+        let content = if name.to_ascii_lowercase().ends_with(b".md") {
+            PreEscaped(markdown(&text))
+        } else {
+            html! { pre { (text) } }
+        };
+        Self {
+            name: shown_name(name).into_owned(),
+            content,
+            is_cut,
+            reference: name_reference(name).to_string(),
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn section(&self) -> Markup {
+        html! {
+            section id="readme" aria-label=(self.name) {
+                (self.content)
+                @if self.is_cut {
+                    p { "This is its beginning. " a href=(self.reference) { "All of " (self.name) } }
+                }
+            }
+        }
+    }
+}
+
+/// What fits, up to the end of its last line.
+fn without_rest(content: &[u8]) -> &[u8] {
+    match content.get(..README_BYTES_MAX) {
+        Some(start) if start.len() < content.len() => {
+            let end = memchr::memrchr(b'\n', start).unwrap_or(start.len());
+            start.get(..end).unwrap_or(start)
+        }
+        _ => content,
+    }
+}
+
+/// Makes HTML of Markdown.
+fn markdown(text: &str) -> String {
+    let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
+    let mut links = Links::default();
+    let events = Parser::new_ext(text, options).filter_map(|event| links.filter(event));
+    let mut rendered = String::with_capacity(text.len() * 2);
+    pulldown_cmark::html::push_html(&mut rendered, events);
+    rendered
+}
+
+/// What becomes of the links and images that are open.
+#[derive(Default)]
+struct Links {
+    /// For each, whether it is shown as a link: not if it leads where it must not, and not if it
+    /// is within another.
+    open: Vec<bool>,
+}
+
+impl Links {
+    fn filter<'a>(&mut self, event: Event<'a>) -> Option<Event<'a>> {
+        match event {
+            Event::Html(_)
+            | Event::InlineHtml(_)
+            | Event::Start(Tag::HtmlBlock)
+            | Event::End(TagEnd::HtmlBlock) => None,
+            Event::Start(Tag::Link { ref dest_url, .. }) => {
+                self.open(is_harmless(dest_url)).then_some(event)
+            }
+            // The page loads nothing, images neither.
+            Event::Start(Tag::Image {
+                link_type,
+                dest_url,
+                title,
+                id,
+            }) => {
+                let link = Tag::Link {
+                    link_type,
+                    dest_url: dest_url.clone(),
+                    title,
+                    id,
+                };
+                self.open(is_harmless(&dest_url))
+                    .then_some(Event::Start(link))
+            }
+            Event::End(TagEnd::Link | TagEnd::Image) => self
+                .open
+                .pop()
+                .is_some_and(|is_shown| is_shown)
+                .then_some(Event::End(TagEnd::Link)),
+            // The page's own title is above all of its.
+            Event::Start(Tag::Heading {
+                level,
+                id,
+                classes,
+                attrs,
+            }) => Some(Event::Start(Tag::Heading {
+                level: below(level),
+                id,
+                classes,
+                attrs,
+            })),
+            Event::End(TagEnd::Heading(level)) => Some(Event::End(TagEnd::Heading(below(level)))),
+            event => Some(event),
+        }
+    }
+
+    fn open(&mut self, is_harmless: bool) -> bool {
+        let is_shown = is_harmless && !self.open.contains(&true);
+        self.open.push(is_shown);
+        is_shown
+    }
+}
+
+/// Whether a reference leads to a page or a mail: relative ones do, and those of three schemes.
+fn is_harmless(reference: &str) -> bool {
+    // Browsers pass over white space and controls in front of a scheme, and some within.
+    let plain: String = reference
+        .chars()
+        .filter(|char| !char.is_whitespace() && !char.is_control())
+        .collect();
+    let end = plain.find(['/', '?', '#', '\\']).unwrap_or(plain.len());
+    match plain.split_at(end).0.split_once(':') {
+        None => true,
+        Some((scheme, _)) => ["http", "https", "mailto"]
+            .iter()
+            .any(|known| scheme.eq_ignore_ascii_case(known)),
+    }
+}
+
+const fn below(level: HeadingLevel) -> HeadingLevel {
+    match level {
+        HeadingLevel::H1 => HeadingLevel::H2,
+        HeadingLevel::H2 => HeadingLevel::H3,
+        HeadingLevel::H3 => HeadingLevel::H4,
+        HeadingLevel::H4 => HeadingLevel::H5,
+        HeadingLevel::H5 | HeadingLevel::H6 => HeadingLevel::H6,
+    }
+}
+
+/// The names of READMEs, in whatever case.
+const NAMES: [&[u8]; 3] = [b"README.md", b"README.txt", b"README"];
+
+/// Bytes of a README that are shown; a longer one is better opened by itself. Rendering so many
+/// takes well below a millisecond, and is one step.
+pub const README_BYTES_MAX: usize = 32 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(name: &str, content: &str) -> String {
+        let readme = Readme::new(name.as_bytes(), content.as_bytes());
+        readme.section().into_string()
+    }
+
+    fn markdown_of(content: &str) -> String {
+        markdown(content).trim_end().to_owned()
+    }
+
+    #[test]
+    fn the_best_name_is_taken() {
+        let ranks = [
+            "README.md",
+            "readme.MD",
+            "README.txt",
+            "Readme",
+            "README.rst",
+            "README.md.gz",
+            "",
+        ];
+        let ranks = ranks.map(|name| readme_rank(name.as_bytes()));
+        assert_eq!(
+            ranks,
+            [Some(0), Some(0), Some(1), Some(2), None, None, None]
+        );
+    }
+
+    #[test]
+    fn markdown_is_rendered_below_the_pages_title() {
+        for (text, expected) in [
+            ("# A\n###### B", "<h2>A</h2>\n<h6>B</h6>"),
+            ("a *b* `c`", "<p>a <em>b</em> <code>c</code></p>"),
+            (
+                "[a](b.html \"t\")",
+                "<p><a href=\"b.html\" title=\"t\">a</a></p>",
+            ),
+            (
+                "![a picture](p.png)",
+                "<p><a href=\"p.png\">a picture</a></p>",
+            ),
+            (
+                "[![badge](b.svg)](https://a.example)",
+                "<p><a href=\"https://a.example\">badge</a></p>",
+            ),
+            (
+                "[a]: /b\n\n[a] <https://c.example>",
+                "<p><a href=\"/b\">a</a> <a href=\"https://c.example\">https://c.example</a></p>",
+            ),
+        ] {
+            assert_eq!(markdown_of(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_of_it_is_taken_as_html() {
+        for (text, expected) in [
+            ("<script>alert(1)</script>", ""),
+            ("a <img src=x onerror=alert(1)> b", "<p>a  b</p>"),
+            ("<div>\n*a*\n</div>\n\nb", "<p>b</p>"),
+            ("a <!-- b --> c", "<p>a  c</p>"),
+            ("a &lt;b> &amp;", "<p>a &lt;b&gt; &amp;</p>"),
+            (
+                "`<b>`\n\n    <i>",
+                "<p><code>&lt;b&gt;</code></p>\n<pre><code>&lt;i&gt;</code></pre>",
+            ),
+            (
+                "[\"><script>](\"><script>)",
+                "<p><a href=\"%22%3E%3Cscript%3E\">\"&gt;</a></p>",
+            ),
+            (
+                "```\"><script>\na\n```",
+                "<pre><code class=\"language-&quot;&gt;&lt;script&gt;\">a\n</code></pre>",
+            ),
+        ] {
+            let rendered = markdown_of(text);
+            assert_eq!(rendered, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_link_leads_to_a_script() {
+        for reference in [
+            "javascript:alert(1)",
+            "JavaScript:alert(1)",
+            "java\tscript:alert(1)",
+            "\u{1}javascript:alert(1)",
+            " javascript:alert(1)",
+            "&#106;avascript:alert(1)",
+            "data:text/html,a",
+            "vbscript:a",
+            "file:///etc/passwd",
+            "blob:a",
+            "a:b",
+        ] {
+            for text in [
+                format!("[a](<{reference}>)"),
+                format!("![a](<{reference}>)"),
+                format!("[a][b]\n\n[b]: <{reference}>"),
+            ] {
+                let rendered = markdown_of(&text);
+                assert!(!rendered.contains("<a "), "{text:?} gives {rendered}");
+            }
+        }
+        for reference in [
+            "https://a.example/",
+            "HTTP://a.example",
+            "mailto:a@b.example",
+            "./a:b",
+            "a/b:c",
+            "#a:b",
+            "?a:b",
+            "//a.example",
+        ] {
+            assert!(is_harmless(reference), "{reference}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_markdown_is_text() {
+        assert_eq!(
+            shown("README", "# <b>\n*a*"),
+            "<section id=\"readme\" aria-label=\"README\"><pre># &lt;b&gt;\n*a*</pre></section>"
+        );
+    }
+
+    #[test]
+    fn a_long_one_is_cut_at_the_end_of_a_line() {
+        let line = "a line\n";
+        let content = line.repeat(README_BYTES_MAX / line.len() + 2);
+        let section = shown("README.txt", &content);
+        assert!(section.len() < README_BYTES_MAX + 200);
+        assert!(section.contains("a line</pre>"), "the last line is whole");
+        assert!(section.contains("<a href=\"./README.txt\">All of README.txt</a>"));
+        let content = line.repeat(README_BYTES_MAX / line.len());
+        assert!(!shown("README.txt", &content).contains("beginning"));
+    }
+}

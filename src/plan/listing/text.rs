@@ -1,0 +1,217 @@
+//! Names, sizes and times, written for people.
+
+use crate::http::date::HttpDate;
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
+
+/// A name with nothing in it that cannot be seen. What is no UTF-8 becomes U+FFFD.
+pub(super) fn shown_name(name: &[u8]) -> Cow<'_, str> {
+    let name = String::from_utf8_lossy(name);
+    let is_blank = name.chars().all(char::is_whitespace);
+    if !is_blank && !name.chars().any(is_invisible) {
+        return name;
+    }
+    let mut shown = String::with_capacity(name.len());
+    for char in name.chars() {
+        match char {
+            _ if is_invisible(char) => {
+                // Writing to a string cannot fail.
+                let _ = write!(shown, "[U+{:04X}]", u32::from(char));
+            }
+            _ if is_blank => shown.push('\u{2423}'),
+            _ => shown.push(char),
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// Whether a character is not seen, and changes how others are: controls, what reorders text, so
+/// that `exe.jpg` could be read as `gpj.exe`, what breaks lines, and what has no width. Joiners
+/// have none either, but belong to the spelling of some languages and to emoji.
+fn is_invisible(char: char) -> bool {
+    char.is_control()
+        || matches!(char,
+            '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}'
+            | '\u{200b}' | '\u{200e}' | '\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}')
+}
+
+/// A size to two or three digits, in the units of IEC 80000-13: `17 B`, `1.2 KiB`, `340 MiB`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Size(pub(super) u64);
+
+impl fmt::Display for Size {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(bytes) = *self;
+        if bytes < 1024 {
+            return write!(out, "{bytes} B");
+        }
+        for (power, unit) in (1..).zip(["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]) {
+            let divisor = 1_u128 << (10 * power);
+            let rounded = |parts: u128| (u128::from(bytes) * parts + divisor / 2) / divisor;
+            let tenths = rounded(10);
+            if tenths < 100 {
+                return write!(out, "{}.{} {unit}", tenths / 10, tenths % 10);
+            }
+            let whole = rounded(1);
+            if whole < 1024 {
+                return write!(out, "{whole} {unit}");
+            }
+        }
+        // 2^64 bytes are 16 EiB.
+        Ok(())
+    }
+}
+
+/// A number with a comma before every third digit from the end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Grouped(pub(super) u64);
+
+impl fmt::Display for Grouped {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.0.to_string();
+        for (index, digit) in digits.char_indices() {
+            if index > 0 && (digits.len() - index).is_multiple_of(3) {
+                out.write_str(",")?;
+            }
+            write!(out, "{digit}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A number of things, with their name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Count(pub(super) usize, pub(super) &'static str);
+
+impl fmt::Display for Count {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(count, name) = *self;
+        let plural = if count == 1 { "" } else { "s" };
+        write!(out, "{} {name}{plural}", Grouped(count as u64))
+    }
+}
+
+/// A time in UTC, for people and for machines.
+#[derive(Clone, Debug)]
+pub(super) struct Time {
+    date: String,
+    month: usize,
+}
+
+impl Time {
+    pub(super) fn new(date: HttpDate) -> Self {
+        let date = date.to_string();
+        let name = date.get(8..11).unwrap_or_default();
+        let month = MONTHS.iter().position(|month| *month == name);
+        Self {
+            month: month.unwrap_or_default() + 1,
+            date,
+        }
+    }
+
+    /// `1994-11-06`
+    pub(super) fn day(&self) -> String {
+        let (year, day) = (self.part(12, 16), self.part(5, 7));
+        format!("{year}-{:02}-{day}", self.month)
+    }
+
+    /// `08:49`
+    pub(super) fn minute(&self) -> &str {
+        self.part(17, 22)
+    }
+
+    /// `1994-11-06T08:49:37Z` (RFC 3339)
+    pub(super) fn machine(&self) -> String {
+        format!("{}T{}Z", self.day(), self.part(17, 25))
+    }
+
+    /// A part of a date like `Sun, 06 Nov 1994 08:49:37 GMT`.
+    fn part(&self, start: usize, end: usize) -> &str {
+        self.date.get(start..end).unwrap_or_default()
+    }
+}
+
+/// As RFC 9110 §5.6.7 writes them.
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_have_nothing_invisible_in_them() {
+        for (name, expected) in [
+            (&b"a b.txt"[..], "a b.txt"),
+            (b"\xff\xfe.txt", "\u{fffd}\u{fffd}.txt"),
+            (b"caf\xc3\xa9", "caf\u{e9}"),
+            (b"a\nb\x1b[31m\x7f", "a[U+000A]b[U+001B][31m[U+007F]"),
+            (b"\xc2\x85", "[U+0085]"),
+            (b"gpj.\xe2\x80\xaeexe", "gpj.[U+202E]exe"),
+            (b"\xe2\x81\xa6a\xe2\x81\xa9", "[U+2066]a[U+2069]"),
+            (b"\xe2\x80\x8b", "[U+200B]"),
+            (b"\xef\xbb\xbfa", "[U+FEFF]a"),
+            (b"  ", "\u{2423}\u{2423}"),
+            (b" a ", " a "),
+            (b"\xc2\xa0", "\u{2423}"),
+            (
+                "\u{1f468}\u{200d}\u{1f469}".as_bytes(),
+                "\u{1f468}\u{200d}\u{1f469}",
+            ),
+        ] {
+            assert_eq!(shown_name(name), expected, "{}", name.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn sizes_are_short() {
+        for (bytes, expected) in [
+            (0, "0 B"),
+            (1, "1 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (1536, "1.5 KiB"),
+            (10_188, "9.9 KiB"),
+            (10_189, "10 KiB"),
+            (10_200, "10 KiB"),
+            (1_048_063, "1023 KiB"),
+            (1_048_064, "1.0 MiB"),
+            (123_456_789, "118 MiB"),
+            (u64::MAX, "16 EiB"),
+        ] {
+            assert_eq!(Size(bytes).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn numbers_are_grouped_and_counted() {
+        for (number, expected) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (1_234_567, "1,234,567"),
+        ] {
+            assert_eq!(Grouped(number).to_string(), expected);
+        }
+        assert_eq!(Count(1, "file").to_string(), "1 file");
+        assert_eq!(Count(2000, "file").to_string(), "2,000 files");
+        assert_eq!(Count(0, "folder").to_string(), "0 folders");
+    }
+
+    #[test]
+    fn times_are_in_utc() {
+        for (seconds, day, minute, machine) in [
+            (784_111_777, "1994-11-06", "08:49", "1994-11-06T08:49:37Z"),
+            (0, "1970-01-01", "00:00", "1970-01-01T00:00:00Z"),
+            (1_709_164_800, "2024-02-29", "00:00", "2024-02-29T00:00:00Z"),
+        ] {
+            let time = Time::new(HttpDate::from_unix_seconds(seconds).unwrap());
+            assert_eq!((time.day().as_str(), time.minute()), (day, minute));
+            assert_eq!(time.machine(), machine);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Listings as responses: negotiated, validated, in order, and made without holding anybody up.
+
+mod support;
+
+use std::{
+    fs,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+use support::{Launch, Response, Server, Site, noise};
+
+const JSON: (&str, &str) = ("Accept", "application/json");
+
+fn listing(site: &Site) -> Server {
+    Launch::of(site.root()).arg("--listing").start()
+}
+
+#[test]
+fn the_form_is_negotiated_and_head_tells_the_same() {
+    let site = Site::new();
+    site.file("a.txt", "alpha\n");
+    let server = listing(&site);
+    for (accept, content_type) in [
+        ("text/html,application/xhtml+xml,*/*;q=0.8", "text/html"),
+        ("*/*", "text/html"),
+        ("image/png", "text/html"),
+        ("application/json", "application/json"),
+        (
+            "application/json;q=0.5, text/html;q=0.4",
+            "application/json",
+        ),
+        ("application/json, text/html", "text/html"),
+    ] {
+        let fields = [("Accept", accept)];
+        let get = server.request("GET", "/", &fields);
+        let content_type = format!("{content_type}; charset=utf-8");
+        assert_eq!(get.field("content-type"), Some(content_type.as_str()));
+        assert_eq!(get.field("vary"), Some("Accept"));
+        assert_eq!(get.field("cache-control"), Some("no-cache"));
+        assert_eq!(get.field("last-modified"), None);
+        let head = server.request("HEAD", "/", &fields);
+        assert_eq!(head.fields_without_date(), get.fields_without_date());
+    }
+}
+
+#[test]
+fn a_listing_that_has_not_changed_is_not_sent_again() {
+    let site = Site::new();
+    site.file("a.txt", "alpha\n");
+    let server = listing(&site);
+    let page = server.get("/");
+    let json = server.request("GET", "/", &[JSON]);
+    let (page_tag, json_tag) = (page.field("etag").unwrap(), json.field("etag").unwrap());
+    assert_ne!(page_tag, json_tag);
+    for tag in [page_tag, &format!("W/{page_tag}"), "*"] {
+        let response = server.request("GET", "/", &[("If-None-Match", tag)]);
+        assert_eq!(
+            (response.status, response.field("vary")),
+            (304, Some("Accept"))
+        );
+        assert_eq!(response.field("etag"), Some(page_tag));
+    }
+    let both = [JSON, ("If-None-Match", page_tag)];
+    assert_eq!(server.request("GET", "/", &both).status, 200);
+    let date = [("If-Modified-Since", "Fri, 31 Dec 9999 23:59:59 GMT")];
+    assert_eq!(
+        server.request("GET", "/", &date).status,
+        200,
+        "no date tells"
+    );
+    // A file that grows leaves the directory's own time as it was.
+    site.file("a.txt", "alpha, beta\n");
+    let response = server.request("GET", "/", &[("If-None-Match", page_tag)]);
+    assert_eq!(response.status, 200);
+    assert!(response.text().contains("12 bytes"));
+    let failed = server.request("GET", "/", &[("If-Match", page_tag)]);
+    assert_eq!(failed.status, 412);
+}
+
+#[test]
+fn a_part_of_a_listing_can_be_asked_for() {
+    let site = Site::new();
+    site.file("a.txt", "alpha\n");
+    let server = listing(&site);
+    let page = server.get("/");
+    let tag = page.field("etag").unwrap();
+    let part = server.request("GET", "/", &[("Range", "bytes=100-199"), ("If-Range", tag)]);
+    assert_eq!(part.status, 206);
+    assert_eq!(part.content, page.content[100..200]);
+    assert_eq!(part.field("vary"), Some("Accept"));
+    let whole = server.request("GET", "/", &[("Range", "bytes=0-1"), ("If-Range", "\"x\"")]);
+    assert_eq!((whole.status, &whole.content), (200, &page.content));
+}
+
+#[test]
+fn a_page_loads_nothing_and_runs_nothing() {
+    let site = Site::new();
+    site.file("a.txt", "a");
+    let server = listing(&site);
+    let page = server.get("/");
+    let policy = page.field("content-security-policy").unwrap();
+    assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"));
+    assert!(!page.text().contains("<script") && !page.text().contains(" style="));
+    assert_eq!(page.field("x-content-type-options"), Some("nosniff"));
+}
+
+#[test]
+fn responses_keep_their_order_around_a_listing() {
+    let site = Site::new();
+    site.file("dir/a.txt", "alpha\n");
+    let server = listing(&site);
+    let get = |target| format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+    let requests = ["/dir/a.txt", "/dir/", "/", "/dir/a.txt"].map(get).concat();
+    for output in [
+        server.exchange(&requests),
+        server.exchange_byte_by_byte(&requests),
+    ] {
+        let all = support::responses(&output, ["GET"; 4]);
+        assert_eq!(all[0].text(), "alpha\n");
+        assert!(all[1].text().contains("<h1>dir</h1>"));
+        assert!(all[2].text().contains("<h1>Home</h1>"));
+        assert_eq!(all[3].text(), "alpha\n");
+    }
+}
+
+#[test]
+fn many_who_ask_at_once_get_the_same_and_leave_nothing_behind() {
+    let site = Site::new();
+    fill(&site, 1000);
+    let server = listing(&site);
+    let expected = server.get("/many/").content;
+    thread::scope(|scope| {
+        let ask = || {
+            for _ in 0..3 {
+                let mut client = server.connect();
+                client.send("GET /many/ HTTP/1.1\r\nHost: a\r\n\r\n");
+                assert_eq!(client.response_to("GET").content, expected);
+                // And some who do not wait for what they asked for.
+                server
+                    .connect()
+                    .send("GET /many/?sort=size HTTP/1.1\r\nHost: a\r\n\r\n");
+            }
+        };
+        for _ in 0..10 {
+            scope.spawn(ask);
+        }
+    });
+    // 10 pages of half a megabyte each at once, and not as many as were asked for.
+    assert!(server.peak_memory_kib() < 64 * 1024);
+}
+
+/// 1 KiB requests go on in between the steps of a listing of 10,000 entries.
+#[test]
+fn a_long_listing_holds_up_nobody() {
+    let site = Site::new();
+    site.file("small", noise(1024));
+    fill(&site, 10_000);
+    let server = listing(&site);
+    let quiet = percentile(&server, || thread::sleep(Duration::from_millis(300)));
+    let busy = percentile(&server, || {
+        for _ in 0..3 {
+            let response = server.get("/many/");
+            assert_eq!(response.text().matches("<a href=\"./").count(), 10_000);
+        }
+    });
+    // Without steps it would be hundreds of milliseconds, all of the listing's time.
+    let most = (10 * quiet).max(Duration::from_millis(30));
+    assert!(busy < most, "{busy:?}, and {quiet:?} without a listing");
+}
+
+fn fill(site: &Site, count: usize) {
+    site.directory("many");
+    for number in 0..count {
+        fs::write(site.path(format!("many/{number:05}.txt")), "a").unwrap();
+    }
+}
+
+/// The 99th percentile of the time that a small request takes while something goes on.
+fn percentile(server: &Server, go_on: impl FnOnce()) -> Duration {
+    let is_over = AtomicBool::new(false);
+    let mut times = thread::scope(|scope| {
+        let times = scope.spawn(|| {
+            let mut client = server.connect();
+            let mut times = Vec::new();
+            while !is_over.load(Ordering::Relaxed) {
+                let asked = Instant::now();
+                client.send("GET /small HTTP/1.1\r\nHost: a\r\n\r\n");
+                let Response { status, .. } = client.response_to("GET");
+                assert_eq!(status, 200);
+                times.push(asked.elapsed());
+            }
+            times
+        });
+        go_on();
+        is_over.store(true, Ordering::Relaxed);
+        times.join().expect("requests are answered")
+    });
+    assert!(times.len() >= 100, "{} requests are too few", times.len());
+    times.sort();
+    times[times.len() * 99 / 100]
+}
