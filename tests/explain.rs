@@ -245,3 +245,19 @@ fn a_missing_root_gives_one_sentence() {
     );
     assert_eq!(process.stdout(), "");
 }
+
+#[test]
+fn the_codings_of_a_file_are_told() {
+    let site = Site::small();
+    site.file("app.js", "plain")
+        .file("app.js.br", "coded")
+        .file("long.js", "let pond;\n".repeat(200));
+    for (target, codings) in [
+        ("/app.js", &["br, for who accepts them"][..]),
+        ("/long.js", &["gzip, for who accepts them"]),
+        ("/a.txt", &[]),
+    ] {
+        let (_, steps) = explain(Launch::bare().arg(site.root()), target);
+        assert_eq!(step(&steps, "codings"), codings, "{target}");
+    }
+}
