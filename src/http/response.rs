@@ -76,13 +76,9 @@ impl fmt::Write for FieldValue<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let start = self.0.len();
         self.0.extend_from_slice(text.as_bytes());
-        for byte in self
-            .0
-            .iter_mut()
-            .skip(start)
-            .filter(|byte| byte.is_ascii_control())
-        {
-            *byte = b' ';
+        // Without a branch, so that many bytes go through at once.
+        for byte in self.0.iter_mut().skip(start) {
+            *byte = if byte.is_ascii_control() { b' ' } else { *byte };
         }
         Ok(())
     }

@@ -20,6 +20,7 @@ use crate::http::response::{FieldBlock, FieldBlockWriter};
 use crate::http::target::RequestPath;
 use bytes::Bytes;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 pub use partial::Multipart;
 pub use representation::{Facts, Representation};
@@ -214,11 +215,8 @@ fn unavailable() -> Plan {
 /// A response with a page of our own, after the fields that are its status's own.
 fn page_response(status: Status, fields: FieldBlockWriter, page: Bytes) -> Plan {
     let fields = fields
-        .field("Content-Type", "text/html; charset=utf-8")
         .field("Content-Length", page.len())
-        .field("Cache-Control", "no-cache")
-        .field("Content-Security-Policy", page::CONTENT_SECURITY_POLICY)
-        .field("X-Content-Type-Options", "nosniff")
+        .block(&PAGE_FIELDS)
         .finish();
     Plan {
         status,
@@ -226,6 +224,16 @@ fn page_response(status: Status, fields: FieldBlockWriter, page: Bytes) -> Plan 
         content: Content::Page(page),
     }
 }
+
+/// The fields of every page of our own.
+static PAGE_FIELDS: LazyLock<FieldBlock> = LazyLock::new(|| {
+    FieldBlockWriter::default()
+        .field("Content-Type", "text/html; charset=utf-8")
+        .field("Cache-Control", "no-cache")
+        .field("Content-Security-Policy", page::CONTENT_SECURITY_POLICY)
+        .field("X-Content-Type-Options", "nosniff")
+        .finish()
+});
 
 /// Descriptors come free as soon as any exchange ends.
 const RETRY_AFTER_SECONDS: u32 = 1;

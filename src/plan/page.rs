@@ -14,13 +14,13 @@ pub(super) fn render(status: Status, subject: Option<&str>) -> Bytes {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title) }
+                title { (PreEscaped(&title)) }
                 style { (PreEscaped(STYLE)) }
             }
             body {
                 main {
-                    h1 { (title) }
-                    p { (explanation(status)) }
+                    h1 { (PreEscaped(&title)) }
+                    p { (PreEscaped(explanation(status))) }
                     @match (status, subject) {
                         (Status::MovedPermanently, Some(location)) => {
                             p { a href=(location) { (location) } }
@@ -35,7 +35,7 @@ pub(super) fn render(status: Status, subject: Option<&str>) -> Bytes {
     Bytes::from(markup.into_string())
 }
 
-/// What happened, in words for the person who sees the page.
+/// What happened, in words for the person who sees the page. Nothing in them is to be escaped.
 const fn explanation(status: Status) -> &'static str {
     match status {
         Status::Ok | Status::NoContent | Status::PartialContent | Status::NotModified => "",
@@ -92,6 +92,10 @@ mod tests {
             let silent = status.is_success() || *status == Status::NotModified;
             assert_eq!(explanation(*status).is_empty(), silent, "{status:?}");
             assert!(text(*status, None).contains(status.reason()));
+            assert!(
+                !explanation(*status).contains(['&', '<', '>']),
+                "{status:?}"
+            );
         }
     }
 

@@ -81,6 +81,11 @@ impl Clock {
         self.now
     }
 
+    /// The moment of the last look at the wall clock, by both clocks.
+    pub(super) fn reference(&self) -> (Instant, SystemTime) {
+        self.compared
+    }
+
     /// The time that files are stamped with.
     pub(super) fn wall(&self) -> SystemTime {
         let (instant, wall) = self.compared;

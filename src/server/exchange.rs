@@ -177,8 +177,10 @@ impl Service {
         let resource = match &found {
             Ok(file) => Ok(&file.representation),
             Err(miss) => {
-                let reference = path.to_reference().to_string();
-                log::log!(miss.level(), "{reference:?} is not served: {miss}");
+                if log::log_enabled!(miss.level()) {
+                    let reference = path.to_reference().to_string();
+                    log::log!(miss.level(), "{reference:?} is not served: {miss}");
+                }
                 if let Some(decision) = self.stand_in(request, miss.absence()) {
                     let found = Some(found);
                     return Decision { found, ..decision };
@@ -224,7 +226,7 @@ impl Service {
         Moment {
             tick: self.clock.count(),
             now: self.clock.now(),
-            wall: self.clock.wall(),
+            reference: self.clock.reference(),
         }
     }
 

@@ -268,7 +268,7 @@ mod tests {
         Moment {
             tick: 1,
             now: Instant::now(),
-            wall: SystemTime::now(),
+            reference: (Instant::now(), SystemTime::now()),
         }
     }
 

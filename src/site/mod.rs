@@ -157,8 +157,16 @@ pub struct Moment {
     pub tick: u64,
     /// The time by which intervals are reckoned.
     pub now: Instant,
-    /// The time that files are stamped with.
-    pub wall: SystemTime,
+    /// A moment not long ago by the steady clock, and by the one that files are stamped with.
+    pub reference: (Instant, SystemTime),
+}
+
+impl Moment {
+    /// The time that files are stamped with. Few looks need it, so it is reckoned for them alone.
+    pub fn wall(&self) -> SystemTime {
+        let (instant, wall) = self.reference;
+        wall + self.now.duration_since(instant)
+    }
 }
 
 impl Site {
@@ -342,7 +350,7 @@ impl Site {
             addressing: &self.addressing,
             finder: &self.finder,
             policy: &self.policy,
-            wall: moment.wall,
+            wall: moment.wall(),
         }
     }
 }
