@@ -153,6 +153,28 @@ fn a_request_that_comes_too_slowly_gets_a_page() {
 }
 
 #[test]
+fn a_page_is_of_the_path_that_was_asked_for_whatever_was_before() {
+    let site = Site::small();
+    let server = Server::start(site.root());
+    let mut client = server.connect();
+    let mut page_of = |path: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
+        let response = client.send(&request).response_to("GET");
+        assert_eq!(response.status, 404, "{path}");
+        response.text().to_owned()
+    };
+    for path in ["/one", "/one", "/two", "/one", "/one/", "/%6Fne"] {
+        let page = page_of(path);
+        let shown = path.replace("%6F", "o");
+        assert!(page.contains(&format!("<code>{shown}</code>")), "{page}");
+    }
+    site.file("one", "here by now");
+    assert_eq!(server.get("/one").status, 200);
+    fs::remove_file(site.root().join("one")).unwrap();
+    assert_eq!(server.get("/one").status, 404);
+}
+
+#[test]
 fn a_path_shown_in_a_page_is_escaped() {
     let site = Site::small();
     site.directory("<b>\"'&");

@@ -3,6 +3,7 @@
 use super::access_log::{AccessLog, Ending, Record};
 use super::admin::Admin;
 use super::clock::Clock;
+use super::last_page::LastPage;
 use super::metrics::Metrics;
 use crate::conn::{self, Event, Refusal, Response, Segment, Tick};
 use crate::http::Status;
@@ -34,6 +35,7 @@ pub(super) struct Service {
     /// One buffer to encode responses into, likewise.
     pub(super) output: Vec<u8>,
     pub(super) site: Site,
+    last_page: LastPage,
     pub(super) front: Front,
     pub(super) metrics: Metrics,
     /// What the operator is told; `None` without a listener of theirs.
@@ -68,6 +70,7 @@ impl Service {
             input,
             output,
             site,
+            last_page: LastPage::default(),
             front,
             metrics: Metrics::new(),
             admin: None,
@@ -188,9 +191,16 @@ impl Service {
                 Err(miss.absence())
             }
         };
-        let plan = plan::decide(request, path, resource, &self.boundary);
+        let make = || {
+            let plan = plan::decide(request, path, resource, &self.boundary);
+            plan::without_stand_in(plan, self.site.policy())
+        };
+        let plan = match resource {
+            Err(Absence::NotFound) => self.last_page.recall_or(path, make),
+            _ => make(),
+        };
         Decision {
-            plan: plan::without_stand_in(plan, self.site.policy()),
+            plan,
             found: Some(found),
             stand_in: None,
         }
@@ -234,6 +244,7 @@ impl Service {
     pub(super) fn replace_site(&mut self, mut site: Site) {
         site.adopt_jobs(&mut self.site);
         self.site = site;
+        self.last_page = LastPage::default();
     }
 
     /// Whether there is work under way that answers wait for.

@@ -13,6 +13,7 @@ mod exchange;
 mod explain;
 mod exposition;
 mod health;
+mod last_page;
 mod lifecycle;
 mod listener;
 mod metrics;
