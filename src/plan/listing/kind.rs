@@ -11,6 +11,7 @@ pub(super) enum Kind {
     Page,
     Text,
     Script,
+    Source,
     Data,
     Document,
     Image,
@@ -27,6 +28,11 @@ impl Kind {
         if entry.size.is_none() {
             return Self::Folder;
         }
+        // Their media types tell nothing of them; that of .ts is a video's.
+        let extension = extension(&entry.name);
+        if SOURCES.iter().any(|it| extension.eq_ignore_ascii_case(it)) {
+            return Self::Source;
+        }
         let content_type = content_type(&entry.name);
         let (essence, _) = content_type.split_once(';').unwrap_or((&content_type, ""));
         let (main, subtype) = essence.split_once('/').unwrap_or((essence, ""));
@@ -36,8 +42,8 @@ impl Kind {
             ("video", _) => Self::Video,
             ("font", _) => Self::Font,
             ("text", "html") | (_, "xhtml+xml") => Self::Page,
-            ("text", "javascript") | (_, "x-sh" | "x-python") => Self::Script,
-            ("text", "csv" | "xml") => Self::Data,
+            ("text", "javascript") | (_, "x-sh") => Self::Script,
+            ("text", "csv" | "xml" | "x-toml" | "x-yaml") => Self::Data,
             ("text", _) => Self::Text,
             (_, "json" | "xml" | "yaml" | "toml") => Self::Data,
             (_, "pdf" | "msword" | "rtf" | "postscript" | "epub+zip") => Self::Document,
@@ -59,7 +65,7 @@ impl Kind {
         match self {
             Self::Folder => "folder",
             Self::Page | Self::Text | Self::Document => "text",
-            Self::Script | Self::Data => "code",
+            Self::Script | Self::Source | Self::Data => "code",
             Self::Image => "image",
             Self::Audio => "audio",
             Self::Video => "video",
@@ -74,6 +80,7 @@ impl Kind {
             Self::Page => "page",
             Self::Text => "text",
             Self::Script => "script",
+            Self::Source => "source",
             Self::Data => "data",
             Self::Document => "document",
             Self::Image => "image",
@@ -118,6 +125,12 @@ pub(super) fn extension(name: &[u8]) -> &[u8] {
 /// A longer extension is none, but part of a name with a dot in it.
 const EXTENSION_BYTES_MAX: usize = 11;
 
+/// Extensions of what programmers write.
+const SOURCES: [&[u8]; 22] = [
+    b"c", b"cc", b"cpp", b"cs", b"css", b"go", b"h", b"hpp", b"java", b"jsx", b"kt", b"lua",
+    b"php", b"py", b"rb", b"rs", b"scss", b"sql", b"swift", b"ts", b"tsx", b"zig",
+];
+
 /// Subtypes of media types that hold other files.
 const ARCHIVES: [&str; 11] = [
     "gzip",
@@ -151,7 +164,9 @@ mod tests {
             (&b"index.html"[..], "HTML page", "text"),
             (b"notes.TXT", "Plain text", "text"),
             (b"README.md", "Markdown text", "text"),
-            (b"main.rs", "RS text", "text"),
+            (b"main.rs", "RS source", "code"),
+            (b"app.TS", "TS source", "code"),
+            (b"Cargo.toml", "TOML data", "code"),
             (b"app.js", "JS script", "code"),
             (b"data.json", "JSON data", "code"),
             (b"feed.xml", "XML data", "code"),
