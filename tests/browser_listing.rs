@@ -1,0 +1,206 @@
+//! Directory listings as people use them: in a real browser, by mouse, by keyboard, by ear.
+
+#[path = "browser/mod.rs"]
+mod browser;
+mod support;
+
+use browser::{Page, Scheme, accessibility};
+use std::time::Duration;
+use support::{Launch, Server, Site, settled_time};
+
+/// A directory with a bit of everything.
+fn site() -> Site {
+    let site = Site::new();
+    let day = |days: u64| settled_time() + Duration::from_hours(24 * days);
+    for (name, size, days) in [
+        ("files/apple.txt", 2000, 3),
+        ("files/Banana.png", 300_000, 1),
+        ("files/chapter 10.md", 10, 2),
+        ("files/chapter 9.md", 4_000_000, 0),
+        ("files/<b>&\"quoted\".html", 5, 4),
+        (
+            "files/ein sehr langer Name, der auf keinem Telefon in eine Zeile passt.tar.gz",
+            1,
+            0,
+        ),
+        (
+            "files/OhneLeerzeichenUndUnglaublichLangSodassErUmgebrochenWerdenMuss.bin",
+            1,
+            0,
+        ),
+        ("files/zoo/lion.txt", 4, 0),
+        ("files/albums/2024/cover.jpg", 7, 0),
+        ("files/.secret", 1, 0),
+    ] {
+        site.file(name, vec![b'x'; size]).modified(name, day(days));
+    }
+    site.file(
+        "files/README.md",
+        "# About\n\nThese are *files*, see [the first](apple.txt).\n\n    code that is so long that \
+         it does not fit on the screen of a phone, not even of one that is held across\n",
+    );
+    site
+}
+
+fn listed(site: &Site) -> Server {
+    Launch::of(site.root()).arg("--listing").start()
+}
+
+fn url(server: &Server, path: &str) -> String {
+    format!("http://{}{path}", server.address)
+}
+
+/// The names in the order in which they stand.
+fn names(page: &Page) -> Vec<String> {
+    let names = page.evaluate(
+        "[...document.querySelectorAll('table.entries tbody a')].map((it) => it.textContent)",
+    );
+    let names = names.as_array().expect("a list").iter();
+    names.map(browser::text).collect()
+}
+
+#[test]
+fn a_listing_is_good_for_everybody_and_keeps_its_policy() {
+    let Some(page) = Page::open() else {
+        return;
+    };
+    let site = site();
+    let server = listed(&site);
+    for path in ["/files/", "/", "/files/albums/2024/"] {
+        page.go_to(&url(&server, path));
+        for width in [1280, 360] {
+            page.size(width, 800);
+            assert_eq!(accessibility::overflow(&page, width), None, "{path}");
+            for scheme in [Scheme::Light, Scheme::Dark] {
+                page.prefer(scheme);
+                let faults = accessibility::faults(&page);
+                assert!(faults.is_empty(), "{path} {scheme:?} {width}: {faults:#?}");
+            }
+        }
+    }
+    page.assert_no_complaints();
+}
+
+#[test]
+fn a_listing_is_sorted_by_its_heads_entered_and_left_in_the_same_order() {
+    let Some(page) = Page::open() else {
+        return;
+    };
+    let site = site();
+    let server = listed(&site);
+    page.go_to(&url(&server, "/files/"));
+    let folders = ["Parent folder", "albums", "zoo"];
+    let files = [
+        "<b>&\"quoted\".html",
+        "apple.txt",
+        "Banana.png",
+        "chapter 9.md",
+        "chapter 10.md",
+        "ein sehr langer Name, der auf keinem Telefon in eine Zeile passt.tar.gz",
+        "OhneLeerzeichenUndUnglaublichLangSodassErUmgebrochenWerdenMuss.bin",
+        "README.md",
+    ];
+    assert_eq!(names(&page), [&folders[..], &files].concat());
+
+    // By size, the largest first, which is told to those who hear it, and then the other way round.
+    let sorted = "[...document.querySelectorAll('[aria-sort]')]\
+                  .map((it) => `${it.innerText.trim()} ${it.ariaSort}`).join()";
+    assert_eq!(page.text(sorted), "Name ascending");
+    page.follow("thead th:nth-child(3) a");
+    assert_eq!(page.text(sorted), "Size descending");
+    assert_eq!(
+        names(&page)[..4],
+        [&folders[..], &["chapter 9.md"]].concat()
+    );
+    page.follow("thead th:nth-child(3) a");
+    assert_eq!(page.text(sorted), "Size ascending");
+    let by_size = names(&page);
+    assert_eq!(by_size[..3], folders);
+    assert_eq!(by_size.last().map(String::as_str), Some("chapter 9.md"));
+
+    // Down and up again, by links and by the history.
+    page.follow("tbody .folder a");
+    assert_eq!(
+        page.text("document.querySelector('h1').innerText"),
+        "albums"
+    );
+    assert_eq!(page.text(sorted), "Size ascending");
+    page.follow("nav li:last-child a");
+    assert_eq!(page.text("document.querySelector('h1').innerText"), "files");
+    assert_eq!(page.text(sorted), "Size ascending");
+    page.step_through_history(-1, "/files/albums/");
+    page.step_through_history(1, "/files/");
+    assert_eq!(page.text(sorted), "Size ascending");
+
+    // Only checked.
+    page.reload();
+    page.await_calm();
+    let records = server.records(1);
+    let last = records.last().expect("a record");
+    assert!(
+        last.contains("GET /files/?sort=size&order=asc HTTP/1.1\" 304 "),
+        "{last}"
+    );
+
+    // A name that is full of what HTML means something by is a link to its file.
+    page.assert_no_complaints();
+    let href = page.text("[...document.links].find((it) => it.innerText.startsWith('<b>')).href");
+    page.go_to(&href);
+    assert_eq!(page.text("document.body.innerText"), "xxxxx");
+}
+
+#[test]
+fn a_listing_is_read_and_entered_without_seeing_it_and_without_a_mouse() {
+    let Some(page) = Page::open() else {
+        return;
+    };
+    let site = site();
+    let server = listed(&site);
+    page.go_to(&url(&server, "/files/albums/"));
+    // A table with heads of columns and of rows, below a heading, beside a way up.
+    let is_of_note = |role: &str| {
+        let roles = "navigation heading main table columnheader rowheader";
+        roles.split(' ').any(|it| it == role)
+    };
+    let told: Vec<_> = accessibility::tree(&page)
+        .iter()
+        .filter(|node| is_of_note(&node.role))
+        .map(|node| format!("{}: {}", node.role, node.name))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "navigation: Breadcrumb",
+            "heading: albums",
+            "main: ",
+            "table: 1 folder",
+            "columnheader: Name",
+            "columnheader: Type",
+            "columnheader: Size",
+            "columnheader: Modified (UTC)",
+            "rowheader: Parent folder",
+            "rowheader: 2024",
+        ]
+    );
+    let stops = accessibility::tab_stops(&page);
+    assert_eq!(
+        stops,
+        [
+            "link: Home",
+            "link: files",
+            "link: Name",
+            "link: Type",
+            "link: Size",
+            "link: Modified (UTC)",
+            "link: Parent folder",
+            "link: 2024",
+        ]
+    );
+    page.evaluate("document.activeElement.blur()");
+    for _ in stops {
+        page.press("Tab");
+    }
+    page.enter();
+    assert_eq!(page.text("document.querySelector('h1').innerText"), "2024");
+    page.assert_no_complaints();
+}
