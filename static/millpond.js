@@ -1,7 +1,7 @@
 // Shows what the server says about this page, read from real exchanges with it. The page is whole
 // without this script; all that it fills is hidden until there is something to show.
 
-const FIELDS = ["Server", "Content-Type", "Content-Length", "Last-Modified", "ETag", "Cache-Control"];
+const FIELDS = ["Server", "Content-Type", "Content-Encoding", "Content-Length", "Last-Modified", "ETag", "Cache-Control"];
 
 const section = document.querySelector("#live");
 const summary = document.querySelector("#summary");

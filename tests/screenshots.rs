@@ -12,16 +12,24 @@ mod support;
 
 use browser::{Page, Scheme};
 use std::{
-    env, fs,
+    env,
+    fs::{self, File},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::Duration,
 };
-use support::Server;
+use support::{Launch, Server, Site, settled_time};
 
 /// What a person who reads the README has to wait for.
 const BYTES_MAX: usize = 150_000;
 
-const PICTURES: [&str; 2] = ["start-light.png", "start-dark.png"];
+const PICTURES: [&str; 5] = [
+    "start-light.png",
+    "start-dark.png",
+    "listing-light.png",
+    "listing-dark.png",
+    "listing-phone.png",
+];
 
 #[test]
 fn the_pictures_are_there_and_small() {
@@ -51,10 +59,54 @@ fn take_all() {
         "what the server says",
         "!document.querySelector('#live').hidden",
     );
-    for (name, scheme) in [("light", Scheme::Light), ("dark", Scheme::Dark)] {
+    take_both(&page, "start");
+
+    let site = papers_of_a_mill();
+    let server = Launch::of(site.root()).arg("--listing").start();
+    page.go_to(&format!("http://{}/archive/", server.address));
+    // With the page that it begins below the list.
+    page.size(WIDTH, HEIGHT + 200);
+    take_both(&page, "listing");
+    page.size(PHONE_WIDTH, HEIGHT);
+    put("listing-phone.png", &page.screenshot());
+}
+
+/// By day and by night.
+fn take_both(page: &Page, name: &str) {
+    for (scheme, suffix) in [(Scheme::Light, "light"), (Scheme::Dark, "dark")] {
         page.prefer(scheme);
-        put(&format!("start-{name}.png"), &page.screenshot());
+        put(&format!("{name}-{suffix}.png"), &page.screenshot());
     }
+}
+
+/// A directory as somebody may have one. Its larger files are empty but for their length.
+fn papers_of_a_mill() -> Site {
+    let site = Site::new();
+    let day = |days: u64| {
+        settled_time() + Duration::from_hours(24 * days) + Duration::from_mins(97 * days)
+    };
+    for (name, length, days) in [
+        ("Barley 1893.csv", 48_213, 3),
+        ("Mill by night.webp", 412_904, 41),
+        ("Plan of the wheel.svg", 9_803, 12),
+        ("Repairs of the sluice.pdf", 1_873_004, 88),
+        ("levels.py", 3_120, 120),
+        ("The wheel turning.webm", 48_340_112, 97),
+        ("tables.tar.gz", 730_221, 64),
+    ] {
+        let name = format!("archive/{name}");
+        site.file(&name, "");
+        let file = File::options().write(true).open(site.path(&name));
+        let lengthened = file.and_then(|file| file.set_len(length));
+        lengthened.expect("a file can be made longer");
+        site.modified(&name, day(days));
+    }
+    site.file("archive/README.md", README);
+    for (name, days) in [("Letters", 131), ("Photographs", 77)] {
+        let name = format!("archive/{name}");
+        site.directory(&name).modified(&name, day(days));
+    }
+    site
 }
 
 /// Writes a picture with as few colours as do not show.
@@ -86,5 +138,13 @@ fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+const README: &str = "\
+# The mill at the still pond
+
+Drawings, tables and pictures of the mill, from 1893 on. Begin with the
+[plan of the wheel](Plan%20of%20the%20wheel.svg); `levels.py` reckons how much water it takes.
+";
+
+const PHONE_WIDTH: u32 = 360;
 const WIDTH: u32 = 1200;
 const HEIGHT: u32 = 780;
