@@ -70,6 +70,26 @@ fn who_comes_when_all_are_busy_waits_until_one_ends() {
 }
 
 #[test]
+fn requests_that_take_long_to_arrive_make_room_where_nobody_is_idle() {
+    let site = Site::small();
+    let server = Launch::of(site.root())
+        .args(["--connections-max", "2"])
+        .expecting(&["accepting pauses"])
+        .start();
+    let mut slow_head = server.connect();
+    slow_head.send("GET / HT");
+    let mut slow_content = busy(&server);
+    // Long before the deadlines of either.
+    for _ in 0..2 {
+        let mut newcomer = server.connect();
+        newcomer.send("GET /a.txt HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        assert_eq!(newcomer.response_to("GET").status, 200);
+    }
+    assert_eq!(slow_head.rest_or_reset(), b"", "the longest makes room");
+    assert_eq!(slow_content.send("x").response_to("POST").status, 405);
+}
+
+#[test]
 fn many_idle_connections_lock_nobody_out() {
     let site = Site::small();
     let server = server(&site, "--connections-max", 10);

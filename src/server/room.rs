@@ -1,7 +1,7 @@
 //! Room for connections: how many there may be, who goes when there are too many, and when none is
 //! accepted.
 
-use super::session::{Session, Side};
+use super::session::{Session, Side, Spare};
 use crate::conn::Tick;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use slab::Slab;
@@ -17,9 +17,9 @@ pub(super) struct Room {
     affordable: usize,
     connections_max: usize,
     per_client: Option<PerClient>,
-    /// Those that were idle for the longest time when they were last looked for, the longest last,
-    /// each with the time since when: if that has changed, the session has been busy.
-    longest_idle: Vec<(usize, Instant)>,
+    /// Those that could best be spared when they were last looked for, the best last, each with why:
+    /// if that has changed, the session has been busy.
+    spare: Vec<(usize, Spare)>,
     /// Until when no connection is accepted, because there is no room and none could be made.
     paused_until: Option<Instant>,
     /// When the operator was last told of a pause.
@@ -32,7 +32,7 @@ pub(super) struct Room {
 pub(super) struct Traffic {
     /// Connections that were let in.
     pub(super) accepted: u64,
-    /// Idle connections that were closed to make room.
+    /// Connections that were closed to make room.
     pub(super) evicted: u64,
     /// Connections that were closed at once, because their client has too many.
     pub(super) refused: u64,
@@ -68,7 +68,7 @@ impl Room {
                 connections_max,
                 counts,
             }),
-            longest_idle: Vec::new(),
+            spare: Vec::new(),
             paused_until: None,
             told: None,
             traffic: Traffic::default(),
@@ -164,39 +164,38 @@ impl Room {
         }
     }
 
-    /// The session that has been idle for the longest time, or about so, which is to go. All are looked at for
-    /// some dozens of answers, so that a flood of newcomers does not have to pay for it each time.
-    pub(super) fn longest_idle(
+    /// The session that is to go: the one that has been idle for the longest time, or about so; where
+    /// none is idle, the one whose request has been coming in for the longest time, and for long.
+    /// All are looked at for some dozens of answers, so that a flood of newcomers does not have to
+    /// pay for it each time.
+    pub(super) fn most_spare(
         &mut self,
         sessions: &Slab<Session>,
         tick: &Tick<'_>,
     ) -> Option<usize> {
         let key = self
-            .take_longest_idle(sessions, tick)
-            .or_else(|| self.find_longest_idle(sessions, tick));
+            .take_most_spare(sessions, tick)
+            .or_else(|| self.find_most_spare(sessions, tick));
         self.traffic.evicted += u64::from(key.is_some());
         key
     }
 
-    fn find_longest_idle(&mut self, sessions: &Slab<Session>, tick: &Tick<'_>) -> Option<usize> {
-        let since = |(key, session): (usize, &Session)| Some((key, session.idle_since(tick)?));
+    fn find_most_spare(&mut self, sessions: &Slab<Session>, tick: &Tick<'_>) -> Option<usize> {
+        let spare = |(key, session): (usize, &Session)| Some((key, session.spare(tick)?));
         let public = sessions
             .iter()
             .filter(|(_, session)| session.side() == Side::Public);
-        self.longest_idle = public.filter_map(since).collect();
-        self.longest_idle.sort_unstable_by_key(|(_, since)| *since);
-        self.longest_idle.truncate(FOUND_AT_ONCE);
-        self.longest_idle.reverse();
-        self.take_longest_idle(sessions, tick)
+        self.spare = public.filter_map(spare).collect();
+        self.spare.sort_unstable_by_key(|(_, spare)| *spare);
+        self.spare.truncate(FOUND_AT_ONCE);
+        self.spare.reverse();
+        self.take_most_spare(sessions, tick)
     }
 
-    fn take_longest_idle(&mut self, sessions: &Slab<Session>, tick: &Tick<'_>) -> Option<usize> {
-        while let Some((key, since)) = self.longest_idle.pop() {
-            if sessions
-                .get(key)
-                .and_then(|session| session.idle_since(tick))
-                == Some(since)
-            {
+    fn take_most_spare(&mut self, sessions: &Slab<Session>, tick: &Tick<'_>) -> Option<usize> {
+        while let Some((key, spare)) = self.spare.pop() {
+            let now = sessions.get(key).and_then(|session| session.spare(tick));
+            if now == Some(spare) {
                 return Some(key);
             }
         }
@@ -237,7 +236,7 @@ const DESCRIPTORS_OF_OUR_OWN: u64 = 16;
 /// The usual soft limit, where the real one cannot be learnt.
 const DESCRIPTORS_ASSUMED: u64 = 1024;
 
-/// Idle sessions that are found in one look at all of them.
+/// Sessions to be spared that are found in one look at all of them.
 const FOUND_AT_ONCE: usize = 64;
 
 /// A flood of connections is not to become a flood of log lines.

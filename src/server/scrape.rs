@@ -138,7 +138,7 @@ const ACCEPTED: Family = counter(
 );
 const EVICTED: Family = counter(
     "millpond_connections_evicted_total",
-    "Idle connections that were closed to make room for new ones.",
+    "Connections, idle or slow to send a request, that were closed to make room for new ones.",
 );
 const REFUSED: Family = counter(
     "millpond_connections_refused_total",

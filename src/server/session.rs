@@ -12,7 +12,7 @@ use crate::site::{self, Pending};
 use mio::Interest;
 use rustix::io::Errno;
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 #[derive(Debug)]
 pub(super) struct Session {
@@ -49,6 +49,15 @@ pub(super) enum Side {
     Public,
     /// The operator, on a listener of their own.
     Admin,
+}
+
+/// Why a session can make room for another: first those that cost nobody anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Spare {
+    /// Nothing has been under way since then.
+    Idle(Instant),
+    /// A request has been coming in since then, and takes long.
+    Arriving(Instant),
 }
 
 /// What is to be told of an exchange when its response has been handed over.
@@ -151,10 +160,19 @@ impl Session {
     }
 
     /// Since when nothing has been under way, if nothing is.
-    pub(super) fn idle_since(&self, tick: &Tick<'_>) -> Option<Instant> {
+    fn idle_since(&self, tick: &Tick<'_>) -> Option<Instant> {
         self.connection
             .idle_since(tick)
             .filter(|_| self.rest.is_empty())
+    }
+
+    /// Why it can make room for another, if it can.
+    pub(super) fn spare(&self, tick: &Tick<'_>) -> Option<Spare> {
+        if let Some(since) = self.idle_since(tick) {
+            return Some(Spare::Idle(since));
+        }
+        let since = self.connection.arriving_since(tick)?;
+        (since + ARRIVAL_GRACE <= tick.now).then_some(Spare::Arriving(since))
     }
 
     /// What to wait for.
@@ -459,6 +477,10 @@ impl Session {
         }
     }
 }
+
+/// How long a request may be under way before its connection can make room: many round trips. Who
+/// takes longer is most likely one of many that hold connections to lock others out.
+const ARRIVAL_GRACE: Duration = Duration::from_secs(2);
 
 /// Bytes that one session may send or receive before the others have their turn.
 const BYTES_A_TURN: usize = 256 * 1024;

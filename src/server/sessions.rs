@@ -274,7 +274,7 @@ impl Sessions {
     }
 
     /// Whether one more from a listener may come in: there is room, or it is made at the expense of
-    /// the longest idle. Without either, accepting pauses.
+    /// another. Without either, accepting pauses.
     pub(super) fn may_admit(&mut self, listener: &mut Listener, tick: &Tick<'_>) -> bool {
         if self.room.is_paused() {
             return false;
@@ -283,10 +283,10 @@ impl Sessions {
         self.room.has_room(self.len()) || listener.has_waiting() && self.evict(tick)
     }
 
-    /// Closes the session that has been idle for the longest time. If none is idle, accepting
-    /// pauses, and the answer is `false`.
+    /// Closes the session that can best be spared. If there is none, accepting pauses, and the
+    /// answer is `false`.
     pub(super) fn evict(&mut self, tick: &Tick<'_>) -> bool {
-        let Some(key) = self.room.longest_idle(&self.slab, tick) else {
+        let Some(key) = self.room.most_spare(&self.slab, tick) else {
             self.room.pause(tick.now);
             return false;
         };

@@ -1,6 +1,6 @@
 //! What a connection is about, and since when: read off its state, for whoever looks at all of them.
 
-use super::{Connection, Receiving, State};
+use super::{CONTENT_STALLS_MAX, Connection, Receiving, State};
 use crate::conn::Tick;
 use std::time::Instant;
 
@@ -79,5 +79,21 @@ impl<F> Connection<F> {
         };
         let since = || self.deadline.checked_sub(timeout).unwrap_or(tick.now);
         self.is_idle().then(since)
+    }
+
+    /// Since when a request has been coming in, head or content, if one is.
+    pub fn arriving_since(&self, tick: &Tick<'_>) -> Option<Instant> {
+        let timeouts = &tick.options.timeouts;
+        let begun = match &self.state {
+            _ if !self.outbox.is_empty() => return None,
+            State::ReceivingHead { .. } => self.deadline.checked_sub(timeouts.head),
+            State::Exchanging {
+                receiving: Receiving::Content(_, until),
+                ..
+            } => until.checked_sub(timeouts.content_stall * CONTENT_STALLS_MAX),
+            _ => return None,
+        };
+        // Settings that have changed since may make it seem to lie ahead.
+        Some(begun.unwrap_or(tick.now).min(tick.now))
     }
 }
