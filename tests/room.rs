@@ -2,8 +2,8 @@
 
 mod support;
 
-use std::time::Duration;
-use support::{Client, Launch, Server, Site};
+use std::{fs, time::Duration};
+use support::{Client, Launch, Server, Site, noise, poll_until};
 
 const GET: &str = "GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -113,4 +113,34 @@ fn one_client_has_no_more_connections_than_it_may_have() {
     // It takes the server a moment to see that the first has gone.
     std::thread::sleep(Duration::from_millis(200));
     idle(&server);
+}
+
+/// Bytes that the kernel holds to be sent from a port (proc(5), `tx_queue` of `/proc/net/tcp`).
+fn unsent_bytes(port: u16) -> u64 {
+    let table = fs::read_to_string("/proc/net/tcp").expect("a table of connections");
+    let local = format!("0100007F:{port:04X}");
+    let rows = table.lines().map(|line| line.split_whitespace());
+    rows.filter_map(|mut row| {
+        let is_own = row.nth(1)? == local;
+        let (unsent, _) = row.nth(2)?.split_once(':')?;
+        is_own.then(|| u64::from_str_radix(unsent, 16).expect("a number"))
+    })
+    .sum()
+}
+
+#[test]
+fn the_kernel_holds_little_for_a_client_that_does_not_read() {
+    let site = Site::small();
+    site.file("large.bin", noise(20_000_000));
+    let server = Server::start(site.root());
+    let mut client = server.connect();
+    client.send("GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n");
+    let mut last = 0;
+    let held = poll_until("the server to have sent what it can", || {
+        std::thread::sleep(Duration::from_millis(100));
+        let before = std::mem::replace(&mut last, unsent_bytes(server.address.port()));
+        (last > 0 && last == before).then_some(last)
+    });
+    assert!((100_000..500_000).contains(&held), "{held} bytes");
+    assert_eq!(client.response_to("GET").content.len(), 20_000_000);
 }

@@ -270,8 +270,7 @@ fn bind_tcp(address: SocketAddr) -> io::Result<(OwnedFd, ListenAddress)> {
     let socket = socket2::Socket::new(Domain::for_address(address), kind, Some(Protocol::TCP))?;
     // A restart must not wait for the old connections' last packets to die out.
     socket.set_reuse_address(true)?;
-    // Connections inherit it, so that none needs a call of its own.
-    socket.set_tcp_nodelay(true)?;
+    set_for_connections(&socket)?;
     if address.is_ipv6() {
         // Else [::] would take IPv4's port as well, or not, as the system is configured.
         socket.set_only_v6(true)?;
@@ -280,6 +279,12 @@ fn bind_tcp(address: SocketAddr) -> io::Result<(OwnedFd, ListenAddress)> {
     socket.listen(BACKLOG)?;
     let bound = socket.local_addr()?.as_socket().unwrap_or(address);
     Ok((socket.into(), ListenAddress::Tcp(bound)))
+}
+
+/// Sets what connections inherit, so that none needs a call of its own.
+pub(super) fn set_for_connections(listener: &socket2::Socket) -> io::Result<()> {
+    listener.set_tcp_nodelay(true)?;
+    listener.set_tcp_notsent_lowat(UNSENT_BYTES_MAX)
 }
 
 fn bind_unix(path: &Path) -> io::Result<(OwnedFd, ListenAddress)> {
@@ -403,6 +408,10 @@ const LOOPBACK: [IpAddr; 2] = [
 
 /// How far a free port is looked for. Where so many in a row are taken, somebody else chooses ports.
 const PORTS_TRIED_MAX: usize = 100;
+
+/// What the kernel keeps of a response beyond what is on its way. It would take megabytes for each
+/// client that does not read, and a few hundred of those could use up its memory for all sockets.
+const UNSENT_BYTES_MAX: u32 = 128 * 1024;
 
 /// The kernel cuts it to its own limit, net.core.somaxconn.
 const BACKLOG: i32 = 4096;
