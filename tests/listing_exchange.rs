@@ -4,6 +4,7 @@ mod support;
 
 use std::{
     fs,
+    io::Read,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
@@ -36,7 +37,7 @@ fn the_form_is_negotiated_and_head_tells_the_same() {
         let get = server.request("GET", "/", &fields);
         let content_type = format!("{content_type}; charset=utf-8");
         assert_eq!(get.field("content-type"), Some(content_type.as_str()));
-        assert_eq!(get.field("vary"), Some("Accept"));
+        assert_eq!(get.field("vary"), Some("Accept, Accept-Encoding"));
         assert_eq!(get.field("cache-control"), Some("no-cache"));
         assert_eq!(get.field("last-modified"), None);
         let head = server.request("HEAD", "/", &fields);
@@ -57,7 +58,7 @@ fn a_listing_that_has_not_changed_is_not_sent_again() {
         let response = server.request("GET", "/", &[("If-None-Match", tag)]);
         assert_eq!(
             (response.status, response.field("vary")),
-            (304, Some("Accept"))
+            (304, Some("Accept, Accept-Encoding"))
         );
         assert_eq!(response.field("etag"), Some(page_tag));
     }
@@ -88,7 +89,7 @@ fn a_part_of_a_listing_can_be_asked_for() {
     let part = server.request("GET", "/", &[("Range", "bytes=100-199"), ("If-Range", tag)]);
     assert_eq!(part.status, 206);
     assert_eq!(part.content, page.content[100..200]);
-    assert_eq!(part.field("vary"), Some("Accept"));
+    assert_eq!(part.field("vary"), Some("Accept, Accept-Encoding"));
     let whole = server.request("GET", "/", &[("Range", "bytes=0-1"), ("If-Range", "\"x\"")]);
     assert_eq!((whole.status, &whole.content), (200, &page.content));
 }
@@ -103,6 +104,34 @@ fn a_page_loads_nothing_and_runs_nothing() {
     assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"));
     assert!(!page.text().contains("<script") && !page.text().contains(" style="));
     assert_eq!(page.field("x-content-type-options"), Some("nosniff"));
+}
+
+#[test]
+fn a_listing_is_compressed_for_who_accepts_it() {
+    let site = Site::new();
+    fill(&site, 300);
+    let server = listing(&site);
+    let plain = server.get("/many/");
+    let gzip = [("Accept-Encoding", "gzip, br")];
+    let coded = server.request("GET", "/many/", &gzip);
+    assert_eq!(coded.field("content-encoding"), Some("gzip"));
+    assert_eq!(coded.field("vary"), plain.field("vary"));
+    assert_ne!(coded.field("etag"), plain.field("etag"));
+    assert!(coded.content.len() * 4 < plain.content.len());
+    let mut content = Vec::new();
+    let mut decoder = flate2::read::GzDecoder::new(&coded.content[..]);
+    decoder.read_to_end(&mut content).expect("it is whole");
+    assert_eq!(content, plain.content);
+    let head = server.request("HEAD", "/many/", &gzip);
+    assert_eq!(head.fields_without_date(), coded.fields_without_date());
+    let fields = [gzip[0], ("If-None-Match", coded.field("etag").unwrap())];
+    assert_eq!(server.request("GET", "/many/", &fields).status, 304);
+    let server = Launch::of(site.root())
+        .args(["--listing", "--compression=false"])
+        .start();
+    let response = server.request("GET", "/many/", &gzip);
+    assert_eq!(response.field("content-encoding"), None);
+    assert_eq!(response.field("vary"), Some("Accept"));
 }
 
 #[test]

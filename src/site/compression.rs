@@ -188,9 +188,9 @@ fn read_at<'a>(file: &OwnedFd, buffer: &'a mut [u8], offset: u64) -> io::Result<
 
 /// What the encoder writes to.
 #[derive(Debug, Default)]
-struct Output {
-    bytes: Vec<u8>,
-    hasher: blake3::Hasher,
+pub(super) struct Output {
+    pub(super) bytes: Vec<u8>,
+    pub(super) hasher: blake3::Hasher,
 }
 
 impl io::Write for Output {

@@ -21,7 +21,6 @@ mod variants;
 use crate::http::coding::{Coding, CodingSet};
 use crate::http::request::RequestHead;
 use crate::http::target::RequestPath;
-use crate::plan::listing::View;
 use crate::plan::{Policy, Representation, StandIn};
 use bytes::Bytes;
 use cache::Cache;
@@ -183,7 +182,7 @@ impl Site {
             finder: Finder::new(options),
             jobs: Jobs::default(),
             workload: Workload::default(),
-            listings: options.listing.then(Listings::default),
+            listings: options.listing.then(|| Listings::new(options.compression)),
             policy,
             key: Vec::new(),
         })
@@ -211,7 +210,7 @@ impl Site {
         match (self.find(path, moment), &self.listings) {
             (Err(Miss::NoIndex), Some(listings)) => {
                 let (jobs, tree) = (&mut self.jobs, self.root.tree());
-                Resolution::Pending(listings.claim(jobs, tree, path, View::of(request)))
+                Resolution::Pending(listings.claim(jobs, tree, path, request))
             }
             (found, _) => Resolution::Ready(found),
         }

@@ -17,6 +17,7 @@ mod text;
 mod view;
 
 use super::{Facts, Policy, Representation};
+use crate::http::coding::CodingSet;
 use crate::http::date::HttpDate;
 use crate::http::etag::EntityTag;
 use crate::http::target::RequestPath;
@@ -148,9 +149,11 @@ enum Part {
     Nothing,
 }
 
-/// What can be said of a finished listing: its length in bytes, and a tag of its content.
+/// What can be said of a finished listing, which is to be had in these codings: its length in bytes,
+/// and a tag of its content.
 pub fn represent(
     view: View,
+    codings: CodingSet,
     length: u64,
     entity_tag: EntityTag,
     policy: &Policy,
@@ -162,8 +165,12 @@ pub fn represent(
     let facts = Facts {
         length,
         content_type: Cow::Borrowed(content_type),
-        coding: None,
-        vary: Some("Accept"),
+        coding: view.coding,
+        vary: Some(if codings.is_empty() {
+            "Accept"
+        } else {
+            "Accept, Accept-Encoding"
+        }),
         security_policy: Some(CONTENT_SECURITY_POLICY),
         entity_tag: Some(entity_tag),
         // A directory's own time tells nothing of changes to the files in it.
@@ -188,7 +195,7 @@ const ENTRIES_A_STEP: usize = 32;
 
 /// Nothing is loaded, and no style is applied but the one whose hash this is.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-QZDqUrYly5T90SISdVRo17NxuwRTlL/tF9xnUYv1/BE='; base-uri 'none'; form-action 'none'";
+    style-src 'sha256-P6Jx/JNN9SAi7r9r4r1GQRDCUDASIrWmpe6q1tMVOus='; base-uri 'none'; form-action 'none'";
 
 const STYLE: &str = concat!(include_str!("../house.css"), include_str!("listing.css"));
 

@@ -9,7 +9,7 @@ fn view(target: &str, accept: &str) -> View {
     let head = format!("GET {target} HTTP/1.1\r\nHost: a\r\n{accept}\r\n");
     let mut storage = FieldStorage::default();
     let parsed = RequestHead::parse(head.as_bytes(), &mut storage, &Limits::default());
-    View::of(&parsed.unwrap().unwrap().0)
+    View::of(&parsed.unwrap().unwrap().0, CodingSet::EMPTY)
 }
 
 fn path(path: &'static str) -> RequestPath<'static> {
@@ -273,7 +273,7 @@ fn a_listing_is_asked_for_anew_and_varies() {
         ..Policy::default()
     };
     let tag = EntityTag::strong("a");
-    let representation = represent(View::default(), 9, tag, &policy);
+    let representation = represent(View::default(), CodingSet::EMPTY, 9, tag, &policy);
     let fields = String::from_utf8(representation.whole().fields.as_bytes().to_vec()).unwrap();
     for line in [
         "Content-Type: text/html; charset=utf-8\r\n",

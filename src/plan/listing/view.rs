@@ -1,19 +1,23 @@
 //! What a request wants to see of a directory: in which form, and in which order.
 
 use crate::http::accept::media_type_quality;
+use crate::http::coding::{Coding, CodingSet};
 use crate::http::request::RequestHead;
+use crate::plan::select_coding;
 
 /// One of the ways to show a directory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct View {
     /// As what.
     pub form: Form,
     /// In which order.
     pub order: Order,
+    /// In which coding, if in any.
+    pub coding: Option<Coding>,
 }
 
 /// As what a directory is shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
     /// As a page.
     #[default]
@@ -23,7 +27,7 @@ pub enum Form {
 }
 
 /// In which order entries stand. Directories come first in each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Order {
     /// By what.
     pub by: Column,
@@ -32,7 +36,7 @@ pub struct Order {
 }
 
 /// What entries can be ordered by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Column {
     /// The name, without regard to case, and numbers in it as numbers.
     #[default]
@@ -46,7 +50,7 @@ pub enum Column {
 }
 
 /// Which way an order goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Direction {
     /// From the first letter, the smallest, the oldest.
     #[default]
@@ -58,7 +62,7 @@ pub enum Direction {
 impl View {
     /// What a request asks for. What it does not say, or says in words that have no meaning here,
     /// is as if it had not been asked.
-    pub fn of(request: &RequestHead<'_>) -> Self {
+    pub fn of(request: &RequestHead<'_>, codings: CodingSet) -> Self {
         let query = request
             .target
             .path_and_query()
@@ -74,6 +78,7 @@ impl View {
         Self {
             form,
             order: Order::of_query(query.unwrap_or_default()),
+            coding: select_coding(&request.fields, codings),
         }
     }
 
@@ -83,7 +88,8 @@ impl View {
             Form::Page => "page",
             Form::Json => "json",
         };
-        format!("{form}{}", self.order.query())
+        let coding = self.coding.map_or("identity", Coding::name);
+        format!("{form}{} {coding}", self.order.query())
     }
 }
 
