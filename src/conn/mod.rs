@@ -5,7 +5,7 @@
 //!                 first byte              head complete
 //!   Idle ──────────────────▶ ReceivingHead ──────────────▶ Exchanging ──┐
 //!    ▲ │                           │                        │   │       │ response complete,
-//!    │ │ EOF, deadline, drain      │ error, deadline        │   └───────┘ connection persists
+//!    │ │ EOF, deadline             │ error, deadline        │   └───────┘ connection persists
 //!    │ │                           ▼                        │
 //!    │ └──────────▶ Closing ◀── (4xx, 5xx) ◀────────────────┘ close
 //!    │                 │ all is sent

@@ -425,7 +425,11 @@ impl<F> Connection<F> {
                 ..
             } => return Some(self.refuse(Refusal::Timeout)),
             // A request may be on its way just now; it shall not be answered with a reset.
-            State::Idle { .. } => self.close(Linger::Yes),
+            State::Idle { .. } => match self.persistence {
+                Persistence::Persist => self.close(Linger::Yes),
+                // It has been waited for.
+                Persistence::Close(linger) => self.close(linger),
+            },
             State::Exchanging { .. }
             | State::Closing { .. }
             | State::Lingering
@@ -440,16 +444,14 @@ impl<F> Connection<F> {
         self.deadline = tick.now + tick.options.timeouts.linger;
     }
 
-    /// Ends the connection as soon as what is under way is done: at once, if nothing is.
+    /// Ends the connection as soon as what is under way is done.
     ///
-    /// The first request of a new connection may be on its way. Its client would not send it
-    /// again, so it is waited for, if not for long.
+    /// If nothing is, a request may be on its way nevertheless, and would cross the close: from a
+    /// client that asks for one thing after the other, it is all but certain. So it is waited for,
+    /// if not for long, and its response says that it is the last.
     pub fn drain(&mut self, tick: &Tick<'_>) {
         if let State::Idle { .. } = self.state {
-            if !self.is_fresh {
-                return self.close(Linger::No);
-            }
-            self.deadline = self.deadline.min(tick.now + FRESH_GRACE);
+            self.deadline = self.deadline.min(tick.now + DRAIN_GRACE);
         }
         if self.persistence == Persistence::Persist {
             self.persistence = Persistence::Close(Linger::No);
@@ -480,5 +482,6 @@ impl<F> Connection<F> {
 /// waits for it, and a connection is more than it is worth.
 const CONTENT_STALLS_MAX: u32 = 10;
 
-/// How long the first request of a connection may be on its way while connections are drained.
-const FRESH_GRACE: Duration = Duration::from_millis(300);
+/// How long a request may be on its way to a connection that is idle when it is to be drained:
+/// longer than most ways around the world.
+const DRAIN_GRACE: Duration = Duration::from_millis(300);

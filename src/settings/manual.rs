@@ -129,8 +129,9 @@ const SECTIONS: &[(&str, &[Block])] = &[
         &[
             Block::Item(
                 "TERM, INT",
-                "Accept no more, finish what is under way within --drain-timeout, and exit. A \
-                 second one: exit now.",
+                "Accept no more, finish what is under way within --drain-timeout, and exit. \
+                 Connections on which no request comes for 0.3 s are closed. A second one: exit \
+                 now.",
             ),
             Block::Item(
                 "HUP",

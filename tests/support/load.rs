@@ -128,7 +128,7 @@ fn ask(
     target: &str,
     habit: Habit,
 ) -> Result<Response, String> {
-    let mut stream = match connection.take() {
+    let mut stream = match connection.take().filter(is_open) {
         Some(stream) => stream,
         None => connect(address).map_err(|error| format!("no connection: {error}"))?,
     };
@@ -145,6 +145,17 @@ fn ask(
         *connection = Some(stream);
     }
     Ok(response)
+}
+
+/// Whether a connection may be used again. A client that does not look before it sends gets no
+/// answer where one was never to come (RFC 9112 §9.3.1 has it ask again); what crosses the close is
+/// lost here all the same.
+fn is_open(stream: &TcpStream) -> bool {
+    let peeked = stream
+        .set_nonblocking(true)
+        .and_then(|()| stream.peek(&mut [0]));
+    let is_silent = peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+    is_silent && stream.set_nonblocking(false).is_ok()
 }
 
 fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
