@@ -27,6 +27,7 @@ mod scrape;
 mod session;
 mod sessions;
 mod socket;
+mod start_error;
 
 use crate::conn;
 use crate::http::forwarded::TrustedProxy;
@@ -53,9 +54,10 @@ pub use announcement::{Announcement, Ink};
 pub use concern::{Concern, concerns};
 pub use explain::{Explanation, explain};
 pub use health::{Unhealthy, check_health};
-pub use listener::{StartError, addresses};
+pub use listener::addresses;
 pub use privileges::{Identity, PrivilegeError, User};
 pub use sandbox::{Sandbox, SandboxError, SandboxMode};
+pub use start_error::StartError;
 
 /// All that a server is started with.
 #[derive(Clone, Debug, PartialEq, Eq)]
