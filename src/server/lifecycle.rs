@@ -39,8 +39,6 @@ pub(super) enum Request {
 /// The signals that the loop answers.
 pub(super) struct Signals {
     source: signal_hook_mio::v1_0::Signals,
-    /// Whether there may be some that have not been asked for.
-    has_news: bool,
     /// Whether a terminal was there to be told of concerns at the start.
     had_terminal: bool,
 }
@@ -56,20 +54,12 @@ impl Signals {
         registry.register(&mut source, token, Interest::READABLE)?;
         Ok(Self {
             source,
-            has_news: false,
             had_terminal: stderr().is_terminal(),
         })
     }
 
-    pub(super) fn note_ready(&mut self) {
-        self.has_news = true;
-    }
-
     /// What was asked for since the last call.
     fn take(&mut self) -> Vec<Request> {
-        if !std::mem::take(&mut self.has_news) {
-            return Vec::new();
-        }
         let request = |signal| match signal {
             // The kernel says so when a terminal is closed, and nobody is left to press Ctrl-C.
             SIGHUP if self.had_terminal && !stderr().is_terminal() => Request::Stop,
@@ -89,8 +79,14 @@ impl fmt::Debug for Signals {
 }
 
 impl Server {
-    /// Does what signals have asked for since the last tick.
-    pub(super) fn obey_signals(&mut self, load: &Load<'_>) {
+    /// Does what signals and other servers have asked for since the last tick.
+    pub(super) fn obey(&mut self, load: &Load<'_>) {
+        if !std::mem::take(&mut self.is_called) {
+            return;
+        }
+        for listener in &mut self.listeners {
+            listener.hand_over();
+        }
         for request in self.signals.take() {
             match (request, self.lifecycle) {
                 (Request::Stop, Lifecycle::Running) => self.drain(),
@@ -107,14 +103,7 @@ impl Server {
     fn drain(&mut self) {
         let deadline = self.service.clock.now() + self.options.drain_timeout;
         self.lifecycle = Lifecycle::Draining { deadline };
-        // Who connected before the listeners close is still let in.
-        for listener in &mut self.listeners {
-            listener.note_ready();
-        }
-        self.accept_waiting();
-        let public = |listener: &Listener| listener.side() == Side::Public;
-        let first = self.listeners.iter().position(public);
-        self.listeners.truncate(first.unwrap_or_default());
+        self.close_listeners();
         for key in self.sessions.keys() {
             // A request that is here already is still answered.
             if let Some(session) = self.sessions.get_mut(key) {
@@ -132,6 +121,23 @@ impl Server {
         );
     }
 
+    /// Closes all listeners, but the operator's as long as nobody else answers there.
+    fn close_listeners(&mut self) {
+        // Who connected before is still let in; those who wait would be reset.
+        for _ in 0..ACCEPTING_TURNS_MAX {
+            let waiting = self.listeners.iter_mut().map(Listener::has_waiting);
+            // All are to take note, so that none must be left out here.
+            if waiting.filter(|it| *it).count() == 0 || self.sessions.is_accepting_paused() {
+                break;
+            }
+            self.accept_waiting();
+        }
+        let goes = |listener: &Listener| listener.side() == Side::Public || listener.is_shared();
+        let first = self.listeners.iter().position(goes);
+        self.listeners
+            .truncate(first.unwrap_or(self.listeners.len()));
+    }
+
     pub(super) fn is_done(&self) -> bool {
         match self.lifecycle {
             Lifecycle::Running => false,
@@ -142,6 +148,9 @@ impl Server {
         }
     }
 }
+
+/// Enough for a full queue; if it is filled as fast as it is emptied, somebody has to be last.
+const ACCEPTING_TURNS_MAX: usize = 64;
 
 /// Takes note of all children that have ended, so that the kernel can forget them.
 fn reap() {

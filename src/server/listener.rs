@@ -1,12 +1,14 @@
 //! Listening sockets.
 
+use super::handover::{Handover, Predecessor};
+use super::inherited::{self, Inherited};
 use super::session::Side;
 use super::socket::Socket;
 use super::{ListenAddress, Options, StartError};
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::fd::{AsRawFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketFlags};
 use socket2::{Domain, Protocol, SockAddr, Type};
@@ -23,6 +25,10 @@ pub(super) struct Listener {
     side: Side,
     /// Whether accepting may give a connection. Edge-triggered: cleared only when none is left.
     is_ready: bool,
+    /// Where the next server asks for the socket, if that may be.
+    handover: Option<Handover>,
+    /// Whether another process may have the socket as well.
+    is_shared: bool,
 }
 
 /// What accepting gave.
@@ -39,12 +45,37 @@ pub(super) enum Accepted {
 }
 
 impl Listener {
-    pub(super) fn register(&self, registry: &Registry, token: Token) -> io::Result<()> {
-        registry.register(
-            &mut SourceFd(&self.socket.as_raw_fd()),
-            token,
-            Interest::READABLE,
-        )
+    /// Lets the poll tell of connections, and by another token of servers that want the socket.
+    pub(super) fn register(
+        &self,
+        registry: &Registry,
+        token: Token,
+        control: Token,
+    ) -> io::Result<()> {
+        let register = |descriptor: i32, token| {
+            registry.register(&mut SourceFd(&descriptor), token, Interest::READABLE)
+        };
+        register(self.socket.as_raw_fd(), token)?;
+        match &self.handover {
+            Some(handover) => register(handover.descriptor(), control),
+            None => Ok(()),
+        }
+    }
+
+    /// Hands the socket to servers that ask for it.
+    pub(super) fn hand_over(&mut self) {
+        let Some(handover) = &self.handover else {
+            return;
+        };
+        if handover.answer(self.socket.as_fd()) > 0 {
+            self.is_shared = true;
+            log::info!("another server listens on {} now as well", self.address);
+        }
+    }
+
+    /// Whether another server may accept what we do not.
+    pub(super) fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     /// Where it listens: with the port that the kernel chose, if it was to.
@@ -112,6 +143,7 @@ impl Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         if let ListenAddress::Unix(path) = &self.address
+            && !self.is_shared
             && let Err(error) = std::fs::remove_file(path)
         {
             log::debug!(
@@ -142,18 +174,57 @@ pub fn addresses(options: &Options) -> Vec<ListenAddress> {
     }
 }
 
+/// Listens where a server with these options is to, the operator's listeners first: on the sockets
+/// that were handed over or else on the addresses that are given, of either kind.
+pub(super) fn listen(options: &Options) -> Result<Vec<Listener>, StartError> {
+    let inherited = inherited::take().map_err(StartError::Inherited)?;
+    let inherited = inherited.into_iter().map(Listener::inherit);
+    let (mut listeners, public): (Vec<_>, Vec<_>) =
+        inherited.partition(|listener| listener.side == Side::Admin);
+    if listeners.is_empty() {
+        listeners = bind_admin(&options.admin, options.reuse_port)?;
+    }
+    if public.is_empty() {
+        listeners.extend(bind_all(&options.listen, options.reuse_port)?);
+    } else {
+        if !options.listen.is_empty() {
+            log::warn!("sockets were handed over, and take the place of the setting listen");
+        }
+        listeners.extend(public);
+    }
+    Ok(listeners)
+}
+
+impl Listener {
+    fn inherit(inherited: Inherited) -> Self {
+        let side = if inherited.name == "admin" {
+            Side::Admin
+        } else {
+            Side::Public
+        };
+        Self {
+            socket: inherited.socket,
+            address: inherited.address,
+            side,
+            is_ready: true,
+            handover: None,
+            is_shared: true,
+        }
+    }
+}
+
 /// Listens on all of the operator's addresses or on none.
-pub(super) fn bind_admin(addresses: &[ListenAddress]) -> Result<Vec<Listener>, StartError> {
-    bind_given(addresses, Side::Admin)
+fn bind_admin(addresses: &[ListenAddress], reuse: bool) -> Result<Vec<Listener>, StartError> {
+    bind_given(addresses, Side::Admin, reuse)
 }
 
 /// Listens on all addresses or on none. Without any, on both loopback addresses, of which one may
 /// be missing on this machine.
-pub(super) fn bind_all(given: &[ListenAddress]) -> Result<Vec<Listener>, StartError> {
+fn bind_all(given: &[ListenAddress], reuse: bool) -> Result<Vec<Listener>, StartError> {
     let bound = if given.is_empty() {
-        bind_loopback()
+        bind_loopback(reuse)
     } else {
-        bind_given(given, Side::Public)
+        bind_given(given, Side::Public, reuse)
     };
     bound.map_err(|error| match error {
         StartError::Listen(ListenAddress::Tcp(address), error)
@@ -167,10 +238,14 @@ pub(super) fn bind_all(given: &[ListenAddress]) -> Result<Vec<Listener>, StartEr
 }
 
 /// `0.0.0.0` and `[::]` together mean all that the machine has, which may be no IPv6.
-fn bind_given(given: &[ListenAddress], side: Side) -> Result<Vec<Listener>, StartError> {
+fn bind_given(
+    given: &[ListenAddress],
+    side: Side,
+    reuse: bool,
+) -> Result<Vec<Listener>, StartError> {
     let mut listeners = Vec::new();
     for address in given {
-        match bind(address.clone(), side) {
+        match bind(address.clone(), side, reuse) {
             Ok(listener) => listeners.push(listener),
             Err(StartError::Listen(_, error))
                 if is_missing_family(&error) && is_all_of_ipv6(address, given) =>
@@ -194,10 +269,10 @@ fn is_all_of_ipv6(address: &ListenAddress, given: &[ListenAddress]) -> bool {
     }
 }
 
-fn bind_loopback() -> Result<Vec<Listener>, StartError> {
+fn bind_loopback(reuse: bool) -> Result<Vec<Listener>, StartError> {
     let [v4, v6] = LOOPBACK.map(|ip| {
         let address = SocketAddr::new(ip, DEFAULT_PORT);
-        bind(ListenAddress::Tcp(address), Side::Public)
+        bind(ListenAddress::Tcp(address), Side::Public, reuse)
     });
     match v6 {
         Ok(v6) => Ok(vec![v4?, v6]),
@@ -213,7 +288,7 @@ fn next_free(address: SocketAddr, wanted: &[ListenAddress]) -> Option<SocketAddr
         .take(PORTS_TRIED_MAX)
         .map(|port| SocketAddr::new(address.ip(), port))
         .filter(|candidate| !wanted.contains(&ListenAddress::Tcp(*candidate)));
-    candidates.find(|candidate| bind_tcp(*candidate).is_ok())
+    candidates.find(|candidate| bind_tcp(*candidate, false).is_ok())
 }
 
 fn is_missing_family(error: &io::Error) -> bool {
@@ -223,27 +298,72 @@ fn is_missing_family(error: &io::Error) -> bool {
         .any(|e| errno == Some(e.raw_os_error()))
 }
 
-fn bind(address: ListenAddress, side: Side) -> Result<Listener, StartError> {
-    let bound = match &address {
-        ListenAddress::Tcp(address) => bind_tcp(*address),
-        ListenAddress::Unix(path) => bind_unix(path),
+fn bind(address: ListenAddress, side: Side, reuse: bool) -> Result<Listener, StartError> {
+    let predecessor = if reuse {
+        find_predecessor(&address)
+    } else {
+        None
     };
-    match bound {
-        Ok((socket, bound)) => Ok(Listener {
+    let opened = match predecessor {
+        Some(Predecessor::Found(socket, handover)) => {
+            return Ok(Listener {
+                socket,
+                address,
+                side,
+                is_ready: true,
+                handover: Some(handover),
+                is_shared: true,
+            });
+        }
+        Some(Predecessor::None(handover)) => open(&address, reuse).map(|it| (it, Some(handover))),
+        None => open(&address, reuse).map(|it| (it, None)),
+    };
+    match opened {
+        Ok(((socket, bound), handover)) => Ok(Listener {
             socket,
+            handover: handover.or_else(|| {
+                let is_chosen = reuse && bound != address;
+                is_chosen.then(|| Handover::open(&bound).ok()).flatten()
+            }),
             address: bound,
             side,
             is_ready: true,
+            is_shared: false,
         }),
         Err(error) => Err(StartError::Listen(address, error)),
     }
 }
 
-fn bind_tcp(address: SocketAddr) -> io::Result<(OwnedFd, ListenAddress)> {
+/// Looks for a server that has an address. A port that the kernel is to choose is nobody's.
+fn find_predecessor(address: &ListenAddress) -> Option<Predecessor> {
+    if matches!(address, ListenAddress::Tcp(address) if address.port() == 0) {
+        return None;
+    }
+    match Predecessor::find(address) {
+        Ok(predecessor) => Some(predecessor),
+        Err(error) => {
+            log::warn!(
+                "the socket of {address} cannot be taken over: {error}; connections that wait for \
+                 another server are lost when that one stops"
+            );
+            None
+        }
+    }
+}
+
+fn open(address: &ListenAddress, reuse: bool) -> io::Result<(OwnedFd, ListenAddress)> {
+    match address {
+        ListenAddress::Tcp(address) => bind_tcp(*address, reuse),
+        ListenAddress::Unix(path) => bind_unix(path),
+    }
+}
+
+fn bind_tcp(address: SocketAddr, reuse: bool) -> io::Result<(OwnedFd, ListenAddress)> {
     let kind = Type::STREAM.nonblocking().cloexec();
     let socket = socket2::Socket::new(Domain::for_address(address), kind, Some(Protocol::TCP))?;
     // A restart must not wait for the old connections' last packets to die out.
     socket.set_reuse_address(true)?;
+    socket.set_reuse_port(reuse)?;
     set_for_connections(&socket)?;
     if address.is_ipv6() {
         // Else [::] would take IPv4's port as well, or not, as the system is configured.

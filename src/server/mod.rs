@@ -12,7 +12,9 @@ mod concern;
 mod exchange;
 mod explain;
 mod exposition;
+mod handover;
 mod health;
+mod inherited;
 mod last_page;
 mod lifecycle;
 mod listener;
@@ -65,6 +67,8 @@ pub struct Options {
     /// Where connections are accepted. Empty: port 8080 of both loopback addresses, of which a
     /// machine may lack one.
     pub listen: Vec<ListenAddress>,
+    /// Whether another server may listen on the same addresses, and is handed our sockets.
+    pub reuse_port: bool,
     /// Whether this machine's browser is to open the site.
     pub open: bool,
     /// Where the operator is answered; empty: nowhere.
@@ -101,6 +105,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             listen: Vec::new(),
+            reuse_port: false,
             open: false,
             admin: Vec::new(),
             hosts: Vec::new(),
@@ -171,6 +176,8 @@ pub struct Server {
     /// The operator's first: they stay while connections are drained.
     listeners: Vec<Listener>,
     signals: Signals,
+    /// Whether there is a signal, or a server that wants our listeners.
+    is_called: bool,
     sessions: Sessions,
     service: Service,
     lifecycle: Lifecycle,
@@ -185,9 +192,9 @@ impl Server {
     /// and enters the sandbox. Connections are accepted from here on, and answered from
     /// [`Server::run`] on.
     pub fn bind(options: Options) -> Result<Self, StartError> {
+        // First: sockets that were handed over are known by number.
+        let listeners = listener::listen(&options)?;
         let poll = Poll::new().map_err(StartError::System)?;
-        let mut listeners = listener::bind_admin(&options.admin)?;
-        listeners.extend(listener::bind_all(&options.listen)?);
         let addresses_of = |side| {
             let listeners = listeners.iter().filter(|listener| listener.side() == side);
             listeners.map(Listener::address).cloned().collect()
@@ -209,16 +216,17 @@ impl Server {
             access_log::AccessLog::open(&options.access_log, options.access_log_format)
                 .map_err(|error| StartError::AccessLog(options.access_log.clone(), error))?;
         // What is read of it is opened before the sandbox closes.
-        let admin = (!options.admin.is_empty()).then(|| Admin::new(clock.wall()));
+        let has_admin = listeners.first().is_some_and(|it| it.side() == Side::Admin);
+        let admin = has_admin.then(|| Admin::new(clock.wall()));
         let sandbox = Sandbox::of(&options).map_err(StartError::System)?;
         sandbox.enter().map_err(StartError::Sandbox)?;
+        let control = Token(listeners.len());
         for (listener, token) in listeners.iter().zip(0..) {
             listener
-                .register(poll.registry(), Token(token))
+                .register(poll.registry(), Token(token), control)
                 .map_err(StartError::System)?;
         }
-        let signals_token = Token(listeners.len());
-        let signals = Signals::new(poll.registry(), signals_token).map_err(StartError::System)?;
+        let signals = Signals::new(poll.registry(), control).map_err(StartError::System)?;
         let first_session = listeners.len() + 1;
         let room = Room::new(
             options.connections_max,
@@ -240,6 +248,7 @@ impl Server {
             poll,
             listeners,
             signals,
+            is_called: false,
             sessions,
             service,
             lifecycle,
@@ -274,7 +283,7 @@ impl Server {
                 Err(error) => return Err(error),
             }
             self.tick(&events);
-            self.obey_signals(load);
+            self.obey(load);
         }
         self.sessions.finish_exchanges(&mut self.service);
         self.service.access_log.flush();
@@ -323,7 +332,7 @@ impl Server {
         } else if let Some(listener) = self.listeners.get_mut(number) {
             listener.note_ready();
         } else {
-            self.signals.note_ready();
+            self.is_called = true;
         }
     }
 

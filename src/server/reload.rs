@@ -126,6 +126,7 @@ fn keep_what_is_fixed(old: &Options, new: &mut Options) -> Vec<&'static str> {
     // All are named, so that none can be added without a word on whether it can be changed.
     let Options {
         listen,
+        reuse_port,
         admin,
         user,
         sandbox,
@@ -146,6 +147,7 @@ fn keep_what_is_fixed(old: &Options, new: &mut Options) -> Vec<&'static str> {
     } = new;
     let mut names = Vec::new();
     keep("listen", &old.listen, listen, &mut names);
+    keep("reuse-port", &old.reuse_port, reuse_port, &mut names);
     keep("admin", &old.admin, admin, &mut names);
     keep("user", &old.user, user, &mut names);
     keep("sandbox", &old.sandbox, sandbox, &mut names);

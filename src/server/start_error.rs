@@ -23,6 +23,8 @@ pub enum StartError {
         /// What could be had.
         free: Option<SocketAddr>,
     },
+    /// A socket that was handed over is of no use.
+    Inherited(io::Error),
     /// The user cannot be dropped to.
     Privileges(Option<User>, PrivilegeError),
     /// There is no sandbox where there has to be one.
@@ -75,6 +77,9 @@ impl fmt::Display for StartError {
                     SocketAddr::V6(free) => write!(f, "'{free}'"),
                 }
             }
+            Self::Inherited(error) => {
+                write!(f, "a socket that was handed over cannot be used: {error}")
+            }
             Self::Listen(address, error) => {
                 write!(f, "{address} cannot be listened on: {error}")?;
                 if is_roots_alone(address) && error.kind() == io::ErrorKind::PermissionDenied {
@@ -100,6 +105,7 @@ impl std::error::Error for StartError {
             Self::Root(_, error)
             | Self::AccessLog(_, error)
             | Self::Listen(_, error)
+            | Self::Inherited(error)
             | Self::System(error) => Some(error),
             Self::Privileges(_, error) => Some(error),
             Self::Sandbox(error) => Some(error),

@@ -104,6 +104,15 @@ pub(super) static GROUPS: &[Group] = &[
                          logged.",
             },
             Definition {
+                name: "reuse-port",
+                kind: Kind::Switch(|settings| &mut settings.server.reuse_port),
+                help: "Whether the next server may start before this one stops",
+                reason: "For a restart without a lost request: start the next one with the same \
+                         addresses, and stop this one with TERM as soon as it answers. Both must \
+                         have this option and be started by the same user. The next one is handed \
+                         the sockets that this one listens on, with all who wait there.",
+            },
+            Definition {
                 name: "hosts",
                 kind: Kind::Hosts(|settings| &mut settings.server.hosts),
                 help: "The hosts that are answered, without ports; else all are",

@@ -1,7 +1,11 @@
 //! The real binary on a free port.
 
 use super::{Client, Process, Response, poll_until, responses};
-use rustix::process::Signal;
+use rustix::{
+    fd::{AsRawFd, BorrowedFd},
+    io::{FdFlags, fcntl_setfd},
+    process::Signal,
+};
 use std::{
     env,
     ffi::OsStr,
@@ -48,6 +52,27 @@ impl Launch {
         Self::by(command)
             .arg(root)
             .args(["--listen", "127.0.0.1:0"])
+    }
+
+    /// The binary with sockets that are open already, each with a name, as systemd hands them over.
+    pub(crate) fn inheriting(sockets: &[(&str, BorrowedFd<'_>)]) -> Self {
+        let mut command = Command::new("bash");
+        let (mut redirections, mut names) = (Vec::new(), Vec::new());
+        for ((name, socket), number) in sockets.iter().zip(3..) {
+            // It stays open across exec. A child of another test that gets it too is none the wiser.
+            fcntl_setfd(socket, FdFlags::empty()).expect("a descriptor can be inherited");
+            redirections.push(format!("{number}<&{}", socket.as_raw_fd()));
+            names.push(*name);
+        }
+        let script = format!(
+            "export LISTEN_PID=$$; exec \"$0\" \"$@\" {}",
+            redirections.join(" ")
+        );
+        command
+            .args(["-c".as_ref(), script.as_ref(), binary().as_os_str()])
+            .env("LISTEN_FDS", sockets.len().to_string())
+            .env("LISTEN_FDNAMES", names.join(":"));
+        Self::by(command)
     }
 
     fn by(mut command: Command) -> Self {

@@ -1,0 +1,208 @@
+//! Listening sockets that come from elsewhere: from the server before, or from whoever starts it.
+
+mod support;
+
+use rustix::process::geteuid;
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream, UdpSocket},
+    os::{
+        fd::AsFd,
+        linux::net::SocketAddrExt,
+        unix::net::{SocketAddr, UnixListener, UnixStream},
+    },
+};
+use support::{Launch, Signal, Site, poll_until, unavailable};
+
+const SHARED: &[&str] = &["another server listens on"];
+
+fn reusable(site: &Site, listen: &str) -> Launch {
+    Launch::bare()
+        .arg(site.root())
+        .args(["--listen", listen, "--reuse-port"])
+        .expecting(SHARED)
+}
+
+/// What a server answers on a stream, to the end.
+fn answer(mut stream: impl Read + Write) -> String {
+    let mut text = String::new();
+    stream
+        .write_all(b"GET /a.txt HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
+
+#[test]
+fn who_waits_for_a_server_that_never_comes_to_it_is_answered_by_the_next() {
+    let site = Site::small();
+    let mut first = reusable(&site, "127.0.0.1:0").start();
+    let second = reusable(&site, &first.address.to_string()).start();
+    poll_until("the first one's word", || {
+        first.process.stderr().contains(SHARED[0]).then_some(())
+    });
+    // Both are stopped in their tracks, so that the connection stays in the queue.
+    for server in [&first, &second] {
+        server.process.signal(Signal::STOP);
+    }
+    let waiting = TcpStream::connect(first.address).unwrap();
+    first.process.signal(Signal::KILL);
+    first.process.wait();
+    second.process.signal(Signal::CONT);
+    assert!(answer(waiting).ends_with("alpha\n"));
+}
+
+#[test]
+fn a_third_server_takes_over_from_the_second_after_the_first_is_gone() {
+    let site = Site::small();
+    let mut first = reusable(&site, "127.0.0.1:0").start();
+    let address = first.address.to_string();
+    let mut second = reusable(&site, &address).start();
+    first.stop(Signal::TERM);
+    let third = reusable(&site, &address).start();
+    second.stop(Signal::TERM);
+    assert_eq!(third.get("/a.txt").status, 200);
+}
+
+#[test]
+fn one_that_fails_to_start_does_no_harm() {
+    let site = Site::small();
+    let first = reusable(&site, "127.0.0.1:0").start();
+    let address = first.address.to_string();
+    let missing = site.outside("missing");
+    let mut second = Launch::bare()
+        .arg(missing)
+        .args(["--listen", &address, "--reuse-port"])
+        .spawn();
+    assert_eq!(second.wait().code(), Some(1));
+    assert_eq!(first.get("/a.txt").status, 200);
+}
+
+#[test]
+fn a_unix_socket_stays_as_long_as_anybody_listens() {
+    let site = Site::small();
+    let path = site.outside("socket");
+    let launch = || {
+        Launch::of(site.root())
+            .args([
+                "--listen",
+                &format!("unix:{}", path.display()),
+                "--reuse-port",
+            ])
+            .args(["--sandbox", "off"])
+            .expecting(SHARED)
+    };
+    let mut first = launch().start();
+    let second = launch().start();
+    first.stop(Signal::TERM);
+    assert!(answer(UnixStream::connect(&path).unwrap()).ends_with("alpha\n"));
+    drop(second);
+}
+
+#[test]
+fn without_the_option_on_both_sides_the_address_is_in_use() {
+    let site = Site::small();
+    for (first, second) in [(&["--reuse-port"][..], &[][..]), (&[], &["--reuse-port"])] {
+        let first = Launch::of(site.root()).args(first).start();
+        let address = first.address.to_string();
+        let mut second = Launch::bare()
+            .arg(site.root())
+            .args(["--listen", &address])
+            .args(second)
+            .spawn();
+        assert_eq!(second.wait().code(), Some(1));
+        assert!(second.end().contains("is in use by another program"));
+    }
+}
+
+#[test]
+fn a_socket_is_handed_to_nobody_else() {
+    if !geteuid().is_root() {
+        return unavailable("root, to be somebody else");
+    }
+    let site = Site::small();
+    let first = reusable(&site, "127.0.0.1:0").start();
+    let other = Launch::unprivileged(&site.root())
+        .args(["--listen", &first.address.to_string(), "--reuse-port"])
+        .spawn();
+    other.await_stderr("a refusal", |said| {
+        said.contains("does not part with it").then_some(())
+    });
+    other.await_stderr("an error", |said| {
+        said.contains("is in use by another program").then_some(())
+    });
+    assert_eq!(first.get("/a.txt").status, 200);
+}
+
+#[test]
+fn a_name_that_somebody_holds_and_nobody_answers_at_costs_a_warning_alone() {
+    let site = Site::small();
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let name = SocketAddr::from_abstract_name(format!("millpond/{free}")).unwrap();
+    let silent = UnixListener::bind_addr(&name).unwrap();
+    let server = reusable(&site, &free.to_string())
+        .expecting(&["cannot be taken over"])
+        .start();
+    assert_eq!(server.get("/a.txt").status, 200);
+    drop(silent);
+}
+
+#[test]
+fn sockets_that_are_handed_over_take_the_place_of_listen() {
+    let site = Site::small();
+    let public = TcpListener::bind("127.0.0.1:0").unwrap();
+    let unix = UnixListener::bind(site.outside("socket")).unwrap();
+    let admin = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = Launch::inheriting(&[
+        ("millpond.socket", public.as_fd()),
+        ("millpond.socket", unix.as_fd()),
+        ("admin", admin.as_fd()),
+    ])
+    .arg(site.root())
+    .args(["--listen", "127.0.0.1:0"])
+    .expecting(&["take the place of the setting listen"])
+    .start();
+    assert_eq!(server.address, public.local_addr().unwrap());
+    assert_eq!(server.get("/a.txt").text(), "alpha\n");
+    let unix_answer = answer(UnixStream::connect(site.outside("socket")).unwrap());
+    assert!(unix_answer.ends_with("alpha\n"));
+    let mut operator = TcpStream::connect(admin.local_addr().unwrap()).unwrap();
+    operator
+        .write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let mut health = String::new();
+    operator.read_to_string(&mut health).unwrap();
+    assert!(health.ends_with("ok\n"), "{health}");
+    drop(server);
+    assert!(site.outside("socket").exists(), "it is not ours to remove");
+}
+
+#[test]
+fn what_is_handed_over_has_to_listen() {
+    let site = Site::small();
+    let datagrams = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let connection = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    for socket in [datagrams.as_fd(), connection.as_fd()] {
+        let mut process = Launch::inheriting(&[("", socket)]).arg(site.root()).spawn();
+        assert_eq!(process.wait().code(), Some(1));
+        let said = process.end();
+        assert!(
+            said.contains("a socket that was handed over cannot be used: "),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn sockets_for_another_process_are_left_alone() {
+    let site = Site::small();
+    let server = Launch::of(site.root())
+        .env("LISTEN_PID", "1")
+        .env("LISTEN_FDS", "1")
+        .start();
+    assert_eq!(server.get("/a.txt").status, 200);
+}
