@@ -14,7 +14,7 @@ use std::{
     process::Command,
     time::{Duration, SystemTime},
 };
-use support::{Site, poll_until};
+use support::{Site, poll_until, skipped};
 
 /// The name that the Dockerfile builds from.
 const BUILDER: &str = "rust:1.95-slim-bookworm";
@@ -30,7 +30,9 @@ const LOCKED_DOWN: &[&str] = &[
 fn the_image_is_small_serves_anywhere_writes_nowhere_and_stops_at_once() {
     if let Err(reason) = try_docker(&["version"]) {
         // The one tool that even a machine for tests may lack: many run in a container themselves.
-        return eprintln!("SKIPPED: the image is neither built nor run, without Docker: {reason}");
+        return skipped(&format!(
+            "the image is neither built nor run, without Docker: {reason}"
+        ));
     }
     let _turn = turn();
     let Some(_builder) = StandIn::provide(BUILDER, "builder") else {
