@@ -5,7 +5,7 @@ mod browser;
 mod support;
 
 use browser::{Page, Scheme, accessibility};
-use std::time::Duration;
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path, time::Duration};
 use support::{Launch, Server, Site, settled_time};
 
 /// A directory with a bit of everything.
@@ -33,6 +33,16 @@ fn site() -> Site {
         ("files/.secret", 1, 0),
     ] {
         site.file(name, vec![b'x'; size]).modified(name, day(days));
+    }
+    // Names that speak to HTML, to the direction of text, or to nobody.
+    let odd: [&[u8]; 3] = [
+        b"'\"><script>alert(1)<",
+        "\u{202E}gpj.exe".as_bytes(),
+        b"not UTF-8 \xff\n",
+    ];
+    for name in odd {
+        let name = Path::new("files/albums/2024").join(OsStr::from_bytes(name));
+        site.file(name, "");
     }
     site.file(
         "files/README.md",

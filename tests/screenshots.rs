@@ -50,6 +50,18 @@ fn the_pictures_are_there_and_small() {
     }
 }
 
+#[test]
+fn every_picture_is_shown_on_a_page() {
+    let pages = ["README.md", "docs/website.md"].map(|page| {
+        let text = fs::read_to_string(repository().join(page));
+        text.unwrap_or_else(|error| panic!("{page}: {error}"))
+    });
+    for name in PICTURES {
+        let reference = format!("images/{name}");
+        assert!(pages.concat().contains(&reference), "{name}");
+    }
+}
+
 fn take_all() {
     let page = Page::open().expect("a browser");
     page.size(WIDTH, HEIGHT);
