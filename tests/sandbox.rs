@@ -5,7 +5,7 @@ mod support;
 use millpond::server::{LogDestination, Options, Sandbox};
 use rustix::{
     fs::{CWD, Mode, OFlags, openat},
-    process::{Pid, Signal, getppid, kill_process},
+    process::{Pid, getppid, kill_process},
 };
 use std::{
     env, fs,
@@ -23,7 +23,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
 };
-use support::{Launch, Process, Site, poll_until, unavailable};
+use support::{Launch, Process, Signal, Site, poll_until, unavailable};
 
 /// Where a test's other half finds its site.
 const DIRECTORY: &str = "MILLPOND_TEST_DIRECTORY";
@@ -308,6 +308,33 @@ fn without_a_sandbox_the_same_swap_is_followed() {
 }
 
 #[test]
+fn a_log_beside_the_site_does_not_open_the_site_and_goes_on_where_it_was() {
+    if !has_landlock() {
+        return unavailable("Landlock as Linux 6.12 has it");
+    }
+    let site = Site::small();
+    let (log, renamed) = (site.outside("access.log"), site.outside("access.log.1"));
+    let server = Launch::of(site.root())
+        .arg("--access-log")
+        .arg(&log)
+        .expecting(&["cannot be opened", "a directory of its own"])
+        .start();
+    fs::rename(&log, &renamed).unwrap();
+    server.process.signal(Signal::USR1);
+    server.process.await_stderr("the reason", |told| {
+        told.contains("a directory of its own").then_some(())
+    });
+    assert_eq!(server.get("/a.txt").status, 200);
+    poll_until("the record", || {
+        fs::read_to_string(&renamed)
+            .unwrap()
+            .contains("/a.txt")
+            .then_some(())
+    });
+    assert!(!log.exists());
+}
+
+#[test]
 fn the_check_says_what_is_enforced() {
     if !has_landlock() {
         return unavailable("Landlock as Linux 6.12 has it");
@@ -331,7 +358,7 @@ fn the_check_says_what_is_enforced() {
     let expected = format!(
         "as user 54321 in group 54322, without capabilities\n\
          the sandbox allows to read and list beneath {home}/root\n\
-         the sandbox allows to create and write beneath {home}\n\
+         the sandbox allows to write {home}/access.log\n\
          the sandbox allows to read beneath {home}/etc\n\
          the sandbox refuses all other files, truncation, new TCP listeners and connections, "
     );

@@ -56,8 +56,15 @@ impl Server {
                 }
             }
             Err(error) => {
+                let is_refused = error.kind() == std::io::ErrorKind::PermissionDenied;
                 let error = StartError::AccessLog(destination.clone(), error);
                 log::error!("{error}; records go on to where they went before");
+                if is_refused && self.sandbox.is_enforced() {
+                    log::error!(
+                        "in the sandbox, a log can be opened anew that is in a directory of its \
+                         own, apart from the site and the settings"
+                    );
+                }
             }
         }
     }

@@ -222,29 +222,45 @@ fn supported() -> ABI {
 fn needs(options: &Options) -> io::Result<Vec<Grant>> {
     let root = options.site.root.canonicalize()?;
     let mut needs = vec![Grant::new(root, Right::Serve)];
-    if let LogDestination::File(path) = &options.access_log {
-        needs.extend(log_place(path)?.map(|place| Grant::new(place, Right::Append)));
-    }
     // What is no file, a pipe for one, has been read for the only time.
     let settings = options.settings_file.as_deref().and_then(regular_file);
     needs.extend(settings.map(|path| Grant::new(path, Right::Read)));
+    if let LogDestination::File(path) = &options.access_log {
+        let releases = releases_around(&options.site.root);
+        let read = needs.iter().map(|grant| &grant.path).chain(&releases);
+        let place = log_place(path, &read.collect::<Vec<_>>())?;
+        needs.extend(place.map(|place| Grant::new(place, Right::Append)));
+    }
     Ok(needs)
 }
 
 /// What has to be written to so that a log can be opened anew after it was renamed: its directory.
-/// A device or a FIFO is not renamed.
-fn log_place(path: &Path) -> io::Result<Option<PathBuf>> {
-    let directory = |path: &Path| path.parent().map(Path::to_owned);
-    match path.canonicalize() {
-        Ok(real) if real.is_file() => Ok(directory(&real)),
-        Ok(real) => Ok(Some(real)),
+/// But if that holds one of the `others`, which are read, or lies in it, the file alone: nobody who takes this process
+/// over is to change what it serves.
+fn log_place(path: &Path, others: &[&PathBuf]) -> io::Result<Option<PathBuf>> {
+    let file = match path.canonicalize() {
+        // A device or a FIFO, which is not renamed.
+        Ok(real) if !real.is_file() => return Ok(Some(real)),
+        Ok(real) => real,
         // A descriptor by name, such as /dev/stdout: it is open and stays so.
-        Err(_) if path.exists() => Ok(None),
-        Err(_) => match directory(&std::path::absolute(path)?) {
-            Some(directory) => directory.canonicalize().map(Some),
-            None => Ok(None),
-        },
-    }
+        Err(_) if path.exists() => return Ok(None),
+        Err(_) => {
+            let path = std::path::absolute(path)?;
+            let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+                return Ok(None);
+            };
+            directory.canonicalize()?.join(name)
+        }
+    };
+    let directory = file.parent().unwrap_or(&file);
+    let is_apart =
+        |other: &&PathBuf| !other.starts_with(directory) && !directory.starts_with(other);
+    let place = if others.iter().all(is_apart) {
+        directory
+    } else {
+        &file
+    };
+    Ok(Some(place.to_owned()))
 }
 
 fn regular_file(path: &Path) -> Option<PathBuf> {
@@ -303,9 +319,16 @@ impl fmt::Display for Sandbox {
             }
         }
         for Grant { path, right } in &self.grants {
-            let place = if path.is_dir() { "beneath " } else { "" };
+            let (deeds, place) = match (right, path.is_dir()) {
+                (Right::Serve, _) => ("read and list", "beneath "),
+                (Right::Read, true) => ("read", "beneath "),
+                (Right::Read, false) => ("read", ""),
+                (Right::Append, true) => ("create and write", "beneath "),
+                (Right::Append, false) => ("write", ""),
+                (Right::Remove, _) => ("remove", "beneath "),
+            };
             let path = path.display();
-            writeln!(f, "the sandbox allows to {right} {place}{path}")?;
+            writeln!(f, "the sandbox allows to {deeds} {place}{path}")?;
         }
         let (refused, open): (Vec<_>, Vec<_>) =
             STEPS.iter().partition(|step| step.since <= supported);
@@ -315,17 +338,6 @@ impl fmt::Display for Sandbox {
             return Ok(());
         }
         write!(f, "\nthis kernel cannot refuse {}", deeds(open).join(", "))
-    }
-}
-
-impl fmt::Display for Right {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Serve => "read and list",
-            Self::Read => "read",
-            Self::Append => "create and write",
-            Self::Remove => "remove",
-        })
     }
 }
 
@@ -518,14 +530,35 @@ mod tests {
     #[test]
     fn a_log_needs_its_directory_and_a_device_itself_alone() {
         let home = directory("log");
-        assert_eq!(log_place(&home.join("new")).unwrap(), Some(home.0.clone()));
+        let place = |path: &Path| log_place(path, &[]);
+        assert_eq!(place(&home.join("new")).unwrap(), Some(home.0.clone()));
         file(home.join("real/log"));
         symlink("real/log", home.join("link")).unwrap();
         let real = Some(home.join("real"));
-        assert_eq!(log_place(&home.join("link")).unwrap(), real);
+        assert_eq!(place(&home.join("link")).unwrap(), real);
         let null = Path::new("/dev/null");
-        assert_eq!(log_place(null).unwrap().as_deref(), Some(null));
-        assert!(log_place(&home.join("missing/log")).is_err());
+        assert_eq!(place(null).unwrap().as_deref(), Some(null));
+        assert!(place(&home.join("missing/log")).is_err());
+    }
+
+    #[test]
+    fn a_log_beside_above_or_in_what_is_read_opens_no_directory() {
+        let home = directory("near");
+        file(home.join("log/log"));
+        file(home.join("site/log"));
+        for (read, log, expected) in [
+            ("site", "log/log", "log"),
+            ("site", "log/new", "log"),
+            // Above it, in it, and the same.
+            ("site/public", "site/log", "site/log"),
+            ("site", "new", "new"),
+            ("log", "log/log", "log/log"),
+            // The settings are a file.
+            ("log/millpond.toml", "log/log", "log/log"),
+        ] {
+            let place = log_place(&home.join(log), &[&home.join(read)]).unwrap();
+            assert_eq!(place, Some(home.join(expected)), "{log} near {read}");
+        }
     }
 
     #[test]
@@ -558,6 +591,6 @@ mod tests {
         assert_eq!(obstacle("releases/2", "log/other"), None);
         assert_eq!(obstacle("etc", "log/access"), Some(home.join("etc")));
         assert_eq!(obstacle(".", "log/access"), Some(home.0.clone()));
-        assert_eq!(obstacle("current", "access"), Some(home.0.clone()));
+        assert_eq!(obstacle("current", "access"), Some(home.join("access")));
     }
 }
