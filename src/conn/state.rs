@@ -136,9 +136,16 @@ impl<F> Connection<F> {
         matches!(self.state, State::Closing { .. })
     }
 
-    /// Bytes of content of the last response that have been handed over.
+    /// Bytes of content that have been handed over, of the response under way or, if none is, of
+    /// the last one.
     pub fn content_bytes(&self) -> u64 {
-        self.outbox.content_bytes()
+        match self.state {
+            State::Exchanging {
+                sending: Sending::Awaiting | Sending::Held(_),
+                ..
+            } => 0,
+            _ => self.outbox.content_bytes(),
+        }
     }
 
     /// Offers bytes that were received, from the first that is not done with. Offer the rest again

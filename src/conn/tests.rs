@@ -674,6 +674,7 @@ fn requests_behind_one_whose_response_takes_its_time_wait_for_their_turn() {
     talk.receive(format!("{GET}HEAD /2 HTTP/1.1\r\nHost: a\r\n\r\n"))
         .expect(&["GET /"], "", Wants::Respond);
     talk.respond().expect(&["HEAD /2"], OK, Wants::Respond);
+    assert_eq!(talk.connection.content_bytes(), 0, "that was another");
     talk.respond()
         .expect(&[], OK.strip_suffix("abc").unwrap(), Wants::Receive);
 }
