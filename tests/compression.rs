@@ -4,11 +4,13 @@ mod support;
 
 use flate2::read::GzDecoder;
 use rustix::process::Signal;
+use socket2::SockRef;
 use std::{
     collections::BTreeSet,
-    fmt::Write,
+    fmt::Write as _,
     fs,
-    io::Read,
+    io::{Read, Write},
+    net::TcpStream,
     thread,
     time::{Duration, Instant},
 };
@@ -219,6 +221,39 @@ fn who_goes_away_is_not_waited_for_and_who_stays_is_answered_before_the_server_s
     let output = waiting.join().unwrap();
     let response = responses(&output, ["GET"]).pop().unwrap();
     assert_eq!(decoded(&response), content.as_bytes());
+}
+
+#[test]
+fn who_breaks_off_while_waiting_gets_a_record_without_a_status() {
+    let (site, _) = site_with_largest();
+    let targets = ["/largest.txt", "/second.txt", "/third.txt"];
+    for name in ["second.txt", "third.txt"] {
+        fs::copy(site.path("largest.txt"), site.path(name)).unwrap();
+    }
+    let server = Server::start(site.root());
+    server.await_strong_etag("/third.txt");
+    // On a machine with much else to do, one of three has to come before the answer.
+    for target in targets {
+        let mut stream = TcpStream::connect(server.address).unwrap();
+        let small = "GET /small.txt HTTP/1.1\r\nHost: a\r\n\r\n";
+        let large = ASK_FOR_LARGEST.replace("/largest.txt", target);
+        stream
+            .write_all((small.to_owned() + &large).as_bytes())
+            .unwrap();
+        // The first answer leaves when the second request is read already.
+        stream.read_exact(&mut [0; 15]).unwrap();
+        SockRef::from(&stream)
+            .set_linger(Some(Duration::ZERO))
+            .unwrap();
+    }
+    server
+        .process
+        .await_stdout("a record without a status", |stdout| {
+            let mut records = stdout.lines();
+            records
+                .find(|record| record.contains(".txt HTTP/1.1\" - 0 "))
+                .map(drop)
+        });
 }
 
 #[test]
