@@ -171,6 +171,7 @@ fn representation() -> Representation {
         coding: None,
         vary: None,
         security_policy: None,
+        edits: Vec::new(),
         entity_tag: Some(EntityTag::strong("0123456789abcdef")),
         last_modified: HttpDate::from_unix_seconds(784_111_777),
         is_settled: true,

@@ -17,10 +17,25 @@ pub fn content_type(file_name: &[u8]) -> Cow<'static, str> {
         Some(media_type) => media_type,
     };
     if is_text(media_type) {
-        Cow::Owned(format!("{media_type}; charset=utf-8"))
+        Cow::Owned(with_charset(media_type))
     } else {
         Cow::Borrowed(media_type)
     }
+}
+
+/// A media type with the charset that text is in, unless it has parameters already.
+pub fn with_charset(media_type: &str) -> String {
+    if is_text(media_type) && !media_type.contains(';') {
+        format!("{media_type}; charset=utf-8")
+    } else {
+        media_type.to_owned()
+    }
+}
+
+/// The extension of a file name in lower case, if it has one that is text.
+pub fn extension(file_name: &[u8]) -> Option<String> {
+    let extension = Path::new(OsStr::from_bytes(file_name)).extension()?;
+    extension.to_str().map(str::to_lowercase)
 }
 
 /// Whether a charset is due: without one, browsers guess the encoding of text, JavaScript, JSON,

@@ -18,6 +18,53 @@ impl FieldBlock {
     }
 }
 
+/// A change to one field of a response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// The name, as it is to be written.
+    pub name: String,
+    /// The value to set; `None` to remove the field.
+    pub value: Option<String>,
+}
+
+impl Edit {
+    /// Whether it is about the field of this name.
+    pub fn concerns(&self, name: &[u8]) -> bool {
+        self.name.as_bytes().eq_ignore_ascii_case(name)
+    }
+
+    /// Whether what is set stands beside what is there: `Vary` tells what a response depends on,
+    /// and that is no less for being more (RFC 9110 §12.5.5).
+    fn adds(&self) -> bool {
+        self.concerns(b"Vary")
+    }
+}
+
+impl FieldBlock {
+    /// The block with these changes made to it. A field that is set stands once.
+    #[must_use]
+    pub fn edited(&self, edits: &[&Edit]) -> Self {
+        if edits.is_empty() {
+            return self.clone();
+        }
+        let is_replaced = |line: &&[u8]| {
+            let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+            edits.iter().any(|edit| edit.concerns(name) && !edit.adds())
+        };
+        let kept = self
+            .lines
+            .split_inclusive(|byte| *byte == b'\n')
+            .filter(|line| !is_replaced(line));
+        let mut writer = FieldBlockWriter {
+            lines: kept.collect::<Vec<_>>().concat(),
+        };
+        for edit in edits {
+            writer = writer.optional_field(&edit.name, edit.value.as_ref());
+        }
+        writer.finish()
+    }
+}
+
 /// Writes a [`FieldBlock`] line by line.
 #[derive(Clone, Debug)]
 pub struct FieldBlockWriter {
@@ -96,6 +143,33 @@ mod tests {
             .optional_field("Allow", Some("GET"))
             .finish();
         assert_eq!(block.as_bytes(), b"Content-Length: 5\r\nAllow: GET\r\n");
+    }
+
+    #[test]
+    fn an_edit_replaces_removes_or_adds() {
+        let block = FieldBlockWriter::default()
+            .field("Content-Length", 5)
+            .field("Cache-Control", "no-cache")
+            .field("Vary", "Accept")
+            .field("X-Frame-Options", "DENY")
+            .finish();
+        let edit = |name: &str, value: Option<&str>| Edit {
+            name: name.to_owned(),
+            value: value.map(str::to_owned),
+        };
+        let edits = [
+            edit("cache-control", Some("max-age=1")),
+            edit("x-frame-options", None),
+            edit("vary", Some("Origin")),
+            edit("X-New", Some("a\nb")),
+            edit("X-Absent", None),
+        ];
+        assert_eq!(
+            block.edited(&edits.iter().collect::<Vec<_>>()).as_bytes(),
+            b"Content-Length: 5\r\nVary: Accept\r\ncache-control: max-age=1\r\nvary: Origin\r\n\
+              X-New: a b\r\n"
+        );
+        assert_eq!(block.edited(&[]), block);
     }
 
     #[test]

@@ -285,6 +285,24 @@ pub fn name_reference(name: &[u8]) -> impl fmt::Display {
     format!("./{}", percent_encode(name, OUTSIDE_PATH))
 }
 
+/// A part of a path, in which bytes may be escaped or not, as a reference has it: as
+/// [`RequestPath::to_reference`] writes the same part of a path that is asked for.
+pub fn path_reference(part: &str) -> Result<String, String> {
+    let wrong = |error: PathError| format!("{part:?} is part of no path: {error}");
+    if !escapes_are_whole(part.as_bytes()) {
+        return Err(wrong(PathError::BrokenEscape));
+    }
+    let slashes = |bytes: &[u8]| memchr::memchr_iter(b'/', bytes).count();
+    let decoded: Vec<u8> = percent_decode(part.as_bytes()).collect();
+    if decoded.contains(&0) {
+        return Err(wrong(PathError::Nul));
+    }
+    if slashes(&decoded) != slashes(part.as_bytes()) {
+        return Err(wrong(PathError::EncodedSlash));
+    }
+    Ok(percent_encode(&decoded, OUTSIDE_PATH).to_string())
+}
+
 /// The query as it may stand in a `Location`: nothing in it can end the field or the URI.
 pub fn query_reference(query: &[u8]) -> impl fmt::Display {
     percent_encode(query, OUTSIDE_QUERY)

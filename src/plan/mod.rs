@@ -10,20 +10,27 @@ mod partial;
 mod precondition;
 mod redirect;
 mod representation;
+mod route;
+mod rules;
 mod selection;
 mod stand_in;
 
 use crate::http::Status;
 use crate::http::host::Host;
+use crate::http::media;
 use crate::http::request::{Expectation, RequestHead};
 use crate::http::response::{FieldBlock, FieldBlockWriter};
 use crate::http::target::RequestPath;
 use bytes::Bytes;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::LazyLock;
 
 pub use partial::Multipart;
 pub use representation::{Facts, Representation};
+pub use route::{BadRedirect, Part, Redirect, Redirects, lead_to};
+pub use rules::{Class, Pattern, Rule, Rules, check_name, is_content_type};
 pub use selection::select_coding;
 pub use stand_in::{StandIn, fail, stand_ins, without_stand_in};
 
@@ -38,6 +45,21 @@ pub struct Policy {
     pub spa: bool,
     /// Whether errors are answered with the pages that the site has for them.
     pub error_pages: bool,
+    /// Media types by extension, in lower case: these go before those that are known.
+    pub types: BTreeMap<String, String>,
+    /// What to change about the fields of responses.
+    pub rules: Rules,
+    /// Where paths lead to instead.
+    pub redirects: Redirects,
+}
+
+impl Policy {
+    /// The value of `Content-Type` for a file in this place.
+    pub fn content_type(&self, place: &[u8]) -> Cow<'static, str> {
+        let own = || self.types.get(&media::extension(place)?).cloned();
+        let own = if self.types.is_empty() { None } else { own() };
+        own.map_or_else(|| media::content_type(place), Cow::Owned)
+    }
 }
 
 impl Default for Policy {
@@ -47,6 +69,9 @@ impl Default for Policy {
             cache_control: "no-cache".to_owned(),
             spa: false,
             error_pages: true,
+            types: BTreeMap::new(),
+            rules: Rules::default(),
+            redirects: Redirects::default(),
         }
     }
 }
@@ -144,6 +169,30 @@ pub fn admit<'b>(request: &RequestHead<'b>, hosts: &[Host]) -> Result<RequestPat
     } else {
         Ok(path)
     }
+}
+
+/// The redirect that the operator has written for a path, whatever there is under it.
+pub fn redirect(
+    request: &RequestHead<'_>,
+    path: &RequestPath<'_>,
+    policy: &Policy,
+) -> Option<Plan> {
+    if policy.redirects.is_empty() {
+        return None;
+    }
+    let query = request.target.path_and_query()?.query;
+    let reference = path.to_reference().to_string();
+    let (_, status, location) = policy.redirects.find(&reference, query)?;
+    Some(lead_to(status, &location))
+}
+
+/// The path that rules are to be held against though nothing is looked for there: none where the
+/// request was for another host.
+pub fn addressed_path<'b>(request: &RequestHead<'b>, plan: &Plan) -> Option<RequestPath<'b>> {
+    if plan.status == Status::MisdirectedRequest {
+        return None;
+    }
+    RequestPath::parse(request.target.path_and_query()?.path).ok()
 }
 
 /// Steps 5 to 7 of a decision, in the order of RFC 9110 §13.2.2.

@@ -22,7 +22,7 @@ pub(super) fn render(status: Status, subject: Option<&str>) -> Bytes {
                     h1 { (PreEscaped(&title)) }
                     p { (PreEscaped(explanation(status))) }
                     @match (status, subject) {
-                        (Status::MovedPermanently, Some(location)) => {
+                        (_, Some(location)) if status.code() / 100 == 3 => {
                             p { a href=(location) { (location) } }
                         }
                         (_, Some(path)) => { p { code { (path) } } }
@@ -39,7 +39,8 @@ pub(super) fn render(status: Status, subject: Option<&str>) -> Bytes {
 const fn explanation(status: Status) -> &'static str {
     match status {
         Status::Ok | Status::NoContent | Status::PartialContent | Status::NotModified => "",
-        Status::MovedPermanently => "This page has another address:",
+        Status::MovedPermanently | Status::PermanentRedirect => "This page has another address:",
+        Status::Found | Status::TemporaryRedirect => "This page has another address for now:",
         Status::BadRequest => "The server could not make sense of this request.",
         Status::Forbidden => "The server is not allowed to read what this address names.",
         Status::NotFound => "There is nothing here under this address:",

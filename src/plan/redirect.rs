@@ -1,9 +1,9 @@
 //! Redirects from an address that is not quite right to the one that is.
 
-use super::{Move, Plan, page, page_response};
+use super::route::lead_to;
+use super::{Move, Plan};
 use crate::http::Status;
 use crate::http::request::RequestHead;
-use crate::http::response::FieldBlockWriter;
 use crate::http::target::{RequestPath, query_reference};
 
 /// To the address that the resource has, keeping the query. The reference is made anew from the
@@ -27,13 +27,7 @@ pub(super) fn along(way: Move, path: &RequestPath<'_>, request: &RequestHead<'_>
         location.push('?');
         location.push_str(&query_reference(query).to_string());
     }
-    let status = Status::MovedPermanently;
-    let page = page::render(status, Some(&location));
-    page_response(
-        status,
-        FieldBlockWriter::default().field("Location", &location),
-        page,
-    )
+    lead_to(Status::MovedPermanently, &location)
 }
 
 fn without(reference: &str, end: &str) -> String {

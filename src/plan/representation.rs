@@ -1,11 +1,12 @@
 //! A representation (RFC 9110 §8): the facts about a file, and the field blocks made from them.
 
+use super::rules::without_content;
 use super::{Content, Plan, Policy, RETRY_AFTER_SECONDS, StandIn, stand_in};
 use crate::http::Status;
 use crate::http::coding::Coding;
 use crate::http::date::HttpDate;
 use crate::http::etag::EntityTag;
-use crate::http::response::{FieldBlock, FieldBlockWriter};
+use crate::http::response::{Edit, FieldBlock, FieldBlockWriter};
 use std::borrow::Cow;
 
 /// What is known of a file, as far as a response depends on it.
@@ -25,6 +26,8 @@ pub struct Facts {
     pub entity_tag: Option<EntityTag>,
     /// When it was last changed; `None` where that is unknown or lies in the future.
     pub last_modified: Option<HttpDate>,
+    /// What the operator's rules change about its fields.
+    pub edits: Vec<Edit>,
     /// Whether the file has been left alone for so long that no second change can hide behind the
     /// same `Last-Modified` (RFC 9110 §8.8.2.2).
     pub is_settled: bool,
@@ -77,11 +80,12 @@ impl Representation {
             .field("Content-Length", facts.length)
             .block(&of_any_part)
             .finish();
+        let edits: Vec<_> = facts.edits.iter().collect();
         Self {
+            whole: whole.edited(&edits),
+            of_any_part: of_any_part.edited(&edits),
+            not_modified: not_modified.edited(&without_content(&edits)),
             facts,
-            whole,
-            of_any_part,
-            not_modified,
         }
     }
 

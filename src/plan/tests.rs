@@ -17,6 +17,7 @@ fn facts() -> Facts {
         coding: None,
         vary: None,
         security_policy: None,
+        edits: Vec::new(),
         entity_tag: Some(EntityTag::strong("tag")),
         last_modified: HttpDate::from_unix_seconds(MODIFIED),
         is_settled: true,

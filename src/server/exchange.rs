@@ -12,7 +12,7 @@ use crate::http::forwarded::{TrustedProxy, client_address};
 use crate::http::host::Host;
 use crate::http::request::RequestHead;
 use crate::http::target::RequestPath;
-use crate::plan::{self, Absence, Plan, StandIn};
+use crate::plan::{self, Absence, Class, Plan, StandIn};
 use crate::site::{File, Miss, Moment, Outcome, Pending, Resolution, Site, Source};
 use bytes::Bytes;
 use rustix::fd::OwnedFd;
@@ -123,6 +123,10 @@ impl Service {
             Ok(path) => path,
             Err(plan) => return Answer::Ready(self.decide_without_path(request, plan)),
         };
+        if let Some(plan) = plan::redirect(request, &path, self.site.policy()) {
+            let decision = Decision::at_once(plan);
+            return Answer::Ready(self.dress(decision, &path));
+        }
         let moment = self.moment();
         let mut resolution = self.site.resolve(request, &path, &moment);
         if let Resolution::Ready(Ok(file)) = &resolution
@@ -164,7 +168,12 @@ impl Service {
     /// Decides on a request that no file can answer, by what was planned for it.
     fn decide_without_path(&mut self, request: &RequestHead<'_>, plan: Plan) -> Decision {
         if plan.status != Status::NotFound {
-            return Decision::at_once(plan);
+            let path = plan::addressed_path(request, &plan);
+            let decision = Decision::at_once(plan);
+            return match path {
+                Some(path) => self.dress(decision, &path),
+                None => decision,
+            };
         }
         // Its path is one that no file has, though perhaps an application knows what to do with it.
         self.stand_in(request, Absence::NotFound)
@@ -186,7 +195,7 @@ impl Service {
                 }
                 if let Some(decision) = self.stand_in(request, miss.absence()) {
                     let found = Some(found);
-                    return Decision { found, ..decision };
+                    return self.dress(Decision { found, ..decision }, path);
                 }
                 Err(miss.absence())
             }
@@ -199,11 +208,24 @@ impl Service {
             Err(Absence::NotFound) => self.last_page.recall_or(path, make),
             _ => make(),
         };
-        Decision {
+        let decision = Decision {
             plan,
             found: Some(found),
             stand_in: None,
+        };
+        self.dress(decision, path)
+    }
+
+    /// Changes the fields as the operator's rules have it, where they have not been made so.
+    fn dress(&self, decision: Decision, path: &RequestPath<'_>) -> Decision {
+        let rules = &self.site.policy().rules;
+        let is_dressed = matches!(&decision.found, Some(Ok(_)))
+            && Class::of(decision.plan.status) == Class::Success;
+        if rules.is_empty() || is_dressed {
+            return decision;
         }
+        let plan = rules.dress(decision.plan.clone(), &decision.ruled_paths(path));
+        Decision { plan, ..decision }
     }
 
     /// Decides on a request for what is absent, if the site has what may stand in for it.
@@ -331,6 +353,17 @@ impl Decision {
             found: None,
             stand_in: None,
         }
+    }
+
+    /// The paths that rules are held against: the address, and the place of the file that is sent
+    /// for it. The page of an error is none of those.
+    pub(super) fn ruled_paths<'a>(&'a self, path: &'a RequestPath<'_>) -> [&'a [u8]; 2] {
+        let file = match (&self.stand_in, &self.found) {
+            (Some((StandIn::Start, file)), _) | (None, Some(Ok(file))) => Some(file),
+            _ => None,
+        };
+        let address = path.as_bytes();
+        [address, file.map_or(address, |file| &file.place)]
     }
 
     /// Joins what was planned to the bytes that it speaks of.

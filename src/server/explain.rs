@@ -12,7 +12,7 @@ use crate::http::coding::Coding;
 use crate::http::fields::FieldStorage;
 use crate::http::request::RequestHead;
 use crate::http::target::RequestPath;
-use crate::plan;
+use crate::plan::{self, Class, Redirect};
 use crate::site::{File, Miss, Origin, Outcome, Site};
 use std::ffi::OsStr;
 use std::fmt;
@@ -146,11 +146,22 @@ fn tell_decision(
             return tell_stand_in(explanation, decision);
         }
     };
-    explanation.tell("path", path.to_reference());
+    let reference = path.to_reference().to_string();
+    explanation.tell("path", &reference);
+    let policy = service.site.policy();
     if let Some(found) = &decision.found {
         tell_found(explanation, found, &path, service);
+    } else if let Some((number, ..)) = policy.redirects.find(&reference, None)
+        && let Some(redirect) = policy.redirects.iter().nth(number.saturating_sub(1))
+    {
+        let Redirect { from, to, .. } = redirect;
+        explanation.tell("redirect", format_args!("{number}, from {from} to {to}"));
     }
     tell_stand_in(explanation, decision);
+    let class = Class::of(decision.plan.status);
+    for (number, rule) in policy.rules.applying(&decision.ruled_paths(&path), class) {
+        explanation.tell("rule", format_args!("{number}, {rule}"));
+    }
 }
 
 fn tell_stand_in(explanation: &mut Explanation, decision: &Decision) {

@@ -1,5 +1,6 @@
 //! The file of settings: from TOML to given values and the places where they stand.
 
+use super::tables::{self, Contents, Table};
 use super::{Given, Origin, Problem, options};
 use std::{ffi::OsString, ops::Range, path::Path};
 use toml::{
@@ -7,8 +8,16 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
+/// What stands under a key.
+pub(super) enum Entry {
+    /// The values of an option.
+    Option(Given),
+    /// A table, or all the tables of an array.
+    Table(&'static Table, Contents, Origin),
+}
+
 /// Reads the text of the file at `path`: what it gives and what is wrong with it, from the top.
-pub(super) fn parse(path: &Path, text: &str) -> Vec<Result<Given, Problem>> {
+pub(super) fn parse(path: &Path, text: &str) -> Vec<Result<Entry, Problem>> {
     let place = |span: Range<usize>| place(path, text, span.start);
     let table = match DeTable::parse(text) {
         Ok(table) => table.into_inner(),
@@ -21,26 +30,32 @@ pub(super) fn parse(path: &Path, text: &str) -> Vec<Result<Given, Problem>> {
     let mut entries: Vec<_> = table.iter().collect();
     // The table is in the order of its keys.
     entries.sort_by_key(|(key, _)| key.span().start);
-    let given = entries
-        .into_iter()
-        .map(|(key, value)| match entry(key, value) {
-            Ok((definition, texts)) => {
-                let (values, spans): (_, Vec<_>) = texts.into_iter().unzip();
-                let origin = place(value.span());
-                let origins = spans.into_iter().map(place).collect();
-                Ok(Given {
-                    definition,
-                    values,
-                    origin,
-                    origins,
-                })
-            }
-            Err((span, message)) => Err(Problem {
-                origin: place(span),
-                message,
-            }),
-        });
-    given.collect()
+    let problem = |(span, message)| Problem {
+        origin: place(span),
+        message,
+    };
+    let read = entries.into_iter().flat_map(|(key, value)| {
+        if let Some(table) = tables::find(key.get_ref()) {
+            return match (table.read)(value) {
+                Ok(contents) => vec![Ok(Entry::Table(table, contents, place(key.span())))],
+                Err(faults) => faults.into_iter().map(problem).map(Err).collect(),
+            };
+        }
+        vec![
+            entry(key, value)
+                .map_err(problem)
+                .map(|(definition, texts)| {
+                    let (values, spans): (_, Vec<_>) = texts.into_iter().unzip();
+                    Entry::Option(Given {
+                        definition,
+                        values,
+                        origin: place(value.span()),
+                        origins: spans.into_iter().map(place).collect(),
+                    })
+                }),
+        ]
+    });
+    read.collect()
 }
 
 type Texts = Vec<(OsString, Range<usize>)>;
@@ -99,7 +114,11 @@ fn scalar(value: &DeValue<'_>) -> Option<OsString> {
 }
 
 fn unknown(name: &str, value: &DeValue<'_>) -> String {
-    match (options::nearest_name(name), value) {
+    let nearest = options::nearest_name(name);
+    match (nearest, value) {
+        (Some(nearest), DeValue::Table(_)) if tables::find(nearest).is_some() => {
+            format!("there is no table {name:?}; did you mean {nearest}?")
+        }
         (_, DeValue::Table(_)) => {
             format!("there is no table {name:?}; settings stand outside of any")
         }

@@ -312,7 +312,7 @@ impl fmt::Display for Shown {
 }
 
 /// A basic string of TOML, with control characters escaped.
-fn toml_string(text: &str) -> String {
+pub(super) fn toml_string(text: &str) -> String {
     let mut string = String::from('"');
     for character in text.chars() {
         match character {

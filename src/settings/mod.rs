@@ -8,6 +8,7 @@
 //! | `command` | the command line, its help and its completions |
 //! | `manual` | the manual page, and what else there is to tell |
 //! | `file` | the TOML file, with the places where its values stand |
+//! | `tables` | the settings that are tables, which stand in the file alone |
 //! | `print` | settings written as a TOML file |
 //!
 //! A value on the command line beats one in the environment, which beats one in the file, which
@@ -23,6 +24,7 @@ mod kind;
 mod manual;
 mod options;
 mod print;
+mod tables;
 mod value;
 
 pub use command::{Action, Arguments, completions};
@@ -30,6 +32,7 @@ pub use manual::manual;
 pub use print::sample_file;
 
 use crate::server;
+use file::Entry;
 use std::{
     collections::BTreeMap,
     ffi::OsString,
@@ -111,14 +114,15 @@ impl Settings {
             let name = definition.variable();
             let values = definition.kind.split(variable(&name)?);
             let origin = Origin::Variable(name);
-            Some(Ok(Given {
+            Some(Ok(Entry::Option(Given {
                 definition,
                 values,
                 origin,
                 origins: Vec::new(),
-            }))
+            })))
         });
-        let from_arguments = arguments.given().iter().cloned().map(Ok);
+        let from_arguments = arguments.given().iter().cloned();
+        let from_arguments = from_arguments.map(|given| Ok(Entry::Option(given)));
 
         // What is taken later beats what was taken earlier.
         let mut settings = Self::default();
@@ -128,7 +132,7 @@ impl Settings {
             .chain(from_environment)
             .chain(from_arguments);
         let problems: Vec<_> = taken
-            .filter_map(|given| given.and_then(|given| settings.take(given)).err())
+            .filter_map(|entry| entry.and_then(|entry| settings.take(entry)).err())
             .collect();
         if problems.is_empty() {
             Ok(settings)
@@ -137,7 +141,18 @@ impl Settings {
         }
     }
 
-    fn take(&mut self, given: Given) -> Result<(), Problem> {
+    fn take(&mut self, entry: Entry) -> Result<(), Problem> {
+        match entry {
+            Entry::Option(given) => self.take_option(given),
+            Entry::Table(table, contents, origin) => {
+                contents.assign(self);
+                self.origins.insert(table.name, origin);
+                Ok(())
+            }
+        }
+    }
+
+    fn take_option(&mut self, given: Given) -> Result<(), Problem> {
         let Given {
             definition,
             values,

@@ -4,7 +4,7 @@
 //! page, the completions and the lines of `config/millpond.toml`. Defaults are not among what a row
 //! says: they are what [`Settings::default`] has, which takes them from the layers.
 
-use super::{Settings, kind::Kind};
+use super::{Settings, kind::Kind, tables};
 use crate::http;
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -49,12 +49,20 @@ pub(super) fn find(name: &str) -> Option<&'static Definition> {
     all().find(|definition| definition.name == name)
 }
 
-/// The name that somebody who wrote `name` is likely to have meant.
+/// The name in the file that somebody who wrote `name` is likely to have meant.
 pub(super) fn nearest_name(name: &str) -> Option<&'static str> {
+    let tables = tables::TABLES.iter().map(|table| table.name);
     let name = name.to_lowercase().replace('_', "-");
-    let likeness = |known: &str| strsim::jaro(&name, known);
-    all()
-        .map(|definition| definition.name)
+    nearest(&name, all().map(|definition| definition.name).chain(tables))
+}
+
+/// The one of the `known` names that is most like `name`, if any is like it.
+pub(super) fn nearest(
+    name: &str,
+    known: impl Iterator<Item = &'static str>,
+) -> Option<&'static str> {
+    let likeness = |known: &str| strsim::jaro(name, known);
+    known
         .filter(|known| likeness(known) > LIKENESS_MIN)
         .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
 }

@@ -4,11 +4,12 @@
 use super::{
     Settings,
     options::{Definition, GROUPS},
+    tables::TABLES,
 };
 
 /// What `config/millpond.toml` holds: every option, explained, and commented out at its default.
 pub fn sample_file() -> String {
-    document(SAMPLE_INTRODUCTION, |definition| {
+    let options = document(SAMPLE_INTRODUCTION, |definition| {
         let explanation = format!("{}. {}", definition.help, definition.reason);
         let explanation = wrap(&explanation, COMMENT_WIDTH).join("\n# ");
         format!(
@@ -16,22 +17,40 @@ pub fn sample_file() -> String {
             definition.name,
             definition.default()
         )
-    })
+    });
+    let tables = TABLES.iter().map(|table| {
+        let explanation = format!("{}. {}", table.help, table.reason);
+        let explanation = wrap(&explanation, COMMENT_WIDTH).join("\n# ");
+        let example = table.example.lines().map(|line| format!("#{line}\n"));
+        format!("\n# {explanation}\n{}", example.collect::<String>())
+    });
+    options + TABLES_INTRODUCTION + &tables.collect::<String>()
 }
 
 impl Settings {
     /// The settings in force as a file that gives them again, and where each comes from.
     pub fn to_file(&self) -> String {
-        document(IN_FORCE_INTRODUCTION, |definition| {
+        let options = document(IN_FORCE_INTRODUCTION, |definition| {
             let name = definition.name;
-            let origin = self
-                .origins
-                .get(name)
-                .map_or("default".to_owned(), ToString::to_string);
-            // A path may hold what no comment can.
-            let origin = origin.replace(char::is_control, "?");
-            format!("{name} = {}  # {origin}\n", definition.kind.show(self))
-        })
+            format!(
+                "{name} = {}  # {}\n",
+                definition.kind.show(self),
+                self.origin(name)
+            )
+        });
+        let tables = TABLES.iter().map(|table| match (table.show)(self) {
+            text if text.is_empty() => text,
+            text => format!("\n# {}\n{text}", self.origin(table.name)),
+        });
+        options + &tables.collect::<String>()
+    }
+
+    /// Where the value of an option, or a table, comes from.
+    fn origin(&self, name: &str) -> String {
+        let origin = self.origins.get(name);
+        let origin = origin.map_or("default".to_owned(), ToString::to_string);
+        // A path may hold what no comment can.
+        origin.replace(char::is_control, "?")
     }
 }
 
@@ -71,6 +90,13 @@ const SAMPLE_INTRODUCTION: &str = "\
 #
 # tests the file. The flag of the same name beats what stands here, and so does the environment
 # variable: --idle-timeout, MILLPOND_IDLE_TIMEOUT.
+";
+
+const TABLES_INTRODUCTION: &str = "
+# --- Tables ---
+#
+# These have no flag and no variable. They come last, since TOML takes what follows a table for a
+# part of it. What stands in them here are examples.
 ";
 
 const IN_FORCE_INTRODUCTION: &str =

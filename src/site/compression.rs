@@ -126,6 +126,7 @@ impl Compression {
             coding: Some(Coding::Gzip),
             vary: Some(VARY),
             security_policy: None,
+            edits: original.edits.clone(),
             entity_tag: Some(content_tag(&hasher.finalize(), Some(Coding::Gzip))),
             last_modified: original.last_modified,
             is_settled: original.is_settled,
@@ -136,6 +137,7 @@ impl Compression {
             representation: Representation::new(facts, means.policy),
             source: Source::Memory(Bytes::from(bytes)),
             variants: None,
+            place: self.original.place.clone(),
         });
         if let Some(cache) = means.cache.as_mut().filter(|_| is_settled) {
             cache.insert_made(&self.subject, &file);

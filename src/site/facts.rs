@@ -31,6 +31,7 @@ pub(super) fn facts(
         coding,
         vary: None,
         security_policy: None,
+        edits: Vec::new(),
         entity_tag: Some(entity_tag),
         last_modified: last_modified(stamp, wall),
         is_settled,

@@ -6,7 +6,6 @@ use super::root::{Root, stat_descriptor};
 use super::stamp::Stamp;
 use super::variants::{Finder, Variants};
 use super::{File, Miss, Origin, Source};
-use crate::http::media::content_type;
 use crate::http::target::RequestPath;
 use crate::plan::{Move, Policy, Representation, StandIn};
 use bytes::Bytes;
@@ -51,7 +50,7 @@ impl Look<'_> {
             match look(self.root, &location) {
                 Ok(()) => {
                     self.check_address(path, &location, &mut besides)?;
-                    return self.open(location, besides, None);
+                    return self.open(location, besides, Role::Asked(path));
                 }
                 Err(Miss::Nothing) => {}
                 // A directory: what has its name with an extension comes before it.
@@ -73,7 +72,7 @@ impl Look<'_> {
         for place in self.addressing.stand_ins(stand_in) {
             let location = CString::new(place).map_err(|_| Miss::Nothing)?;
             match look(self.root, &location) {
-                Ok(()) => return self.open(location, besides, Some(stand_in)),
+                Ok(()) => return self.open(location, besides, Role::StandsIn(stand_in)),
                 Err(Miss::Nothing | Miss::NeedsSlash) => besides.push((location, false)),
                 Err(miss) => return Err(miss),
             }
@@ -119,27 +118,33 @@ impl Look<'_> {
         &self,
         location: CString,
         besides: Vec<(CString, bool)>,
-        stand_in: Option<StandIn>,
+        role: Role<'_>,
     ) -> Result<Loaded, Miss> {
         let (source, stamp) = open_regular(self.root, &location)?;
-        let content_type = content_type(location.as_bytes());
+        let place = location.as_bytes();
+        let content_type = self.policy.content_type(place);
         let mut facts = facts(&source, &stamp, content_type, None, self.wall);
         let is_settled = facts.is_settled;
-        let variants = match stand_in {
-            None => self.finder.find(self.root, &location, &stamp, &facts),
-            // It is sent as it is.
-            Some(_) => None,
-        };
-        facts.vary = variants.as_deref().and_then(Variants::vary);
-        let representation = match stand_in {
-            None => Representation::new(facts, self.policy),
-            Some(stand_in) => Representation::standing_in(stand_in, facts, self.policy),
+        let (representation, variants) = match role {
+            Role::Asked(path) => {
+                let rules = &self.policy.rules;
+                rules.describe(&mut facts, &[path.as_bytes(), place]);
+                let variants = self.finder.find(self.root, &location, &stamp, &facts);
+                facts.vary = variants.as_deref().and_then(Variants::vary);
+                (Representation::new(facts, self.policy), variants)
+            }
+            // It is sent as it is, and rules depend on what it is sent for.
+            Role::StandsIn(stand_in) => {
+                let stand_in = Representation::standing_in(stand_in, facts, self.policy);
+                (stand_in, None)
+            }
         };
         Ok(Loaded {
             file: File {
                 origin: Origin::Disk,
                 representation,
                 source,
+                place: place.into(),
                 variants,
             },
             location,
@@ -148,6 +153,15 @@ impl Look<'_> {
             is_settled,
         })
     }
+}
+
+/// What a file is opened for.
+#[derive(Clone, Copy, Debug)]
+enum Role<'a> {
+    /// It was asked for by this path.
+    Asked(&'a RequestPath<'a>),
+    /// It stands in for others.
+    StandsIn(StandIn),
 }
 
 /// The place where the file of a path is or, if there is none, would be looked for first.

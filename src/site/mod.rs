@@ -120,6 +120,8 @@ pub struct File {
     pub representation: Representation,
     /// Where its bytes are.
     pub source: Source,
+    /// Where it was found, relative to the root.
+    pub place: Box<[u8]>,
     variants: Option<Box<Variants>>,
 }
 

@@ -174,9 +174,11 @@ impl Finder {
             self.tell(&location, Flaw::Older(stamp));
             return None;
         }
-        let content_type = original.representation.facts().content_type.clone();
+        let original_facts = original.representation.facts();
+        let content_type = original_facts.content_type.clone();
         let mut facts = facts(&source, &stamp, content_type, Some(coding), look.wall);
         facts.vary = Some(VARY);
+        facts.edits.clone_from(&original_facts.edits);
         Some(Loaded {
             is_settled: facts.is_settled,
             file: File {
@@ -184,6 +186,7 @@ impl Finder {
                 representation: Representation::new(facts, look.policy),
                 source,
                 variants: None,
+                place: original.place.clone(),
             },
             location,
             besides: Vec::new(),

@@ -149,10 +149,11 @@ enum Part {
     Nothing,
 }
 
-/// What can be said of a finished listing, which is to be had in these codings: its length in bytes,
-/// and a tag of its content.
+/// What can be said of a finished listing of the directory at a path, which is to be had in these
+/// codings: its length in bytes, and a tag of its content.
 pub fn represent(
     view: View,
+    path: &[u8],
     codings: CodingSet,
     length: u64,
     entity_tag: EntityTag,
@@ -162,7 +163,7 @@ pub fn represent(
         Form::Page => "text/html; charset=utf-8",
         Form::Json => "application/json; charset=utf-8",
     };
-    let facts = Facts {
+    let mut facts = Facts {
         length,
         content_type: Cow::Borrowed(content_type),
         coding: view.coding,
@@ -175,8 +176,10 @@ pub fn represent(
         entity_tag: Some(entity_tag),
         // A directory's own time tells nothing of changes to the files in it.
         last_modified: None,
+        edits: Vec::new(),
         is_settled: true,
     };
+    policy.rules.describe(&mut facts, &[path]);
     let policy = Policy {
         // What the operator says of files whose names change with their content is not meant.
         cache_control: "no-cache".to_owned(),

@@ -273,7 +273,7 @@ fn a_listing_is_asked_for_anew_and_varies() {
         ..Policy::default()
     };
     let tag = EntityTag::strong("a");
-    let representation = represent(View::default(), CodingSet::EMPTY, 9, tag, &policy);
+    let representation = represent(View::default(), b"", CodingSet::EMPTY, 9, tag, &policy);
     let fields = String::from_utf8(representation.whole().fields.as_bytes().to_vec()).unwrap();
     for line in [
         "Content-Type: text/html; charset=utf-8\r\n",

@@ -148,10 +148,12 @@ impl Job {
         let content = self.shelf.put(bytes, hash).ok_or(Miss::Exhausted)?;
         let (length, coding) = (content.len() as u64, self.view.coding);
         let tag = content_tag(&hash, coding);
+        let path = self.folder.path.as_bytes();
         Ok(Rc::new(File {
             origin: Origin::Listing,
-            representation: listing::represent(self.view, self.codings, length, tag, policy),
+            representation: listing::represent(self.view, path, self.codings, length, tag, policy),
             source: Source::Memory(content),
+            place: path.into(),
             variants: None,
         }))
     }

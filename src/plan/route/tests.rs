@@ -1,0 +1,205 @@
+use super::*;
+
+fn redirects(all: &[(&str, &str)]) -> Result<Redirects, BadRedirect> {
+    let redirect = |(from, to): &(&str, &str)| Redirect {
+        from: (*from).to_owned(),
+        to: (*to).to_owned(),
+        status: Status::MovedPermanently,
+    };
+    Redirects::new(all.iter().map(redirect).collect())
+}
+
+/// Where the only redirect leads from this path and query.
+fn leads(from: &str, to: &str, path: &str, query: Option<&str>) -> Option<String> {
+    let redirects = redirects(&[(from, to)]).unwrap();
+    let found = redirects.find(path, query.map(str::as_bytes));
+    found.map(|(_, _, location)| location)
+}
+
+#[test]
+fn placeholders_carry_over_what_they_stand_for() {
+    for (from, to, path, location) in [
+        ("/a", "/b", "/a", Some("/b")),
+        ("/a", "/b", "/a/", None),
+        ("/a/", "/b", "/a/", Some("/b")),
+        ("/", "/start", "/", Some("/start")),
+        ("/old/{*rest}", "/new/{rest}", "/old/x", Some("/new/x")),
+        (
+            "/old/{*rest}",
+            "/new/{rest}",
+            "/old/x/y/",
+            Some("/new/x/y/"),
+        ),
+        ("/old/{*rest}", "/new/{rest}", "/old/", Some("/new/")),
+        ("/old/{*rest}", "/new/{rest}", "/old", None),
+        ("/old/{*rest}", "/new", "/old/x", Some("/new")),
+        (
+            "/{*rest}",
+            "https://b.example/{rest}",
+            "/x/y",
+            Some("https://b.example/x/y"),
+        ),
+        (
+            "/{*rest}",
+            "https://b.example:8443/{rest}",
+            "/",
+            Some("https://b.example:8443/"),
+        ),
+        (
+            "/{y}/{m}/{p}",
+            "/{p}/{y}-{m}",
+            "/2024/07/x",
+            Some("/x/2024-07"),
+        ),
+        ("/{y}/{m}/{p}", "/{p}/{y}-{m}", "/2024/07", None),
+        ("/{page}.php", "/{page}", "/x.php", Some("/x")),
+        ("/{page}.php", "/{page}", "/a/x.php", None),
+        (
+            "/post-{id}",
+            "/posts?id={id}",
+            "/post-7",
+            Some("/posts?id=7"),
+        ),
+        (
+            "/find/{a}",
+            "/f?q={a}#top",
+            "/find/x&y=z+%20",
+            Some("/f?q=x%26y%3Dz%2B%20#top"),
+        ),
+        ("/gr\u{fc}n", "/blau", "/gr%C3%BCn", Some("/blau")),
+        ("/gr%c3%bcn", "/blau", "/gr%C3%BCn", Some("/blau")),
+        ("/a", "/gr\u{fc}n?\u{fc}", "/a", Some("/gr%C3%BCn?%C3%BC")),
+        ("/a%20b", "/c%20d", "/a%20b", Some("/c%20d")),
+        ("/%7Bx%7D/{y}", "/{y}", "/%7Bx%7D/z", Some("/z")),
+    ] {
+        let location = location.map(str::to_owned);
+        assert_eq!(leads(from, to, path, None), location, "{from} {to} {path}");
+    }
+}
+
+#[test]
+fn the_query_is_kept() {
+    for (to, query, location) in [
+        ("/b", "c=d&e", "/b?c=d&e"),
+        ("/b", "", "/b?"),
+        ("/b#f", "c", "/b?c#f"),
+        ("/b?x=y", "c", "/b?x=y&c"),
+        ("https://b.example", "c", "https://b.example?c"),
+        ("/b", "c d\r\n\"", "/b?c%20d%0D%0A%22"),
+    ] {
+        let expected = Some(location.to_owned());
+        assert_eq!(leads("/a", to, "/a", Some(query)), expected, "{to} {query}");
+    }
+}
+
+#[test]
+fn the_most_specific_redirect_counts_in_whatever_order() {
+    let mut all = vec![
+        ("/old/{*rest}", "/1"),
+        ("/old/{name}", "/2"),
+        ("/old/known", "/3"),
+        ("/old/", "/4"),
+    ];
+    // The router knows of one kind of placeholder in a place.
+    assert!(redirects(&all).is_err());
+    all.remove(1);
+    for _ in 0..all.len() {
+        all.rotate_left(1);
+        let redirects = redirects(&all).unwrap();
+        let to = |path: &str| redirects.find(path, None).unwrap().2;
+        assert_eq!(
+            [to("/old/known"), to("/old/"), to("/old/x")],
+            ["/3", "/4", "/1"]
+        );
+    }
+}
+
+#[test]
+fn what_is_asked_for_never_names_the_host() {
+    for to in [
+        "//evil.example",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "https:/\\evil.example",
+        "https://{rest}",
+        "https://{rest}.example/",
+        "https://a.example{rest}",
+        "https://user@a.example/",
+        "https://",
+        "https:///x",
+        "javascript:alert(1)",
+        "ftp://a.example/",
+        "{rest}",
+        "evil.example",
+        "",
+        "/a b",
+        "/a\tb",
+        "/a\r\nSet-Cookie: b",
+    ] {
+        let error = redirects(&[("/old/{*rest}", to)]).unwrap_err();
+        assert_eq!(error.part, Part::To, "{to}");
+    }
+    // What looks like another host when it is put after a slash cannot come out of a path.
+    let to = leads("/old/{*rest}", "/{rest}", "/old/%5Cevil.example", None);
+    assert_eq!(to.as_deref(), Some("/%5Cevil.example"));
+}
+
+#[test]
+fn what_never_ends_is_refused() {
+    for (all, index) in [
+        (&[("/a", "/a")][..], 0),
+        (&[("/a", "/b"), ("/b", "/a")], 0),
+        (&[("/a", "/b?c#d"), ("/b", "/c"), ("/c", "/a?x")], 0),
+        (&[("/{*rest}", "/new/{rest}")], 0),
+        (&[("/x", "/a/b"), ("/a/{*rest}", "/a/{rest}")], 0),
+        (
+            &[("/a/{name}", "/b/{name}"), ("/b/{*rest}", "/a/{rest}")],
+            0,
+        ),
+    ] {
+        let error = redirects(all).unwrap_err();
+        assert_eq!((error.index, error.part), (index, Part::To), "{all:?}");
+    }
+    for all in [
+        &[("/a", "/b"), ("/b", "/c"), ("/c", "/d")][..],
+        &[("/old/{*rest}", "/new/{rest}")],
+        &[("/a", "https://a.example/a")],
+        &[("/a", "/b/a"), ("/b/{*rest}", "/c")],
+    ] {
+        assert!(redirects(all).is_ok(), "{all:?}");
+    }
+}
+
+#[test]
+fn what_is_no_path_says_why() {
+    for (from, reason) in [
+        ("a", "begin with a slash"),
+        ("/a?b", "query"),
+        ("/a#b", "fragment"),
+        ("/old/**", "write /old/{*rest}"),
+        ("/old/*", "{name}"),
+        ("/a/{", "without a }"),
+        ("/a/}", "without a {"),
+        ("/{}", "no placeholder"),
+        ("/{a b}", "no placeholder"),
+        ("/{**}", "no placeholder"),
+        ("/{*rest}/a", "come last"),
+        ("/a{*rest}", "come last"),
+        ("/{a}/{a}", "twice"),
+        ("/a//b", "never asked for"),
+        ("//", "never asked for"),
+        ("/a/../b", "never asked for"),
+        ("/.", "never asked for"),
+        ("/a%2fb", "encoded slash"),
+        ("/a%", "hexadecimal"),
+        ("/{a}-{b}", "one parameter"),
+    ] {
+        let error = redirects(&[(from, "/to")]).unwrap_err();
+        assert_eq!(error.part, Part::From, "{from}");
+        assert!(error.message.contains(reason), "{from}: {}", error.message);
+    }
+    let twice = redirects(&[("/a", "/b"), ("/a", "/c")]).unwrap_err();
+    assert_eq!((twice.index, &*twice.message), (1, "\"/a\" is given twice"));
+    let unknown = redirects(&[("/{a}", "/{b}")]).unwrap_err();
+    assert!(unknown.message.contains("has {b}"), "{}", unknown.message);
+}

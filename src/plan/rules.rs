@@ -1,0 +1,386 @@
+//! The operator's rules: what they change about the fields of responses, by path.
+//!
+//! A rule is held against the address that was asked for and against the place of the file that was
+//! found for it, `/` and `/index.html` for one, and applies if it matches either. Of the rules that
+//! apply, the last one that speaks of a field has its say.
+
+use super::{Content, Facts, Plan};
+use crate::http::Status;
+use crate::http::response::Edit;
+use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+/// What is to be changed about which responses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The paths of which one has to match.
+    pub paths: Vec<Pattern>,
+    /// The changes.
+    pub edits: Vec<Edit>,
+    /// The classes of responses that are changed.
+    pub on: Vec<Class>,
+}
+
+/// For the operator: the paths, and what is changed.
+impl fmt::Display for Rule {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, path) in self.paths.iter().enumerate() {
+            write!(out, "{}{path}", if index == 0 { "" } else { " or " })?;
+        }
+        for (index, Edit { name, value }) in self.edits.iter().enumerate() {
+            let separator = if index == 0 { ": " } else { ", " };
+            let verb = if value.is_some() { "sets" } else { "removes" };
+            write!(out, "{separator}{verb} {name}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A class of responses, by their status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Whole files, parts of them, and 304, which says that what the client has is good still.
+    Success,
+    /// What leads to another address.
+    Redirect,
+    /// What says that something is wrong.
+    Error,
+}
+
+impl Class {
+    /// All of them, with their names.
+    pub const ALL: [(Self, &str); 3] = [
+        (Self::Success, "success"),
+        (Self::Redirect, "redirect"),
+        (Self::Error, "error"),
+    ];
+
+    /// The class of a response.
+    pub const fn of(status: Status) -> Self {
+        match status {
+            Status::NotModified => Self::Success,
+            _ => match status.code() {
+                ..300 => Self::Success,
+                300..400 => Self::Redirect,
+                _ => Self::Error,
+            },
+        }
+    }
+}
+
+/// A pattern of paths. `*` and `?` stand for no slash, `**` for any number of directories.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern(Glob);
+
+impl Pattern {
+    /// Reads a pattern, which begins with a slash as every path does.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if !text.starts_with('/') {
+            let advice = text.trim_start_matches("**/");
+            return Err(format!(
+                "{text:?} does not begin with a slash; write \"/{text}\", or \"/**/{advice}\" for \
+                 any directory"
+            ));
+        }
+        let glob = GlobBuilder::new(text).literal_separator(true).build();
+        glob.map(Self)
+            .map_err(|error| format!("{text:?} is no pattern of paths: {}", error.kind()))
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.0.glob())
+    }
+}
+
+/// All rules, in their order. To clone them shares what was made to match by.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    all: Arc<[Rule]>,
+    globs: GlobSet,
+    /// For each pattern, the rule that it is of.
+    owners: Arc<[usize]>,
+}
+
+impl Rules {
+    /// Makes of all patterns one that finds those that match in one pass.
+    pub fn new(rules: Vec<Rule>) -> Result<Self, String> {
+        let mut globs = GlobSetBuilder::new();
+        let mut owners = Vec::new();
+        for (index, rule) in rules.iter().enumerate() {
+            for Pattern(glob) in &rule.paths {
+                globs.add(glob.clone());
+                owners.push(index);
+            }
+        }
+        let globs = globs
+            .build()
+            .map_err(|error| format!("the patterns are too large: {}", error.kind()))?;
+        Ok(Self {
+            all: rules.into(),
+            globs,
+            owners: owners.into(),
+        })
+    }
+
+    /// Whether there are none, so that there is nothing to look up.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// The rules.
+    pub fn iter(&self) -> impl Iterator<Item = &Rule> {
+        self.all.iter()
+    }
+
+    /// The rules about responses of a class that match one of the paths, each relative to the root,
+    /// with their numbers from 1.
+    pub fn applying(&self, paths: &[&[u8]], class: Class) -> Vec<(usize, &Rule)> {
+        if self.is_empty() {
+            return Vec::new();
+        }
+        let mut matching: Vec<_> = paths
+            .iter()
+            .flat_map(|path| {
+                let absolute = [b"/", *path].concat();
+                let candidate = globset::Candidate::from_bytes(&absolute);
+                self.globs.matches_candidate(&candidate)
+            })
+            .filter_map(|pattern| self.owners.get(pattern).copied())
+            .collect();
+        matching.sort_unstable();
+        matching.dedup();
+        let rules = matching
+            .into_iter()
+            .filter_map(|index| Some((index + 1, self.all.get(index)?)));
+        rules.filter(|(_, rule)| rule.on.contains(&class)).collect()
+    }
+
+    /// Changes the facts of a file that was asked for by one of these paths: its media type, and
+    /// what is to be changed about the fields of a success.
+    pub fn describe(&self, facts: &mut Facts, paths: &[&[u8]]) {
+        if self.is_empty() {
+            return;
+        }
+        let is_our_page = facts.security_policy.is_some();
+        for edit in self.edits(paths, Class::Success) {
+            match &edit.value {
+                _ if is_our_page && belongs_to_page(edit) => {}
+                Some(media_type) if is_content_type(edit) => {
+                    facts.content_type = Cow::Owned(media_type.clone());
+                }
+                _ => facts.edits.push(edit.clone()),
+            }
+        }
+    }
+
+    /// Changes the fields of a response to a request for one of these paths.
+    pub fn dress(&self, plan: Plan, paths: &[&[u8]]) -> Plan {
+        let mut edits = self.edits(paths, Class::of(plan.status));
+        let is_our_page = matches!(plan.content, Content::Page(_));
+        edits.retain(|edit| !(is_content_type(edit) || is_our_page && belongs_to_page(edit)));
+        if plan.content == Content::Empty {
+            edits = without_content(&edits);
+        }
+        let fields = plan.fields.edited(&edits);
+        Plan { fields, ..plan }
+    }
+
+    /// What they change in all: the last one that speaks of a field has its say.
+    fn edits(&self, paths: &[&[u8]], class: Class) -> Vec<&Edit> {
+        let mut edits: Vec<&Edit> = Vec::new();
+        for (_, rule) in self.applying(paths, class) {
+            for edit in &rule.edits {
+                edits.retain(|earlier| !earlier.concerns(edit.name.as_bytes()));
+                edits.push(edit);
+            }
+        }
+        edits
+    }
+}
+
+impl PartialEq for Rules {
+    fn eq(&self, other: &Self) -> bool {
+        self.all == other.all
+    }
+}
+
+impl Eq for Rules {}
+
+/// Checks that rules may have a say in a field. The error says why not.
+pub fn check_name(name: &str) -> Result<(), &'static str> {
+    let is_any_of = |names: &[&str]| names.iter().any(|own| own.eq_ignore_ascii_case(name));
+    if is_any_of(OF_THE_CONNECTION) {
+        Err("it is about the connection, and millpond's own")
+    } else if is_any_of(OF_THE_CONTENT) {
+        Err("it says what is sent, and millpond's own")
+    } else if name.eq_ignore_ascii_case("server") {
+        Err("the setting server-field says whether there is one")
+    } else {
+        Ok(())
+    }
+}
+
+/// The changes to a response without content. It says nothing of what it has not, as RFC 9110
+/// §15.4.5 asks of a 304; all else may be what a cache is to be told anew.
+pub(super) fn without_content<'e>(edits: &[&'e Edit]) -> Vec<&'e Edit> {
+    let describes_content =
+        |edit: &Edit| edit.concerns(b"Content-Language") || edit.concerns(b"Content-Disposition");
+    let edits = edits.iter().copied();
+    edits.filter(|edit| !describes_content(edit)).collect()
+}
+
+/// Whether this is about what a page of our own is made with: it works with its own policy alone,
+/// which lets less through than any other.
+fn belongs_to_page(edit: &Edit) -> bool {
+    edit.concerns(b"Content-Security-Policy") || is_content_type(edit)
+}
+
+/// Whether this is the media type, which is a fact about a file rather than about a response.
+pub fn is_content_type(edit: &Edit) -> bool {
+    edit.concerns(CONTENT_TYPE.as_bytes())
+}
+
+const CONTENT_TYPE: &str = "Content-Type";
+
+/// RFC 9110 §7.6.1 and RFC 9112.
+const OF_THE_CONNECTION: &[&str] = &[
+    "Connection",
+    "Keep-Alive",
+    "Proxy-Connection",
+    "TE",
+    "Trailer",
+    "Transfer-Encoding",
+    "Upgrade",
+];
+
+/// What would be a lie if it did not say what is so.
+const OF_THE_CONTENT: &[&str] = &[
+    "Accept-Ranges",
+    "Allow",
+    "Content-Encoding",
+    "Content-Length",
+    "Content-Range",
+    "Date",
+    "ETag",
+    "Last-Modified",
+    "Location",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(paths: &[&str], edits: &[(&str, Option<&str>)], on: &[Class]) -> Rule {
+        let edit = |(name, value): &(&str, Option<&str>)| Edit {
+            name: (*name).to_owned(),
+            value: value.map(str::to_owned),
+        };
+        Rule {
+            paths: paths
+                .iter()
+                .map(|path| Pattern::parse(path).unwrap())
+                .collect(),
+            edits: edits.iter().map(edit).collect(),
+            on: on.to_vec(),
+        }
+    }
+
+    #[test]
+    fn stars_stop_at_slashes_and_double_stars_do_not() {
+        for (pattern, matching, others) in [
+            ("/", &[""][..], &["a", "a/"][..]),
+            ("/a", &["a"], &["a/", "b", "A"]),
+            ("/*", &["", "a", "a.b"], &["a/", "a/b"]),
+            ("/*.js", &["a.js", ".js"], &["a/b.js", "a.jsx"]),
+            ("/**", &["", "a", "a/", "a/b/c", "\n"], &[]),
+            ("/a/**", &["a/", "a/b", "a/b/"], &["a", "ab", "b/a/c"]),
+            ("/**/*.js", &["a.js", "a/b.js", "a/b/c.js"], &["a.jsx"]),
+            ("/**/a/*", &["a/b", "b/a/c"], &["a/b/c"]),
+            ("/{a,b}/*.{js,css}", &["a/x.js", "b/y.css"], &["c/x.js"]),
+            ("/a?c", &["abc"], &["a/c", "ac"]),
+            ("/[ab]", &["a", "b"], &["c"]),
+            ("/a\\*", &["a*"], &["ab"]),
+            ("/gr\u{fc}n", &["gr\u{fc}n"], &["grun"]),
+        ] {
+            let rules = Rules::new(vec![rule(&[pattern], &[], &[Class::Success])]).unwrap();
+            let applies = |path: &str| {
+                !rules
+                    .applying(&[path.as_bytes()], Class::Success)
+                    .is_empty()
+            };
+            for path in matching {
+                assert!(applies(path), "{pattern} {path}");
+            }
+            for path in others {
+                assert!(!applies(path), "{pattern} {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_path_need_not_be_text() {
+        let rules = Rules::new(vec![rule(&["/a/**"], &[], &[Class::Success])]).unwrap();
+        assert_eq!(rules.applying(&[b"a/\xff"], Class::Success).len(), 1);
+    }
+
+    #[test]
+    fn the_last_rule_that_speaks_of_a_field_has_its_say() {
+        let (all, success) = ([Class::Success, Class::Error], [Class::Success]);
+        let rules = Rules::new(vec![
+            rule(
+                &["/**"],
+                &[("A", Some("1")), ("B", Some("1")), ("C", Some("1"))],
+                &all,
+            ),
+            rule(&["/**/*.html"], &[("a", Some("2")), ("B", None)], &success),
+            rule(&["/x", "/y"], &[("A", Some("3"))], &success),
+        ]);
+        let rules = rules.unwrap();
+        let edits = |paths: &[&str], class| {
+            let paths: Vec<_> = paths.iter().map(|path| path.as_bytes()).collect();
+            let edits = rules.edits(&paths, class);
+            let text =
+                |edit: &&Edit| format!("{}={}", edit.name, edit.value.as_deref().unwrap_or("-"));
+            edits.iter().map(text).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(edits(&["a.js"], Class::Success), "A=1 B=1 C=1");
+        assert_eq!(edits(&["", "index.html"], Class::Success), "C=1 a=2 B=-");
+        assert_eq!(edits(&["x", "x.html"], Class::Success), "C=1 B=- A=3");
+        assert_eq!(edits(&["x", "x.html"], Class::Error), "A=1 B=1 C=1");
+        assert_eq!(edits(&["x"], Class::Redirect), "");
+    }
+
+    #[test]
+    fn a_status_has_one_class() {
+        for (status, class) in [
+            (Status::Ok, Class::Success),
+            (Status::NoContent, Class::Success),
+            (Status::PartialContent, Class::Success),
+            (Status::NotModified, Class::Success),
+            (Status::MovedPermanently, Class::Redirect),
+            (Status::NotFound, Class::Error),
+            (Status::ServiceUnavailable, Class::Error),
+        ] {
+            assert_eq!(Class::of(status), class, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_pattern_says_why() {
+        for (text, reason) in [
+            ("*.js", "\"/**/*.js\""),
+            ("**/*.js", "\"/**/*.js\""),
+            ("", "slash"),
+            ("/[a", "unclosed"),
+            ("/{a", "unclosed"),
+            ("/a\\", "dangling"),
+        ] {
+            let error = Pattern::parse(text).unwrap_err();
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+}

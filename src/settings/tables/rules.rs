@@ -1,0 +1,133 @@
+//! Rules about the fields of responses.
+
+use super::reading::{Key, each, fields, in_order, key, list, mistyped, tables, text, unless};
+use super::{Contents, Fault};
+use crate::http::response::Edit;
+use crate::plan::{Class, Pattern, Rule, Rules, check_name, is_content_type};
+use crate::settings::{Settings, kind::toml_string, value};
+use std::fmt::Write as _;
+use toml::{Spanned, de::DeValue};
+
+pub(super) fn read(value: &Spanned<DeValue<'_>>) -> Result<Contents, Vec<Fault>> {
+    let mut faults = Vec::new();
+    let mut rules = Vec::new();
+    for table in tables(value, "rule")? {
+        match read_rule(table) {
+            Ok(rule) => rules.push(rule),
+            Err(found) => faults.extend(found),
+        }
+    }
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    let rules = Rules::new(rules).map_err(|message| vec![(value.span(), message)])?;
+    Ok(Contents::Rules(rules))
+}
+
+fn read_rule(table: &Spanned<DeValue<'_>>) -> Result<Rule, Vec<Fault>> {
+    let fields = fields(table, "rule", &["path", "on", "set", "remove"])?;
+    let mut faults = Vec::new();
+    let mut paths = Vec::new();
+    match fields.get("path") {
+        None => faults.push((table.span(), "rule: it has no path".to_owned())),
+        Some(value) => paths = each(value, "rule: path: ", &mut faults, Pattern::parse),
+    }
+    let on = fields.get("on").map_or_else(
+        || vec![Class::Success],
+        |value| each(value, "rule: on: ", &mut faults, class),
+    );
+    let mut edits = Vec::new();
+    if let Some(value) = fields.get("set") {
+        match value.get_ref() {
+            DeValue::Table(set) => {
+                for (name, value) in in_order(set) {
+                    match edit(name, value) {
+                        Ok(edit) => edits.push(edit),
+                        Err(fault) => faults.push(fault),
+                    }
+                }
+            }
+            other => faults.push(mistyped(
+                value.span(),
+                "rule: set: ",
+                "fields and their values, like { Cache-Control = \"no-store\" }",
+                other,
+            )),
+        }
+    }
+    if let Some(value) = fields.get("remove") {
+        let removed = each(value, "rule: remove: ", &mut faults, removable);
+        edits.extend(removed.into_iter().map(|name| Edit { name, value: None }));
+    }
+    if edits.is_empty() && faults.is_empty() {
+        let message = "rule: it changes nothing; write set or remove".to_owned();
+        faults.push((table.span(), message));
+    }
+    if edits.iter().any(is_content_type) && on != [Class::Success] {
+        let message = "rule: Content-Type can be set for files alone; leave out `on`".to_owned();
+        faults.push((table.span(), message));
+    }
+    unless(faults, Rule { paths, edits, on })
+}
+
+fn class(name: &str) -> Result<Class, String> {
+    let known = Class::ALL.iter().find(|(_, known)| *known == name);
+    known.map(|(class, _)| *class).ok_or_else(|| {
+        let names = Class::ALL.map(|(_, name)| name).join(", ");
+        format!("{name:?} is none of {names}")
+    })
+}
+
+/// A field to set, with its value.
+fn edit(name: &Key<'_>, value: &Spanned<DeValue<'_>>) -> Result<Edit, Fault> {
+    let prefix = "rule: set: ";
+    let named = field_name(name.get_ref())
+        .map_err(|message| (name.span(), format!("{prefix}{message}")))?;
+    let (text, span) = text(value, prefix)?;
+    let value = value::field_value(text)
+        .map_err(|message| (span, format!("{prefix}{}: {message}", name.get_ref())))?;
+    Ok(Edit {
+        name: named,
+        value: Some(value),
+    })
+}
+
+fn removable(name: &str) -> Result<String, String> {
+    let name = field_name(name)?;
+    match name.to_ascii_lowercase().as_str() {
+        "content-type" => Err(format!("{name}: every file has one; set another")),
+        "vary" => Err(format!("{name}: what a response depends on has to be said")),
+        _ => Ok(name),
+    }
+}
+
+fn field_name(name: &str) -> Result<String, String> {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if name.is_empty() || !name.bytes().all(is_allowed) {
+        return Err(format!("{name:?} cannot be the name of a field"));
+    }
+    check_name(name).map_err(|reason| format!("{name}: {reason}"))?;
+    Ok(name.to_owned())
+}
+
+pub(super) fn show(settings: &Settings) -> String {
+    let mut text = String::new();
+    for rule in settings.server.policy.rules.iter() {
+        let paths = list(rule.paths.iter().map(Pattern::to_string));
+        let is_on =
+            |(class, name): (Class, &str)| rule.on.contains(&class).then(|| name.to_owned());
+        let on = list(Class::ALL.into_iter().filter_map(is_on));
+        let set = rule.edits.iter().filter_map(|edit| {
+            let (name, value) = (key(&edit.name), edit.value.as_deref()?);
+            Some(format!("{name} = {}", toml_string(value)))
+        });
+        let set = set.collect::<Vec<_>>().join(", ");
+        let removed = rule.edits.iter().filter(|edit| edit.value.is_none());
+        let removed = list(removed.map(|edit| edit.name.clone()));
+        let _ = write!(
+            text,
+            "[[rule]]\npath = {paths}\non = {on}\nset = {{ {set} }}\nremove = {removed}\n"
+        );
+    }
+    text
+}

@@ -1,0 +1,65 @@
+//! Media types by extension.
+
+use super::reading::{in_order, key, misplaced, table, text, unless};
+use super::{Contents, Fault};
+use crate::http::media::with_charset;
+use crate::settings::{Settings, kind::toml_string, options::find, value};
+use std::{collections::BTreeMap, fmt::Write as _};
+use toml::{Spanned, de::DeValue};
+
+pub(super) fn read(value: &Spanned<DeValue<'_>>) -> Result<Contents, Vec<Fault>> {
+    let mut faults = Vec::new();
+    let mut types = BTreeMap::new();
+    for (key, value) in in_order(table(value, "types", "[types]")?) {
+        let extension = key.get_ref().to_lowercase();
+        if find(&extension).is_some() {
+            faults.push((key.span(), misplaced(&extension)));
+            continue;
+        }
+        if extension.is_empty() || extension.contains(['.', '/']) {
+            let message = format!(
+                "types: {:?} is no extension; write it without a dot, like mjs",
+                key.get_ref()
+            );
+            faults.push((key.span(), message));
+        }
+        match text(value, "types: ").and_then(|(text, span)| {
+            media_type(text).map_err(|message| (span, format!("types: {message}")))
+        }) {
+            Ok(media_type) => {
+                types.insert(extension, media_type);
+            }
+            Err(fault) => faults.push(fault),
+        }
+    }
+    unless(faults, Contents::Types(types))
+}
+
+fn media_type(text: &str) -> Result<String, String> {
+    let essence = text.split(';').next().unwrap_or_default();
+    let is_token = |part: &str| {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte);
+        !part.is_empty() && part.bytes().all(is_allowed)
+    };
+    let (main, sub) = essence.trim_end().split_once('/').unwrap_or_default();
+    if is_token(main) && is_token(sub) {
+        value::field_value(text).map(|text| with_charset(&text))
+    } else {
+        Err(format!(
+            "{text:?} is no media type; write one like text/javascript"
+        ))
+    }
+}
+
+pub(super) fn show(settings: &Settings) -> String {
+    let mut text = String::new();
+    for (extension, media_type) in &settings.server.policy.types {
+        let (extension, media_type) = (key(extension), toml_string(media_type));
+        let _ = writeln!(text, "{extension} = {media_type}");
+    }
+    if text.is_empty() {
+        text
+    } else {
+        format!("[types]\n{text}")
+    }
+}

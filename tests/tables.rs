@@ -1,0 +1,189 @@
+//! The tables of the settings file as their author meets them: mistakes, printing, examples.
+
+mod support;
+
+use std::{fs, process::Command};
+use support::{Site, assert_all};
+
+/// What `--check` says of a file, with its status.
+fn check(site: &Site, settings: &str) -> (Option<i32>, String) {
+    fs::write(site.outside("m.toml"), settings).expect("a file can be written");
+    let output = Command::new(env!("CARGO_BIN_EXE_millpond"))
+        .args(["--config", "m.toml", "--check"])
+        .arg(site.root())
+        .current_dir(site.outside(""))
+        .env_remove("RUST_LOG")
+        .output()
+        .expect("millpond runs");
+    let stderr = String::from_utf8(output.stderr).expect("UTF-8");
+    (output.status.code(), stderr)
+}
+
+#[test]
+fn what_is_wrong_with_a_table_is_told_with_its_place() {
+    let site = Site::small();
+    let table = WRONG.iter().map(|(settings, said)| {
+        let said = format!("error: m.toml:{said}\n");
+        (*settings, (Some(1), said))
+    });
+    assert_all(table, |settings| check(&site, settings));
+    // All that is wrong is told at once.
+    let two = "[types]\na = '1'\n[[rule]]\npath = 'b'\nremove = 'Date'\n[[redirect]]\nfrom = 'c'\nto = '/d'\n";
+    assert_eq!(check(&site, two).1.lines().count(), 4);
+}
+
+#[test]
+fn what_is_printed_of_the_settings_gives_them_again() {
+    let site = Site::small();
+    let sample = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config/millpond.toml"));
+    // The examples of the sample file, without their comment signs.
+    let sample = sample.unwrap();
+    let (_, tables) = sample.split_once("# --- Tables ---").expect("tables");
+    let bare = tables.lines().map(|line| match line.strip_prefix('#') {
+        Some(setting) if !setting.starts_with(' ') => setting,
+        _ => line,
+    });
+    let bare: Vec<_> = bare.collect();
+    let print = |name: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_millpond"))
+            .args(["--config", name, "--print-config"])
+            .current_dir(site.outside(""))
+            .output()
+            .expect("millpond runs");
+        let stderr = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!((output.status.code(), &*stderr), (Some(0), ""));
+        let stdout = String::from_utf8(output.stdout).expect("UTF-8");
+        let values = stdout
+            .lines()
+            .map(|line| line.split("# ").next().unwrap().to_owned());
+        values.collect::<Vec<_>>()
+    };
+    fs::write(site.outside("m.toml"), bare.join("\n")).unwrap();
+    let printed = print("m.toml");
+    for line in [
+        "[types]",
+        "mjs = \"text/javascript; charset=utf-8\"",
+        "[[rule]]",
+        "[[redirect]]",
+    ] {
+        assert!(printed.iter().any(|printed| printed == line), "{line}");
+    }
+    fs::write(site.outside("again.toml"), printed.join("\n")).unwrap();
+    assert_eq!(print("again.toml"), printed);
+}
+
+#[test]
+fn the_examples_for_readers_are_good_settings() {
+    let site = Site::small();
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/website.md")).unwrap();
+    let blocks = page.split("```toml\n").skip(1);
+    let examples: Vec<_> = blocks.filter_map(|rest| rest.split("```").next()).collect();
+    assert!(examples.len() >= 3);
+    for example in &examples {
+        assert_eq!(check(&site, example), (Some(0), String::new()), "{example}");
+    }
+    // They go together, too.
+    assert_eq!(check(&site, &examples.concat()), (Some(0), String::new()));
+}
+
+/// Settings, and what is said of them after the name of the file.
+const WRONG: &[(&str, &str)] = &[
+    (
+        "[type]\nmjs = 'a/b'",
+        "1:2: there is no table \"type\"; did you mean types?",
+    ),
+    (
+        "[[rules]]\npath = '/'",
+        "1:3: there is no setting \"rules\"; did you mean rule?",
+    ),
+    (
+        "[rule]\npath = '/'",
+        "1:1: write [[rule]] above each; this is of type table",
+    ),
+    (
+        "types = 'a'",
+        "1:9: types: write [types]; this is of type string",
+    ),
+    (
+        "[types]\nmjs = 'text'",
+        "2:7: types: \"text\" is no media type; write one like text/javascript",
+    ),
+    (
+        "[types]\n'.mjs' = 'a/b'",
+        "2:1: types: \".mjs\" is no extension; write it without a dot, like mjs",
+    ),
+    (
+        "[types]\nmjs = 1",
+        "2:7: types: write a text in quotes; this is of type integer",
+    ),
+    (
+        "[types]\nspa = true",
+        "2:1: spa is a setting of its own; move it to above all tables",
+    ),
+    (
+        "[[rule]]\npath = '/**'\nsets = {}",
+        "3:1: rule: there is no \"sets\"; did you mean set?",
+    ),
+    ("[[rule]]\nset = { A = 'b' }", "1:1: rule: it has no path"),
+    (
+        "[[rule]]\npath = '/**'",
+        "1:1: rule: it changes nothing; write set or remove",
+    ),
+    (
+        "[[rule]]\npath = ['/a', '*.js']\nset = { A = 'b' }",
+        "2:15: rule: path: \"*.js\" does not begin with a slash; write \"/*.js\", or \
+             \"/**/*.js\" for any directory",
+    ),
+    (
+        "[[rule]]\npath = '/[a'\nset = { A = 'b' }",
+        "2:8: rule: path: \"/[a\" is no pattern of paths: unclosed character class; missing ']'",
+    ),
+    (
+        "[[rule]]\npath = '/'\non = 'always'\nset = { A = 'b' }",
+        "3:6: rule: on: \"always\" is none of success, redirect, error",
+    ),
+    (
+        "[[rule]]\npath = '/'\nset = { content-length = '1' }",
+        "3:9: rule: set: content-length: it says what is sent, and millpond's own",
+    ),
+    (
+        "[[rule]]\npath = '/'\nremove = ['A', 'Connection']",
+        "3:16: rule: remove: Connection: it is about the connection, and millpond's own",
+    ),
+    (
+        "[[rule]]\npath = '/'\nremove = 'Server'",
+        "3:10: rule: remove: Server: the setting server-field says whether there is one",
+    ),
+    (
+        "[[rule]]\npath = '/'\nset = { 'a b' = '1' }",
+        "3:9: rule: set: \"a b\" cannot be the name of a field",
+    ),
+    (
+        "[[rule]]\npath = '/'\nset = { A = \"b\\r\\nC: d\" }",
+        "3:13: rule: set: A: \"b\\r\\nC: d\" cannot be a field's value; it may hold visible ASCII, \
+             with spaces within",
+    ),
+    (
+        "[[rule]]\npath = '/'\non = 'error'\nset = { Content-Type = 'a/b' }",
+        "1:1: rule: Content-Type can be set for files alone; leave out `on`",
+    ),
+    (
+        "[[redirect]]\nfrom = '/a'\nto = '//evil.example'",
+        "3:6: redirect: to: \"//evil.example\" is neither a path, which begins with one slash, \
+             nor an address that begins with https://",
+    ),
+    (
+        "[[redirect]]\nfrom = '/old/**'\nto = '/new/'",
+        "2:8: redirect: from: \"/old/**\" has a star of its own; write /old/{*rest} for all that \
+             follows, or /old/{name} for what follows up to a slash",
+    ),
+    (
+        "[[redirect]]\nfrom = '/a'\nto = '/b'\n[[redirect]]\nfrom = '/b'\nto = '/a'",
+        "3:6: redirect: to: /a leads back to itself",
+    ),
+    ("[[redirect]]\nto = '/b'", "1:1: redirect: it has no from"),
+    (
+        "[[redirect]]\nfrom = '/a'\nto = '/b'\nstatus = 200",
+        "4:10: redirect: status: write one of 301, 302, 307, 308",
+    ),
+];
