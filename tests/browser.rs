@@ -4,7 +4,7 @@
 mod browser;
 mod support;
 
-use browser::{Page, Scheme, accessibility, video};
+use browser::{Page, accessibility, video};
 use serde_json::Value;
 use std::path::Path;
 use support::{Launch, Server, Site};
@@ -37,7 +37,7 @@ fn the_site_that_comes_along_renders_without_a_complaint_for_everybody() {
                 5
             );
         }
-        assert_good_for_everybody(&page);
+        accessibility::assert_good_for_everybody(&page);
         page.assert_no_complaints();
     }
     page.size(1280, 800);
@@ -58,20 +58,6 @@ fn the_site_that_comes_along_renders_without_a_complaint_for_everybody() {
         "link: The guide",
     ];
     assert_eq!(accessibility::tab_stops(&page), stops);
-}
-
-/// Requires a page to be good by day and by night, at a desk and on a phone.
-#[track_caller]
-fn assert_good_for_everybody(page: &Page) {
-    for width in [1280, 360] {
-        page.size(width, 800);
-        assert_eq!(accessibility::overflow(page, width), None);
-        for scheme in [Scheme::Light, Scheme::Dark] {
-            page.prefer(scheme);
-            let faults = accessibility::faults(page);
-            assert!(faults.is_empty(), "{scheme:?}, {width}: {faults:#?}");
-        }
-    }
 }
 
 #[test]
@@ -287,7 +273,7 @@ fn an_error_page_of_our_own_is_good_for_everybody_and_keeps_its_policy() {
     let server = Server::start(site.root());
     let target = "/<script>alert(1)</script>%20nowhere";
     page.go_to(&url(&server, target));
-    assert_good_for_everybody(&page);
+    accessibility::assert_good_for_everybody(&page);
     assert_eq!(
         page.text("document.querySelector('h1').innerText"),
         "404 Not Found"

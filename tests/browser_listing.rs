@@ -4,7 +4,7 @@
 mod browser;
 mod support;
 
-use browser::{Page, Scheme, accessibility};
+use browser::{Page, accessibility};
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path, time::Duration};
 use support::{Launch, Server, Site, settled_time};
 
@@ -78,15 +78,7 @@ fn a_listing_is_good_for_everybody_and_keeps_its_policy() {
     let server = listed(&site);
     for path in ["/files/", "/", "/files/albums/2024/"] {
         page.go_to(&url(&server, path));
-        for width in [1280, 360] {
-            page.size(width, 800);
-            assert_eq!(accessibility::overflow(&page, width), None, "{path}");
-            for scheme in [Scheme::Light, Scheme::Dark] {
-                page.prefer(scheme);
-                let faults = accessibility::faults(&page);
-                assert!(faults.is_empty(), "{path} {scheme:?} {width}: {faults:#?}");
-            }
-        }
+        accessibility::assert_good_for_everybody(&page);
     }
     page.assert_no_complaints();
 }

@@ -1,7 +1,7 @@
 //! What those are told who do not see a page, or see it badly: by the browser's own accessibility
 //! tree, the keyboard, and the colours that it computed.
 
-use super::page::{Page, text};
+use super::page::{Page, Scheme, text};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -33,6 +33,22 @@ pub(crate) fn tree(page: &Page) -> Vec<Node> {
         }
     }
     ordered
+}
+
+/// Requires a page to be good by day and by night, at a desk and on a phone.
+#[track_caller]
+pub(crate) fn assert_good_for_everybody(page: &Page) {
+    for width in [1280, 360] {
+        page.size(width, 800);
+        assert_eq!(overflow(page, width), None);
+        let backgrounds = [Scheme::Light, Scheme::Dark].map(|scheme| {
+            page.prefer(scheme);
+            let faults = faults(page);
+            assert!(faults.is_empty(), "{scheme:?}, {width}: {faults:#?}");
+            page.text("getComputedStyle(document.body).backgroundColor")
+        });
+        assert_ne!(backgrounds[0], backgrounds[1], "there is no night");
+    }
 }
 
 /// What WCAG 2.2 asks of any page and this one has not, as far as a program can tell.
