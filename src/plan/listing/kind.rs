@@ -149,10 +149,11 @@ const ARCHIVES: [&str; 11] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
 
     fn entry(name: &[u8], size: Option<u64>) -> Entry {
         Entry {
-            name: name.into(),
+            name: Bytes::copy_from_slice(name),
             size,
             modified: None,
         }

@@ -18,7 +18,7 @@ fn path(path: &'static str) -> RequestPath<'static> {
 
 fn file(name: impl AsRef<[u8]>, size: u64) -> Entry {
     Entry {
-        name: name.as_ref().into(),
+        name: Bytes::copy_from_slice(name.as_ref()),
         size: Some(size),
         modified: HttpDate::from_unix_seconds(784_111_777),
     }
@@ -26,7 +26,7 @@ fn file(name: impl AsRef<[u8]>, size: u64) -> Entry {
 
 fn directory(name: impl AsRef<[u8]>) -> Entry {
     Entry {
-        name: name.as_ref().into(),
+        name: Bytes::copy_from_slice(name.as_ref()),
         size: None,
         modified: None,
     }

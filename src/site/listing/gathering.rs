@@ -6,6 +6,7 @@ use crate::plan::listing::{Entry, Listing, README_BYTES_MAX, Readme, readme_rank
 use crate::site::Miss;
 use crate::site::root::{Tree, stat_descriptor};
 use crate::site::stamp::Stamp;
+use bytes::BytesMut;
 use rustix::fs::{Access, AtFlags, Dir, FileType, Statx, StatxFlags};
 use rustix::io::Errno;
 use std::ffi::{CStr, CString};
@@ -26,6 +27,7 @@ impl Folder {
         let directory = opened.and_then(Dir::new).map_err(Miss::of)?;
         Ok(Gathering {
             directory,
+            names: BytesMut::with_capacity(NAMES_BYTES),
             readme: None,
         })
     }
@@ -66,6 +68,8 @@ impl Folder {
 #[derive(Debug)]
 pub(super) struct Gathering {
     directory: Dir,
+    /// Where names are kept, some thousand bytes of them together.
+    names: BytesMut,
     /// The best README so far.
     readme: Option<(usize, CString)>,
 }
@@ -84,8 +88,14 @@ impl Gathering {
             if name.to_bytes().starts_with(b".") {
                 continue;
             }
-            let Some(entry) = self.look_at(folder, name, found.file_type()) else {
+            let Some((size, modified)) = self.look_at(folder, name, found.file_type()) else {
                 continue;
+            };
+            self.names.extend_from_slice(name.to_bytes());
+            let entry = Entry {
+                name: self.names.split().freeze(),
+                size,
+                modified,
             };
             self.note_readme(&entry, name);
             if !listing.push(entry) {
@@ -95,8 +105,13 @@ impl Gathering {
         Ok(true)
     }
 
-    /// What the entry of this name is to whoever asks for it.
-    fn look_at(&self, folder: &Folder, name: &CStr, file_type: FileType) -> Option<Entry> {
+    /// What is of this name to whoever asks for it: its size, if it is a file, and its time.
+    fn look_at(
+        &self,
+        folder: &Folder,
+        name: &CStr,
+        file_type: FileType,
+    ) -> Option<(Option<u64>, Option<HttpDate>)> {
         let directory = self.directory.fd().ok()?;
         let facts = match file_type {
             FileType::Symlink => folder.follow(name)?,
@@ -117,13 +132,8 @@ impl Gathering {
             _ => return None,
         };
         rustix::fs::accessat(directory, name, access, AtFlags::EACCESS).ok()?;
-        Some(Entry {
-            name: name.to_bytes().into(),
-            size,
-            modified: Stamp::of(&facts)
-                .modified_seconds()
-                .and_then(HttpDate::from_unix_seconds),
-        })
+        let modified = Stamp::of(&facts).modified_seconds();
+        Some((size, modified.and_then(HttpDate::from_unix_seconds)))
     }
 
     fn note_readme(&mut self, entry: &Entry, name: &CStr) {
@@ -150,6 +160,9 @@ impl Gathering {
 fn type_of(facts: &Statx) -> FileType {
     FileType::from_raw_mode(facts.stx_mode.into())
 }
+
+/// Bytes of names that share one piece of memory.
+const NAMES_BYTES: usize = 8 * 1024;
 
 /// Entries that are looked at in one step: three system calls each, so that a step takes a tenth of
 /// a millisecond where the directory's inodes are in memory.

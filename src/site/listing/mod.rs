@@ -114,7 +114,10 @@ impl Work for Job {
                 Ok(true) => return None,
                 Ok(false) => {
                     gathering.finish(&self.folder, &mut self.listing);
-                    Ok(State::Writing(Writing::new(self.view.coding)))
+                    Ok(State::Writing(Writing::new(
+                        self.view.coding,
+                        &self.listing,
+                    )))
                 }
                 Err(miss) => Err(miss),
             },
@@ -174,12 +177,15 @@ enum Sink {
 }
 
 impl Writing {
-    fn new(coding: Option<Coding>) -> Self {
-        let (piece, output) = (String::new(), Output::default());
+    fn new(coding: Option<Coding>, listing: &Listing) -> Self {
+        let (piece, mut output) = (String::new(), Output::default());
         let level = flate2::Compression::new(LEVEL);
-        let sink = match coding {
-            Some(_) => Sink::Gzip(Box::new(GzEncoder::new(output, level))),
-            None => Sink::Plain(Box::new(output)),
+        let sink = if coding.is_some() {
+            Sink::Gzip(Box::new(GzEncoder::new(output, level)))
+        } else {
+            // Memory that is reserved costs nothing before it is used; to move it would.
+            output.bytes.reserve_exact(listing.bytes_expected());
+            Sink::Plain(Box::new(output))
         };
         Self { piece, sink }
     }
