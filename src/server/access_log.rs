@@ -4,14 +4,38 @@
 //! enough to leave together with its head, to the buffer that is about to be sent.
 
 use super::clock::Clock;
-use super::{AccessLogFormat, LogDestination};
 use crate::http::Status;
 use crate::http::fields::FieldName;
 use crate::http::request::{RequestHead, Version};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
+
+/// Where access records go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogDestination {
+    /// Nowhere.
+    Off,
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+    /// A file, appended to.
+    File(PathBuf),
+}
+
+/// How an access record is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccessLogFormat {
+    /// The Common Log Format and the time taken.
+    Common,
+    /// Common, with the referrer and the user agent.
+    Combined,
+    /// One JSON object a line.
+    Json,
+}
 
 /// What a log writes to; nothing if it is off.
 pub(super) type Output = Option<Box<dyn Write>>;

@@ -52,6 +52,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use access_log::{AccessLogFormat, LogDestination};
 pub use announcement::{Announcement, Ink};
 pub use concern::{Concern, concerns};
 pub use explain::{Explanation, explain};
@@ -139,30 +140,6 @@ pub enum ListenAddress {
     Tcp(SocketAddr),
     /// The path of a Unix-domain socket.
     Unix(PathBuf),
-}
-
-/// Where access records go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LogDestination {
-    /// Nowhere.
-    Off,
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
-    /// A file, appended to.
-    File(PathBuf),
-}
-
-/// How an access record is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AccessLogFormat {
-    /// The Common Log Format and the time taken.
-    Common,
-    /// Common, with the referrer and the user agent.
-    Combined,
-    /// One JSON object a line.
-    Json,
 }
 
 /// A way to read the settings again: the options that they give, or all that is wrong with them, a
