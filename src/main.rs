@@ -3,7 +3,8 @@
 use env_logger::Env;
 use millpond::{
     server::{
-        self, Announcement, Concern, Ink, Load, LogDestination, Server, StartError, Unhealthy,
+        self, Announcement, Concern, Daemon, Ink, Load, LogDestination, Server, StartError,
+        Unhealthy,
     },
     settings::{self, Action, Arguments, Refusal, Settings},
 };
@@ -66,12 +67,19 @@ fn explain(settings: Settings, target: &OsStr) -> Result<(), Failure> {
     if explanation.is_served() {
         Ok(())
     } else {
-        Err(Failure::NotServed)
+        Err(Failure::Told)
     }
 }
 
 /// Serves until a signal says to stop.
 fn serve(settings: Settings, load: &Load<'_>) -> Result<(), Failure> {
+    let detached = match settings.server.daemon.then(Daemon::start).transpose() {
+        Ok(None) => None,
+        Ok(Some(Daemon::Detached(detached))) => Some(detached),
+        Ok(Some(Daemon::Launched)) => return Ok(()),
+        Ok(Some(Daemon::Failed(_))) => return Err(Failure::Told),
+        Err(error) => return Err(Failure::Start(StartError::Daemon(error))),
+    };
     start_log();
     // Before privileges are dropped, and told only if there will be a server to worry about.
     let concerns = server::concerns(&settings.server);
@@ -85,6 +93,9 @@ fn serve(settings: Settings, load: &Load<'_>) -> Result<(), Failure> {
     // A server whose output nobody reads is a good server still.
     if let Err(error) = print(&text) {
         log::warn!("the addresses could not be printed: {error}");
+    }
+    if let Some(detached) = detached {
+        detached.let_go().map_err(Failure::Run)?;
     }
     server.run(load).map_err(Failure::Run)
 }
@@ -204,19 +215,17 @@ enum Failure {
     Run(io::Error),
     Print(io::Error),
     Unhealthy(Unhealthy),
-    /// What was explained would not be served, as has been told.
-    NotServed,
+    /// It has been told already: what was explained would not be served, or a daemon has failed.
+    Told,
 }
 
 impl Failure {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Settings(refusal) => ExitCode::from(refusal.exit_status()),
-            Self::Start(_)
-            | Self::Run(_)
-            | Self::Print(_)
-            | Self::Unhealthy(_)
-            | Self::NotServed => ExitCode::FAILURE,
+            Self::Start(_) | Self::Run(_) | Self::Print(_) | Self::Unhealthy(_) | Self::Told => {
+                ExitCode::FAILURE
+            }
         }
     }
 }
@@ -241,7 +250,7 @@ impl fmt::Display for Failure {
             Self::Start(error) => error.fmt(out),
             Self::Run(error) => write!(out, "the server cannot go on: {error}"),
             Self::Unhealthy(unhealthy) => unhealthy.fmt(out),
-            Self::NotServed => Ok(()),
+            Self::Told => Ok(()),
             Self::Print(error) => write!(out, "standard output cannot be written to: {error}"),
         }
     }

@@ -99,8 +99,15 @@ impl Server {
         }
     }
 
+    /// What the service manager shows of a server that is well.
+    pub(super) fn status(&self) -> String {
+        let root = self.options.site.root.display();
+        format!("serves {root} at {}", self.addresses().join(" "))
+    }
+
     /// Stops accepting, closes what is idle, and lets the rest finish.
     fn drain(&mut self) {
+        self.notifier.stopping("finishes what is under way");
         let deadline = self.service.clock.now() + self.options.drain_timeout;
         self.lifecycle = Lifecycle::Draining { deadline };
         self.close_listeners();

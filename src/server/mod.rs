@@ -9,6 +9,7 @@ mod announcement;
 mod browser;
 mod clock;
 mod concern;
+mod daemon;
 mod exchange;
 mod explain;
 mod exposition;
@@ -19,6 +20,8 @@ mod last_page;
 mod lifecycle;
 mod listener;
 mod metrics;
+mod notify;
+mod pid_file;
 mod privileges;
 mod process;
 mod promptness;
@@ -44,6 +47,8 @@ use lifecycle::{Lifecycle, Signals};
 use listener::{Accepted, Listener};
 use mio::event::Event;
 use mio::{Events, Poll, Token};
+use notify::Notifier;
+use pid_file::PidFile;
 use room::Room;
 use session::{Outcome, Side};
 use sessions::Sessions;
@@ -55,9 +60,11 @@ use std::time::Duration;
 pub use access_log::{AccessLogFormat, LogDestination};
 pub use announcement::{Announcement, Ink};
 pub use concern::{Concern, concerns};
+pub use daemon::{Daemon, Detached};
 pub use explain::{Explanation, explain};
 pub use health::{Unhealthy, check_health};
 pub use listener::addresses;
+pub use pid_file::PidFileError;
 pub use privileges::{Identity, PrivilegeError, User};
 pub use sandbox::{Sandbox, SandboxError, SandboxMode};
 pub use start_error::StartError;
@@ -70,6 +77,10 @@ pub struct Options {
     pub listen: Vec<ListenAddress>,
     /// Whether another server may listen on the same addresses, and is handed our sockets.
     pub reuse_port: bool,
+    /// Whether the server runs in the background.
+    pub daemon: bool,
+    /// Where the server's process id is told.
+    pub pid_file: Option<PathBuf>,
     /// Whether this machine's browser is to open the site.
     pub open: bool,
     /// Where the operator is answered; empty: nowhere.
@@ -107,6 +118,8 @@ impl Default for Options {
         Self {
             listen: Vec::new(),
             reuse_port: false,
+            daemon: false,
+            pid_file: None,
             open: false,
             admin: Vec::new(),
             hosts: Vec::new(),
@@ -162,6 +175,9 @@ pub struct Server {
     options: Options,
     sandbox: Sandbox,
     announcement: Announcement,
+    notifier: Notifier,
+    /// Removed when it goes.
+    _pid_file: Option<PidFile>,
 }
 
 impl Server {
@@ -184,6 +200,7 @@ impl Server {
         let opener = options
             .open
             .then(|| Opener::of(announcement.address_to_open()));
+        let pid_file = pid_file::write(&options)?;
         privileges::drop_to(options.user.as_ref())
             .map_err(|error| StartError::Privileges(options.user.clone(), error))?;
         let clock = Clock::new(options.policy.server_field);
@@ -195,6 +212,7 @@ impl Server {
         // What is read of it is opened before the sandbox closes.
         let has_admin = listeners.first().is_some_and(|it| it.side() == Side::Admin);
         let admin = has_admin.then(|| Admin::new(clock.wall()));
+        let notifier = Notifier::connect(clock.now());
         let sandbox = Sandbox::of(&options).map_err(StartError::System)?;
         sandbox.enter().map_err(StartError::Sandbox)?;
         let control = Token(listeners.len());
@@ -232,6 +250,8 @@ impl Server {
             options,
             sandbox,
             announcement,
+            notifier,
+            _pid_file: pid_file,
         })
     }
 
@@ -253,6 +273,7 @@ impl Server {
     /// other options when a signal says so.
     pub fn run(mut self, load: &Load<'_>) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_MAX);
+        self.notifier.ready(self.status());
         while !self.is_done() {
             match self.poll.poll(&mut events, self.patience()) {
                 Ok(()) => {}
@@ -261,6 +282,7 @@ impl Server {
             }
             self.tick(&events);
             self.obey(load);
+            self.notifier.tick(self.service.clock.now());
         }
         self.sessions.finish_exchanges(&mut self.service);
         self.service.access_log.flush();
@@ -381,6 +403,10 @@ impl Server {
                     .map_or(deadline, |next| next.min(deadline)),
             ),
             Lifecycle::Stopped => Some(self.service.clock.now()),
+        };
+        let deadline = match (deadline, self.notifier.deadline()) {
+            (Some(deadline), Some(watchdog)) => Some(deadline.min(watchdog)),
+            (deadline, watchdog) => deadline.or(watchdog),
         };
         // Reckoned from the tick's own time: late by no more than the tick has taken.
         deadline.map(|deadline| deadline.saturating_duration_since(self.service.clock.now()))

@@ -22,13 +22,25 @@ enum Refusal {
 impl Server {
     /// Reads the settings again and puts them in force. If they are bad, the old ones stay.
     pub(super) fn reload(&mut self, load: &Load<'_>) {
-        let refusal = match load() {
-            Ok(options) => match self.replace_options(options) {
-                Ok(()) => return log::info!("the settings were read again and are in force"),
-                Err(refusal) => refusal.to_string(),
-            },
-            Err(refusal) => refusal,
-        };
+        self.notifier.reloading();
+        match load().and_then(|options| {
+            self.replace_options(options)
+                .map_err(|refusal| refusal.to_string())
+        }) {
+            Ok(()) => {
+                log::info!("the settings were read again and are in force");
+                self.notifier.ready(self.status());
+            }
+            Err(refusal) => {
+                self.tell_of_refusal(&refusal);
+                let status = self.status();
+                self.notifier
+                    .ready(format_args!("{status}; the settings read last are bad"));
+            }
+        }
+    }
+
+    fn tell_of_refusal(&mut self, refusal: &str) {
         for line in refusal.lines() {
             log::error!("{line}");
         }
@@ -134,6 +146,8 @@ fn keep_what_is_fixed(old: &Options, new: &mut Options) -> Vec<&'static str> {
     let Options {
         listen,
         reuse_port,
+        daemon,
+        pid_file,
         admin,
         user,
         sandbox,
@@ -155,6 +169,8 @@ fn keep_what_is_fixed(old: &Options, new: &mut Options) -> Vec<&'static str> {
     let mut names = Vec::new();
     keep("listen", &old.listen, listen, &mut names);
     keep("reuse-port", &old.reuse_port, reuse_port, &mut names);
+    keep("daemon", &old.daemon, daemon, &mut names);
+    keep("pid-file", &old.pid_file, pid_file, &mut names);
     keep("admin", &old.admin, admin, &mut names);
     keep("user", &old.user, user, &mut names);
     keep("sandbox", &old.sandbox, sandbox, &mut names);

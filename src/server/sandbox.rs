@@ -90,6 +90,8 @@ impl Sandbox {
             ListenAddress::Unix(path) => own_directory(path),
             ListenAddress::Tcp(_) => None,
         });
+        let pid_file = options.pid_file.as_deref().and_then(own_directory);
+        let sockets = sockets.chain(pid_file);
         grants.extend(sockets.map(|path| Grant::new(path, Right::Remove)));
         let all = grants.clone();
         grants.retain(|grant| {

@@ -1,6 +1,6 @@
 //! What can keep a server from starting, in sentences for its operator.
 
-use super::{ListenAddress, LogDestination, PrivilegeError, SandboxError, User};
+use super::{ListenAddress, LogDestination, PidFileError, PrivilegeError, SandboxError, User};
 use crate::site;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -25,6 +25,10 @@ pub enum StartError {
     },
     /// A socket that was handed over is of no use.
     Inherited(io::Error),
+    /// The process id cannot be told.
+    PidFile(PathBuf, PidFileError),
+    /// The server cannot go to the background.
+    Daemon(io::Error),
     /// The user cannot be dropped to.
     Privileges(Option<User>, PrivilegeError),
     /// There is no sandbox where there has to be one.
@@ -87,6 +91,10 @@ impl fmt::Display for StartError {
                 }
                 Ok(())
             }
+            Self::PidFile(path, error) => {
+                write!(f, "the pid file {} cannot be had: {error}", path.display())
+            }
+            Self::Daemon(error) => write!(f, "the server cannot go to the background: {error}"),
             Self::Privileges(Some(user), error) => {
                 write!(f, "the server cannot become {user}: {error}")
             }
@@ -106,7 +114,9 @@ impl std::error::Error for StartError {
             | Self::AccessLog(_, error)
             | Self::Listen(_, error)
             | Self::Inherited(error)
+            | Self::Daemon(error)
             | Self::System(error) => Some(error),
+            Self::PidFile(_, error) => Some(error),
             Self::Privileges(_, error) => Some(error),
             Self::Sandbox(error) => Some(error),
             Self::PortInUse { .. } => None,

@@ -13,7 +13,7 @@ use std::{
     ffi::{OsStr, OsString},
     fmt::{self, Write},
     ops::RangeInclusive,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -52,6 +52,8 @@ pub(super) enum Kind {
     LogFormat(Field<AccessLogFormat>),
     /// A user to become, or nobody.
     User(Field<Option<User>>),
+    /// A file, or none.
+    OptionalFile(Field<Option<PathBuf>>),
     /// Whether there is a sandbox.
     Sandbox(Field<SandboxMode>),
 }
@@ -111,6 +113,8 @@ impl Kind {
             Self::LogDestination(field) => *field(settings) = value::log_destination(one()?)?,
             Self::LogFormat(field) => *field(settings) = value::log_format(text()?)?,
             Self::User(field) => *field(settings) = value::user(text()?)?,
+            Self::OptionalFile(field) if one()?.is_empty() => *field(settings) = None,
+            Self::OptionalFile(field) => *field(settings) = Some(value::path(one()?)?),
             Self::Sandbox(field) => *field(settings) = value::sandbox_mode(text()?)?,
         }
         Ok(())
@@ -172,6 +176,10 @@ impl Kind {
                 Shown::Text(value::log_format_text(*field(settings)).to_owned())
             }
             Self::User(field) => Shown::Text(value::user_text(field(settings).as_ref())),
+            Self::OptionalFile(field) => {
+                let path = field(settings).as_deref().unwrap_or(Path::new(""));
+                Shown::Text(path.display().to_string())
+            }
             Self::Sandbox(field) => {
                 Shown::Text(value::sandbox_mode_text(*field(settings)).to_owned())
             }
@@ -195,6 +203,7 @@ impl Kind {
             Self::LogDestination(_) => "off|stdout|stderr|FILE",
             Self::LogFormat(_) => "FORMAT",
             Self::User(_) => "USER",
+            Self::OptionalFile(_) => "FILE",
             Self::Sandbox(_) => "MODE",
         }
     }
@@ -234,6 +243,7 @@ impl Kind {
             ),
             Self::LogFormat(_) => (&["string"], "the name of a format in quotes"),
             Self::User(_) => (&["string"], "a user in quotes, like \"www-data\""),
+            Self::OptionalFile(_) => (&["string"], "a path in quotes, like \"/run/millpond.pid\""),
             Self::Sandbox(_) => (&["string"], "\"off\", \"auto\" or \"require\""),
         }
     }
@@ -252,7 +262,7 @@ impl Kind {
     pub(super) fn hint(&self) -> ValueHint {
         match self {
             Self::Directory(_) => ValueHint::DirPath,
-            Self::LogDestination(_) => ValueHint::FilePath,
+            Self::LogDestination(_) | Self::OptionalFile(_) => ValueHint::FilePath,
             Self::User(_) => ValueHint::Username,
             _ => ValueHint::Other,
         }

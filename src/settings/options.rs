@@ -143,6 +143,28 @@ pub(super) static GROUPS: &[Group] = &[
         ],
     },
     Group {
+        heading: Some("Process"),
+        options: &[
+            Definition {
+                name: "daemon",
+                kind: Kind::Switch(|settings| &mut settings.server.daemon),
+                help: "Whether to run in the background",
+                reason: "The command ends when the server answers, with 0, or when it cannot, with \
+                         another status. Standard output and error stay where they lead to a file; \
+                         what goes to them is lost otherwise, so name a file for the access log. A \
+                         service manager wants its servers in the foreground.",
+            },
+            Definition {
+                name: "pid-file",
+                kind: Kind::OptionalFile(|settings| &mut settings.server.pid_file),
+                help: "A file for the server's process id; empty for none",
+                reason: "It is written once the server listens and removed when it ends. A server \
+                         does not start on a file of another one that runs, unless it takes over \
+                         from that (reuse-port).",
+            },
+        ],
+    },
+    Group {
         heading: Some("Confinement"),
         options: &[
             Definition {

@@ -1,0 +1,203 @@
+//! A server in the background, and the file that tells its process id.
+
+mod support;
+
+use rustix::process::{Pid, getpid, getsid, kill_process, test_kill_process};
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+use support::{Client, Launch, Signal, Site, poll_until};
+
+/// A server in the background, which ends with its test.
+struct Daemon(Pid);
+
+impl Daemon {
+    /// The one that this file tells of.
+    #[track_caller]
+    fn of(pid_file: &Path) -> Self {
+        Self(pid_in(pid_file).expect("a running daemon has told its process id"))
+    }
+
+    #[track_caller]
+    fn stop(&self) {
+        kill_process(self.0, Signal::TERM).unwrap();
+        poll_until("the daemon to end", || test_kill_process(self.0).err());
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // An error here means that it has ended already.
+        let _ = kill_process(self.0, Signal::KILL);
+    }
+}
+
+fn pid_in(pid_file: &Path) -> Option<Pid> {
+    let text = fs::read_to_string(pid_file).ok()?;
+    Pid::from_raw(text.strip_suffix('\n')?.parse().ok()?)
+}
+
+fn pid_file(site: &Site) -> PathBuf {
+    fs::create_dir_all(site.outside("run")).unwrap();
+    site.outside("run/millpond.pid")
+}
+
+fn address_in(stdout: &str) -> std::net::SocketAddr {
+    let (_, rest) = stdout.split_once(" at http://").expect("an address");
+    rest.split_once("/\n").unwrap().0.parse().unwrap()
+}
+
+#[test]
+fn the_command_ends_when_the_daemon_answers() {
+    let site = Site::small();
+    let pid_file = pid_file(&site);
+    // By relative paths, which mean the same in the background.
+    let launch = Launch::bare()
+        .current_dir(site.outside("."))
+        .args(["root", "--listen", "127.0.0.1:0", "--daemon"])
+        .args([
+            "--pid-file",
+            "run/millpond.pid",
+            "--access-log",
+            "millpond.log",
+        ]);
+    let mut command = launch.spawn();
+    assert_eq!(command.wait().code(), Some(0));
+    // Nobody holds on to the streams, so that a shell does not wait for their end in vain.
+    assert_eq!(command.end(), "");
+    let address = address_in(&command.stdout());
+    let daemon = Daemon::of(&pid_file);
+    let response = Client::connect(address)
+        .send("GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n")
+        .response_to("GET");
+    assert_eq!(response.text(), "alpha\n");
+    assert_eq!(
+        getsid(Some(daemon.0)).unwrap(),
+        daemon.0,
+        "a session of its own"
+    );
+    assert_ne!(
+        getsid(Some(daemon.0)).unwrap(),
+        getsid(Some(getpid())).unwrap()
+    );
+    for stream in 0..=2 {
+        let path = format!("/proc/{}/fd/{stream}", daemon.0.as_raw_nonzero());
+        assert_eq!(fs::read_link(path).unwrap(), Path::new("/dev/null"));
+    }
+    daemon.stop();
+    assert!(!pid_file.exists(), "it is removed at the end");
+    let log = fs::read_to_string(site.outside("millpond.log")).unwrap();
+    assert!(log.contains("GET /a.txt"));
+}
+
+#[test]
+fn a_daemon_that_cannot_start_says_why_and_the_command_fails() {
+    let site = Site::small();
+    let other = Launch::of(site.root()).start();
+    let mut command = Launch::bare()
+        .arg(site.root())
+        .args(["--listen", &other.address.to_string(), "--daemon"])
+        .spawn();
+    assert_eq!(command.wait().code(), Some(1));
+    let said = command.end();
+    assert!(
+        said.starts_with("error: ") && said.lines().count() == 1,
+        "{said}"
+    );
+    assert!(said.contains("is in use by another program"));
+}
+
+#[test]
+fn a_stream_that_leads_to_a_file_stays() {
+    let site = Site::small();
+    let pid_file = pid_file(&site);
+    let out = site.outside("run/out");
+    let status = Command::new(env!("CARGO_BIN_EXE_millpond"))
+        .arg(site.root())
+        .args(["--listen", "127.0.0.1:0", "--daemon", "--pid-file"])
+        .arg(&pid_file)
+        .stdin(Stdio::null())
+        .stdout(File::create(&out).unwrap())
+        .stderr(Stdio::null())
+        .status();
+    assert!(status.unwrap().success());
+    let daemon = Daemon::of(&pid_file);
+    Client::connect(address_in(&fs::read_to_string(&out).unwrap()))
+        .send("GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n")
+        .response_to("GET");
+    poll_until("a record", || {
+        fs::read_to_string(&out)
+            .unwrap()
+            .contains("GET /a.txt")
+            .then_some(())
+    });
+    daemon.stop();
+}
+
+#[test]
+fn a_pid_file_belongs_to_one_server_that_runs() {
+    let site = Site::small();
+    let pid_file = pid_file(&site);
+    let launch = || Launch::of(site.root()).arg("--pid-file").arg(&pid_file);
+    // What a server that was killed has left behind is no obstacle, whoever has its number now.
+    fs::write(&pid_file, "1\nand more\n").unwrap();
+    let mut first = launch().start();
+    assert_eq!(pid_in(&pid_file), Some(first.process.pid()));
+    let mut second = launch().spawn();
+    assert_eq!(second.wait().code(), Some(1));
+    let said = second.end();
+    let reason = format!("it is that of process {}, which runs\n", first.process.id());
+    assert!(said.ends_with(&reason), "{said}");
+    first.stop(Signal::TERM);
+    assert!(!pid_file.exists());
+}
+
+#[test]
+fn a_server_that_takes_over_has_the_pid_file_from_then_on() {
+    let site = Site::small();
+    let pid_file = pid_file(&site);
+    let launch = |listen: &str| {
+        Launch::bare()
+            .arg(site.root())
+            .args(["--listen", listen, "--reuse-port", "--pid-file"])
+            .arg(&pid_file)
+            .expecting(&["another server listens on"])
+    };
+    let mut first = launch("127.0.0.1:0").start();
+    let second = launch(&first.address.to_string()).start();
+    assert_eq!(pid_in(&pid_file), Some(second.process.pid()));
+    first.stop(Signal::TERM);
+    assert_eq!(pid_in(&pid_file), Some(second.process.pid()));
+    let entries = fs::read_dir(site.outside("run")).unwrap();
+    assert_eq!(entries.count(), 1, "nothing else is left");
+}
+
+#[test]
+fn a_pid_file_that_cannot_be_removed_is_emptied() {
+    // The sandbox lets nothing be removed from a directory that is shared.
+    let site = Site::small();
+    let pid_file = pid_file(&site);
+    fs::write(site.outside("run/other"), "").unwrap();
+    let launch = || Launch::of(site.root()).arg("--pid-file").arg(&pid_file);
+    let mut first = launch().start();
+    first.stop(Signal::TERM);
+    assert_eq!(pid_in(&pid_file), None);
+    assert_eq!(launch().start().get("/a.txt").status, 200);
+}
+
+#[test]
+fn a_link_in_the_place_of_a_pid_file_is_not_followed() {
+    let site = Site::small();
+    let pid_file = pid_file(&site);
+    let precious = site.outside("precious");
+    fs::write(&precious, "kept").unwrap();
+    std::os::unix::fs::symlink(&precious, &pid_file).unwrap();
+    let mut process = Launch::of(site.root())
+        .arg("--pid-file")
+        .arg(&pid_file)
+        .spawn();
+    assert_eq!(process.wait().code(), Some(1));
+    assert_eq!(fs::read_to_string(&precious).unwrap(), "kept");
+}

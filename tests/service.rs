@@ -1,0 +1,126 @@
+//! What a service manager hears from the server: `sd_notify(3)`, here with a stand-in that listens.
+
+mod support;
+
+use std::{
+    fs,
+    os::{
+        linux::net::SocketAddrExt,
+        unix::net::{SocketAddr, UnixDatagram},
+    },
+};
+use support::{Launch, PATIENCE, Server, Signal, Site};
+
+/// A service manager that takes messages.
+struct Manager(UnixDatagram);
+
+impl Manager {
+    fn listening_at(address: &SocketAddr) -> Self {
+        let socket = UnixDatagram::bind_addr(address).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self(socket)
+    }
+
+    /// The lines of the next message.
+    #[track_caller]
+    fn hear(&self) -> Vec<String> {
+        let mut message = [0; 4096];
+        let length = self.0.recv(&mut message).expect("a message");
+        let text = String::from_utf8(message[..length].to_vec()).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+}
+
+fn monotonic_micros() -> i64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec * 1_000_000 + now.tv_nsec / 1_000
+}
+
+/// Follows a server from its start over two reloads to its end.
+fn assert_all_is_told(site: &Site, manager: &Manager, launch: Launch) {
+    let settings = site.outside("etc/millpond.toml");
+    fs::create_dir(site.outside("etc")).unwrap();
+    fs::write(&settings, "").unwrap();
+    let mut server: Server = launch
+        .args(["--config".as_ref(), settings.as_os_str()])
+        .expecting(&["millpond::server::reload: "])
+        .start();
+    let root = site.root();
+    let well = format!(
+        "STATUS=serves {} at http://{}/",
+        root.display(),
+        server.address
+    );
+    assert_eq!(manager.hear(), ["READY=1", &well]);
+
+    let before = monotonic_micros();
+    server.process.signal(Signal::HUP);
+    let reloading = manager.hear();
+    assert_eq!(reloading[0], "RELOADING=1");
+    let when: i64 = reloading[1]
+        .strip_prefix("MONOTONIC_USEC=")
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!(before <= when && when <= monotonic_micros());
+    assert_eq!(manager.hear(), ["READY=1", &well]);
+
+    fs::write(&settings, "nonsense = 1\n").unwrap();
+    server.process.signal(Signal::HUP);
+    assert_eq!(manager.hear()[0], "RELOADING=1");
+    let bad = format!("{well}; the settings read last are bad");
+    assert_eq!(manager.hear(), ["READY=1", &bad]);
+
+    assert_eq!(server.stop(Signal::TERM).code(), Some(0));
+    assert_eq!(
+        manager.hear(),
+        ["STOPPING=1", "STATUS=finishes what is under way"]
+    );
+}
+
+#[test]
+fn a_manager_at_a_path_hears_of_the_start_of_reloads_and_of_the_end() {
+    let site = Site::small();
+    let path = site.outside("notify");
+    let manager = Manager::listening_at(&SocketAddr::from_pathname(&path).unwrap());
+    let launch = Launch::of(site.root()).env("NOTIFY_SOCKET", path.to_str().unwrap());
+    assert_all_is_told(&site, &manager, launch);
+}
+
+#[test]
+fn a_manager_at_an_abstract_name_hears_the_same() {
+    let site = Site::small();
+    let name = format!("millpond-test-{}", std::process::id());
+    let manager = Manager::listening_at(&SocketAddr::from_abstract_name(&name).unwrap());
+    let launch = Launch::of(site.root()).env("NOTIFY_SOCKET", &format!("@{name}"));
+    assert_all_is_told(&site, &manager, launch);
+}
+
+#[test]
+fn a_watchdog_is_fed_at_half_of_its_patience() {
+    let site = Site::small();
+    let path = site.outside("notify");
+    let manager = Manager::listening_at(&SocketAddr::from_pathname(&path).unwrap());
+    let server = Launch::of(site.root())
+        .env("NOTIFY_SOCKET", path.to_str().unwrap())
+        .env("WATCHDOG_USEC", "400000")
+        .start();
+    assert_eq!(manager.hear()[0], "READY=1");
+    let start = monotonic_micros();
+    for _ in 0..4 {
+        assert_eq!(manager.hear(), ["WATCHDOG=1"]);
+    }
+    // The first one may come at once; three times 200 ms lie between it and the last.
+    assert!(monotonic_micros() - start > 500_000);
+    assert_eq!(server.get("/a.txt").status, 200);
+}
+
+#[test]
+fn a_manager_that_is_not_there_is_no_reason_not_to_serve() {
+    let site = Site::small();
+    let server = Launch::of(site.root())
+        .env("NOTIFY_SOCKET", site.outside("nowhere").to_str().unwrap())
+        .expecting(&["the service manager cannot be told anything"])
+        .start();
+    assert_eq!(server.get("/a.txt").status, 200);
+}
