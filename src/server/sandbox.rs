@@ -237,8 +237,8 @@ fn needs(options: &Options) -> io::Result<Vec<Grant>> {
 }
 
 /// What has to be written to so that a log can be opened anew after it was renamed: its directory.
-/// But if that holds one of the `others`, which are read, or lies in it, the file alone: nobody who takes this process
-/// over is to change what it serves.
+/// But if that holds one of the `others`, which are read, or lies in it, the file alone: nobody who
+/// takes this process over is to change what it serves.
 fn log_place(path: &Path, others: &[&PathBuf]) -> io::Result<Option<PathBuf>> {
     let file = match path.canonicalize() {
         // A device or a FIFO, which is not renamed.
