@@ -1,0 +1,153 @@
+//! What the process asks of the kernel once it answers: nothing but what docs/sandbox.md names.
+
+mod strangers;
+mod support;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    process::Command,
+    thread,
+};
+use strangers::tools;
+use support::{Launch, Process, Server, Signal, Site, noise, poll_until, unavailable};
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/sandbox.md");
+
+#[test]
+fn a_server_that_answers_calls_for_nothing_that_the_page_does_not_name() {
+    if !tools(&["strace"]) {
+        return;
+    }
+    let site = Site::small();
+    site.file("large.bin", noise(3_000_000))
+        .file("page.html", "word ".repeat(10_000))
+        .file("listed/a.txt", "a")
+        .symlink("link.html", "page.html");
+    fs::create_dir(site.outside("log")).unwrap();
+    fs::create_dir(site.outside("run")).unwrap();
+    fs::create_dir(site.outside("etc")).unwrap();
+    let settings = site.outside("etc/millpond.toml");
+    fs::write(&settings, "listing = true\nadmin = '127.0.0.1:0'\n").unwrap();
+    let (log, socket) = (site.outside("log/access.log"), site.outside("run/socket"));
+    let mut server = Launch::of(site.root())
+        .arg("--access-log")
+        .arg(&log)
+        .args(["--listen", &format!("unix:{}", socket.display())])
+        .arg("--config")
+        .arg(&settings)
+        .expecting(&["anew", "again"])
+        .start();
+    let trace = site.outside("trace");
+    let Some(mut tracer) = attach(&server, &trace) else {
+        return unavailable("the right to trace a process");
+    };
+    put_to_work(&server);
+    fs::rename(&log, site.outside("log/access.log.1")).unwrap();
+    for signal in [Signal::USR1, Signal::HUP] {
+        server.process.signal(signal);
+        let told = if signal == Signal::USR1 {
+            "anew"
+        } else {
+            "again"
+        };
+        server
+            .process
+            .await_stderr(told, |said| said.contains(told).then_some(()));
+    }
+    assert_eq!(server.get("/a.txt").status, 200);
+    assert_eq!(server.stop(Signal::TERM).code(), Some(0));
+    tracer.wait();
+
+    let trace = fs::read_to_string(trace).unwrap();
+    let mut calls = BTreeMap::new();
+    for name in trace.lines().filter_map(call) {
+        *calls.entry(name).or_insert(0) += 1;
+    }
+    eprintln!("{calls:?}");
+    assert!(
+        calls.contains_key("sendfile") && calls.len() > 10,
+        "{calls:?}"
+    );
+    let page = fs::read_to_string(PAGE).unwrap();
+    let mut named = named(&page);
+    if cfg!(debug_assertions) {
+        // The standard library looks whether a descriptor is open before it closes it.
+        named.insert("fcntl");
+    }
+    let unnamed: Vec<_> = calls.keys().filter(|name| !named.contains(*name)).collect();
+    assert!(unnamed.is_empty(), "the page does not name {unnamed:?}");
+}
+
+fn attach(server: &Server, output: &Path) -> Option<Process> {
+    let mut command = Command::new("strace");
+    command
+        .args(["-f", "-p", &server.process.id().to_string(), "-o"])
+        .arg(output);
+    let mut tracer = Process::spawn(&mut command);
+    poll_until("strace to begin or to end", || {
+        let is_attached = tracer.stderr().contains("attached");
+        if is_attached {
+            Some(Some(()))
+        } else {
+            (!tracer.is_running()).then_some(None)
+        }
+    })?;
+    Some(tracer)
+}
+
+/// Asks for all that there is to have, and for what there is not.
+fn put_to_work(server: &Server) {
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for target in [
+                    "/",
+                    "/a.txt",
+                    "/large.bin",
+                    "/link.html",
+                    "/listed",
+                    "/listed/",
+                    "/missing",
+                    "/../x",
+                ] {
+                    server.get(target);
+                    server.request("HEAD", target, &[]);
+                }
+            });
+        }
+    });
+    server.request("GET", "/large.bin", &[("Range", "bytes=5-900,1000-2000")]);
+    server.request("GET", "/page.html", &[("Accept-Encoding", "gzip")]);
+    server.request(
+        "GET",
+        "/a.txt",
+        &[("If-Modified-Since", support::LAST_MODIFIED)],
+    );
+    server.request("PUT", "/a.txt", &[("Content-Length", "0")]);
+    server.exchange("nonsense\r\n\r\n");
+    server.exchange("GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\nGET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n");
+}
+
+/// `1234 sendto(7, …` or `1234 <... ppoll resumed>`, of which the first half has been counted.
+fn call(line: &str) -> Option<&str> {
+    let line = line
+        .trim_start_matches(|byte: char| byte.is_ascii_digit())
+        .trim_start();
+    let (name, _) = line.split_once('(')?;
+    let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    name.bytes().all(is_name).then_some(name)
+}
+
+/// The calls in the page's table of them.
+fn named(page: &str) -> BTreeSet<&str> {
+    let (_, section) = page
+        .split_once("## System calls")
+        .expect("the page has a section on them");
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    let cells = rows.filter_map(|row| row.split('|').nth(1));
+    cells
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect()
+}
