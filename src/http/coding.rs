@@ -61,6 +61,12 @@ impl CodingSet {
         Self(self.0 | coding.bit())
     }
 
+    /// These, and those.
+    #[must_use]
+    pub const fn union(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
     /// Whether this one is among them.
     pub const fn contains(self, coding: Coding) -> bool {
         self.0 & coding.bit() != 0
@@ -234,5 +240,6 @@ mod tests {
             [Coding::Brotli, Coding::Gzip]
         );
         assert!(CodingSet::EMPTY.is_empty() && !set.is_empty());
+        assert_eq!(CodingSet::EMPTY.union(set), set);
     }
 }

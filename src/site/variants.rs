@@ -34,11 +34,7 @@ pub(super) struct Variants {
 impl Variants {
     /// All codings that the file is to be had in.
     pub(super) fn codings(&self) -> CodingSet {
-        self.beside
-            .unwrap_or_default()
-            .iter()
-            .chain(self.made.get().iter())
-            .collect()
+        self.beside.unwrap_or_default().union(self.made.get())
     }
 
     /// Writes down what tells this coding of the file from anything else that is kept: a file
