@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::fs;
 use support::{Launch, Site};
 
 /// What is said on standard error by `--check`, which must find nothing wrong.
@@ -97,4 +98,28 @@ fn the_level_of_the_log_has_its_say() {
     let site = Site::small();
     site.file(".env", "");
     assert!(check(Launch::of(site.root()).env("RUST_LOG", "error")).is_empty());
+}
+
+#[test]
+fn a_redirect_that_the_site_would_undo_is_named() {
+    let site = Site::small();
+    site.directory("docs");
+    let settings = site.outside("millpond.toml");
+    for (from, to, arguments, concerns) in [
+        ("/docs/", "/docs", &[][..], 1),
+        ("/else/", "/else", &[], 0),
+        ("/about", "/about.html", &[], 0),
+        ("/about", "/about.html", &["--clean-addresses"], 1),
+    ] {
+        let text = format!("[[redirect]]\nfrom = '{from}'\nto = '{to}'\n");
+        fs::write(&settings, text).expect("a file can be written");
+        let launch = Launch::of(site.root()).arg("--config").arg(&settings);
+        let said = check(launch.args(arguments));
+        let named = said.iter().filter(|it| it.contains("redirect 1 leads to"));
+        assert_eq!(
+            (named.count(), said.len()),
+            (concerns, concerns),
+            "{said:?}"
+        );
+    }
 }

@@ -114,9 +114,10 @@ fn references(page: &str) -> Vec<String> {
             references.extend(value.map(|(value, _)| value.replace("&amp;", "&")));
         }
         // What looks like a tag in a script is none.
-        rest = match tag.starts_with("script") {
-            true => after.split_once("</script").map_or("", |(_, rest)| rest),
-            false => after,
+        rest = if tag.starts_with("script") {
+            after.split_once("</script").map_or("", |(_, rest)| rest)
+        } else {
+            after
         };
     }
     references
@@ -166,15 +167,18 @@ fn decode(path: &str) -> PathBuf {
     PathBuf::from(String::from_utf8(bytes).expect("a name of a file"))
 }
 
+/// Arguments, what goes before the address where the walk starts, and what holds for every file.
+type Way<'a> = (&'a [&'a str], &'a str, fn(&Response));
+
 /// Walks through a site in each of the ways that it can be served in.
 fn walk_in_every_way(root: &Path, within: &str) {
     let settings = Site::new();
     let rules = settings.outside("millpond.toml");
     fs::write(&rules, RULES).expect("a file can be written");
-    let ways: [(&[&str], &str, fn(&Response)); 4] = [
-        (&[], within, |_| {}),
-        (&["--clean-addresses"], within, |_| {}),
-        (&["--spa"], within, |_| {}),
+    let ways: [Way<'_>; 4] = [
+        (&[], "", |_| {}),
+        (&["--clean-addresses"], "", |_| {}),
+        (&["--spa"], "", |_| {}),
         (&["--config", rules.to_str().unwrap()], "/old", |response| {
             assert_eq!(response.field("x-rule"), Some("1"));
             let is_page = response
@@ -192,11 +196,6 @@ fn walk_in_every_way(root: &Path, within: &str) {
             .args(["--access-log", "off"])
             .expecting(&["no index file"])
             .start();
-        let start = if start == within {
-            within.to_owned()
-        } else {
-            format!("{start}{within}")
-        };
         let mut walker = Walker {
             root,
             client: server.connect(),
@@ -204,7 +203,7 @@ fn walk_in_every_way(root: &Path, within: &str) {
             accept: "*/*",
             check,
         };
-        let walk = walker.walk(&start);
+        let walk = walker.walk(&format!("{start}{within}"));
         println!(
             "{within} with {arguments:?}: {} pages, {} links, {} redirects, {} of the links broken \
              in the source",

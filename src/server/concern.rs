@@ -17,6 +17,8 @@ pub enum Concern {
     Privileged,
     /// What is for the operator is told to other machines.
     ExposedAdmin(ListenAddress),
+    /// A redirect, by its number, leads to a path that the site redirects back.
+    Circle(usize, String),
 }
 
 /// All concerns about a server with these options.
@@ -41,6 +43,13 @@ pub fn concerns(options: &Options) -> Vec<Concern> {
     }
     let exposed = options.admin.iter().filter(|at| is_for_others(at));
     concerns.extend(exposed.cloned().map(Concern::ExposedAdmin));
+    let undoing = options
+        .policy
+        .redirects
+        .undoing(options.site.addressing.clean)
+        // Of a path with placeholders nobody knows; of a file's, there is no redirect.
+        .filter(|(_, to)| to.contains(['{', '.']) || site::has_directory(root, to));
+    concerns.extend(undoing.map(|(number, to)| Concern::Circle(number, to)));
     concerns
 }
 
@@ -68,6 +77,11 @@ impl fmt::Display for Concern {
             ),
             Self::Privileged => out.write_str(
                 "it runs as root where other machines can reach it; name a --user to become",
+            ),
+            Self::Circle(number, to) => write!(
+                out,
+                "redirect {number} leads to {to}, from where a directory's slash or a clean address \
+                 may lead back to where it came from"
             ),
             Self::ExposedAdmin(address) => write!(
                 out,

@@ -27,6 +27,11 @@ pub fn inspect(root: &Path) -> io::Result<Inspection> {
     })
 }
 
+/// Whether there is a directory beneath the root.
+pub fn has_directory(root: &Path, path: &str) -> bool {
+    root.join(path.trim_start_matches('/')).is_dir()
+}
+
 /// Repositories, with all that was ever deleted from them, and files that hold secrets.
 const PRIVATE_NAMES: &[&str] = &[
     ".git",

@@ -41,7 +41,7 @@ use variants::{Finder, Variants};
 
 pub use address::Addressing;
 pub use cache::CacheFigures;
-pub use inspect::{Inspection, inspect};
+pub use inspect::{Inspection, has_directory, inspect};
 pub use jobs::{Outcome, Pending};
 pub use miss::Miss;
 pub use trail::Trail;

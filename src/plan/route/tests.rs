@@ -171,6 +171,27 @@ fn what_never_ends_is_refused() {
 }
 
 #[test]
+fn what_undoes_the_doing_of_the_site_is_found() {
+    for (from, to, plain, clean) in [
+        ("/docs/", "/docs", true, true),
+        ("/docs/", "/docs?a#b", true, true),
+        ("/{*page}", "/{page}/", false, false),
+        ("/a/{name}/", "/a/{name}", true, true),
+        ("/about", "/about.html", false, true),
+        ("/a/{page}", "/a/{page}.html", false, true),
+        ("/docs/", "/docs/index.html", false, true),
+        ("/about.html", "/about", false, false),
+        ("/a", "/b.html", false, false),
+    ] {
+        let Ok(redirects) = redirects(&[(from, to)]) else {
+            continue;
+        };
+        let undoes = |clean| redirects.undoing(clean).count() == 1;
+        assert_eq!((undoes(false), undoes(true)), (plain, clean), "{from} {to}");
+    }
+}
+
+#[test]
 fn what_is_no_path_says_why() {
     for (from, reason) in [
         ("a", "begin with a slash"),
