@@ -33,6 +33,8 @@ pub enum Miss {
     Forbidden,
     /// No descriptors or memory are left, or the file is locked by a lease.
     Exhausted,
+    /// Listings that are being sent take as much memory as they may.
+    Crowded,
     /// The file system failed.
     Failed(Errno),
 }
@@ -66,7 +68,7 @@ impl Miss {
             Self::NeedsSlash => Absence::Moved(Move::AddSlash),
             Self::Moved(way) => Absence::Moved(way),
             Self::Forbidden => Absence::Forbidden,
-            Self::Exhausted => Absence::Exhausted,
+            Self::Exhausted | Self::Crowded => Absence::Exhausted,
             Self::Failed(_) => Absence::Failed,
         }
     }
@@ -85,7 +87,8 @@ impl Miss {
             | Self::LeadsOut
             | Self::TooManyLinks
             | Self::NotRegular
-            | Self::Forbidden => Level::Info,
+            | Self::Forbidden
+            | Self::Crowded => Level::Info,
             Self::Exhausted => Level::Warn,
             Self::Failed(_) => Level::Error,
         }
@@ -107,6 +110,7 @@ impl fmt::Display for Miss {
             Self::NameTooLong => "the name is longer than the file system allows",
             Self::Forbidden => "the server's user may not read it; see its permissions and those of the directories above",
             Self::Exhausted => "no file descriptors or memory are left, or the file is locked; raise the limit on open files",
+            Self::Crowded => "long listings that are still being sent take all the memory that they may",
             Self::Failed(errno) => return write!(f, "reading it failed: {errno}"),
         })
     }

@@ -148,7 +148,7 @@ impl Job {
         };
         let Output { bytes, hasher } = writing.finish().map_err(|_| Miss::Exhausted)?;
         let hash = hasher.finalize();
-        let content = self.shelf.put(bytes, hash).ok_or(Miss::Exhausted)?;
+        let content = self.shelf.put(bytes, hash).ok_or(Miss::Crowded)?;
         let (length, coding) = (content.len() as u64, self.view.coding);
         let tag = content_tag(&hash, coding);
         let path = self.folder.path.as_bytes();
