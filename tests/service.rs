@@ -8,8 +8,10 @@ use std::{
         linux::net::SocketAddrExt,
         unix::net::{SocketAddr, UnixDatagram},
     },
+    path::{Path, PathBuf},
+    process::Command,
 };
-use support::{Launch, PATIENCE, Server, Signal, Site};
+use support::{Launch, PATIENCE, Server, Signal, Site, unavailable};
 
 /// A service manager that takes messages.
 struct Manager(UnixDatagram);
@@ -94,6 +96,70 @@ fn a_manager_at_an_abstract_name_hears_the_same() {
     let manager = Manager::listening_at(&SocketAddr::from_abstract_name(&name).unwrap());
     let launch = Launch::of(site.root()).env("NOTIFY_SOCKET", &format!("@{name}"));
     assert_all_is_told(&site, &manager, launch);
+}
+
+/// A copy of the units whose program is there.
+fn units(site: &Site) -> Vec<PathBuf> {
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let copied = ["millpond.service", "millpond.socket"].map(|name| {
+        let unit = fs::read_to_string(config.join(name)).unwrap();
+        let installed = "/usr/local/bin/millpond";
+        assert_eq!(unit.contains(installed), name == "millpond.service");
+        let copy = site.outside(name);
+        fs::write(
+            &copy,
+            unit.replace(installed, env!("CARGO_BIN_EXE_millpond")),
+        )
+        .unwrap();
+        copy
+    });
+    copied.to_vec()
+}
+
+#[test]
+fn systemd_finds_nothing_wrong_with_the_units_and_little_exposed() {
+    if Command::new("systemd-analyze")
+        .arg("--version")
+        .output()
+        .is_err()
+    {
+        return unavailable("systemd-analyze (systemd)");
+    }
+    let site = Site::small();
+    let units = units(&site);
+    let analyze = |arguments: &[&str], units: &[PathBuf]| {
+        let output = Command::new("systemd-analyze")
+            .args(arguments)
+            .args(units)
+            .output()
+            .unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        assert!(output.status.success(), "{arguments:?}:\n{said}");
+        said
+    };
+    let said = analyze(&["verify", "--man=no"], &units);
+    // The units that the machine has already are none of ours.
+    let ours: Vec<_> = said
+        .lines()
+        .filter(|line| line.contains("millpond"))
+        .collect();
+    assert_eq!(ours, <[&str; 0]>::default());
+    // In tenths; the command fails above the threshold.
+    analyze(&["security", "--offline=yes", "--threshold=5"], &units[..1]);
+}
+
+#[test]
+fn the_unit_refuses_no_system_call_that_files_are_held_beneath_the_root_by() {
+    let site = Site::small();
+    let unit = fs::read_to_string(&units(&site)[0]).unwrap();
+    // systemd.exec(5): each of them has openat2 refused, which cannot be looked into.
+    for option in ["RestrictSUIDSGID=", "DynamicUser="] {
+        assert!(
+            !unit.lines().any(|line| line.starts_with(option)),
+            "{option}"
+        );
+    }
 }
 
 #[test]
