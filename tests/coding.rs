@@ -284,3 +284,31 @@ fn what_stands_for_a_directory_is_found_coded_too() {
         Some("text/html; charset=utf-8")
     );
 }
+
+#[test]
+fn rules_hold_for_every_variant_of_what_they_name() {
+    let site = site_with_coded_files();
+    site.file("a.txt", "pond\n".repeat(1000));
+    let settings =
+        "[[rule]]\npath = ['/app.js', '/a.txt']\nset = { Cache-Control = 'max-age=60' }\n";
+    fs::write(site.outside("millpond.toml"), settings).unwrap();
+    let server = Launch::of(site.root())
+        .arg("--config")
+        .arg(site.outside("millpond.toml"))
+        .start();
+    for (target, codings) in [("/app.js", "br"), ("/app.js", ""), ("/a.txt", "gzip")] {
+        let response = accepting(&server, target, codings);
+        let coding = response.field("content-encoding").unwrap_or_default();
+        assert_eq!(coding, codings);
+        assert_eq!(
+            response.field("cache-control"),
+            Some("max-age=60"),
+            "{target} {codings}"
+        );
+        let etag = response.field("etag").unwrap();
+        let fields = [("Accept-Encoding", codings), ("If-None-Match", etag)];
+        let unchanged = server.request("GET", target, &fields);
+        assert_eq!(unchanged.status, 304);
+        assert_eq!(unchanged.field("cache-control"), Some("max-age=60"));
+    }
+}
