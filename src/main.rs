@@ -3,8 +3,8 @@
 use env_logger::Env;
 use millpond::{
     server::{
-        self, Announcement, Concern, Daemon, Ink, Load, LogDestination, Server, StartError,
-        Unhealthy,
+        self, Announcement, Concern, Daemon, Ink, ListenAddress, Load, LogDestination, Server,
+        StartError, Unhealthy,
     },
     settings::{self, Action, Arguments, Refusal, Settings},
 };
@@ -118,8 +118,13 @@ fn check(settings: &Settings) -> Result<String, Failure> {
     server.check_root().map_err(Failure::Start)?;
     check_log(access_log)
         .map_err(|error| Failure::Start(StartError::AccessLog(access_log.clone(), error)))?;
+    let addresses = server::addresses(server);
+    for address in addresses.iter().chain(&server.admin) {
+        check_directory_of(address)
+            .map_err(|error| Failure::Start(StartError::Listen(address.clone(), error)))?;
+    }
     let confinement = server.confinement().map_err(Failure::Start)?;
-    let announcement = Announcement::of(server, server::addresses(server), server.admin.clone());
+    let announcement = Announcement::of(server, addresses, server.admin.clone());
     Ok(announcement.lines("would serve") + &confinement)
 }
 
@@ -140,6 +145,14 @@ fn ink() -> Ink {
     } else {
         Ink::Terminal
     }
+}
+
+/// Whether there is a directory for a socket, if the address is one's.
+fn check_directory_of(address: &ListenAddress) -> io::Result<()> {
+    let ListenAddress::Unix(path) = address else {
+        return Ok(());
+    };
+    fs::metadata(path::absolute(path)?.parent().unwrap_or(path)).map(drop)
 }
 
 /// Whether a log can be written, without creating it.

@@ -239,6 +239,19 @@ fn a_check_creates_nothing() {
 }
 
 #[test]
+fn a_check_misses_the_directory_of_a_socket() {
+    let directory = directory("socketless", &[]);
+    for option in ["--listen", "--admin"] {
+        let words = [".", "--check", option, "unix:missing/socket"];
+        let outcome = outcome(millpond(&words).current_dir(&directory));
+        assert_eq!(outcome.status, Some(1));
+        let expected =
+            "error: unix:missing/socket cannot be listened on: No such file or directory";
+        assert!(outcome.stderr.starts_with(expected), "{}", outcome.stderr);
+    }
+}
+
+#[test]
 fn check_says_what_would_be_served_and_where() {
     let root = directory("root", &[]);
     let root = root.to_str().expect("UTF-8");

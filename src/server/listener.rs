@@ -154,6 +154,20 @@ impl Drop for Listener {
     }
 }
 
+impl ListenAddress {
+    /// Whether both cannot be listened on at once.
+    pub fn clashes_with(&self, other: &Self) -> bool {
+        let (Self::Tcp(one), Self::Tcp(other)) = (self, other) else {
+            return self == other;
+        };
+        let is_same_ip = one.ip() == other.ip()
+            || one.is_ipv4() == other.is_ipv4()
+                && (one.ip().is_unspecified() || other.ip().is_unspecified());
+        // Port 0 is another one each time.
+        is_same_ip && one.port() == other.port() && one.port() != 0
+    }
+}
+
 impl fmt::Display for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -131,14 +131,27 @@ impl Settings {
             .into_iter()
             .chain(from_environment)
             .chain(from_arguments);
-        let problems: Vec<_> = taken
+        let mut problems: Vec<_> = taken
             .filter_map(|entry| entry.and_then(|entry| settings.take(entry)).err())
             .collect();
+        problems.extend(settings.clash());
         if problems.is_empty() {
             Ok(settings)
         } else {
             Err(Refusal { problems })
         }
+    }
+
+    /// An address cannot be the operator's and the site's. Without a word of where the operator's
+    /// is from there is none.
+    fn clash(&self) -> Option<Problem> {
+        let served = server::addresses(&self.server);
+        let mut admin = self.server.admin.iter();
+        let address =
+            admin.find(|address| served.iter().any(|other| address.clashes_with(other)))?;
+        let origin = self.origins.get("admin")?.clone();
+        let message = format!("{address} is where the site is served; name another address");
+        Some(Problem::of("admin", origin, message))
     }
 
     fn take(&mut self, entry: Entry) -> Result<(), Problem> {
@@ -170,13 +183,20 @@ impl Settings {
                 } else {
                     origin
                 };
-                let message = match origin {
-                    Origin::File { .. } => format!("{}: {message}", definition.name),
-                    Origin::Argument(_) | Origin::Variable(_) => message,
-                };
-                Err(Problem { origin, message })
+                Err(Problem::of(definition.name, origin, message))
             }
         }
+    }
+}
+
+impl Problem {
+    /// A problem of an option, which in a file has to be named: it stands somewhere in a line.
+    fn of(name: &str, origin: Origin, message: String) -> Self {
+        let message = match origin {
+            Origin::File { .. } => format!("{name}: {message}"),
+            Origin::Argument(_) | Origin::Variable(_) => message,
+        };
+        Self { origin, message }
     }
 }
 
@@ -476,6 +496,14 @@ MILLPOND_FIELDS_MAX: \"many\" is not a number
             (
                 "listen = [\n  '[::1]:1',\n  '[::1]:1',\n]",
                 "m.toml:3:3: listen: \"[::1]:1\" is given twice",
+            ),
+            (
+                "admin = '127.0.0.1:8080'",
+                "m.toml:1:9: admin: http://127.0.0.1:8080/ is where the site is served; name another address",
+            ),
+            (
+                "listen = ['0.0.0.0:80', 'unix:/a']\nadmin = ['unix:/b', '127.0.0.1:80']",
+                "m.toml:2:9: admin: http://127.0.0.1:80/ is where the site is served; name another address",
             ),
             (
                 "listen = ['[::1]:1', 8080]",
