@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::{fs, time::Duration};
+use std::{fs, thread, time::Duration};
 use support::{Client, Launch, Server, Site, noise, poll_until};
 
 const GET: &str = "GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -103,6 +103,26 @@ fn many_idle_connections_lock_nobody_out() {
 }
 
 #[test]
+fn newcomers_do_not_drive_out_one_another_before_they_are_answered() {
+    let site = Site::small();
+    let server = server(&site, "--connections-max", 3);
+    let exchange = || {
+        let mut client = server.connect();
+        // As late as on a way of some milliseconds.
+        thread::sleep(Duration::from_millis(3));
+        client.try_send("GET /a.txt HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        client.rest_or_reset().starts_with(b"HTTP/1.1 200 ")
+    };
+    let answered: usize = thread::scope(|scope| {
+        let clients: Vec<_> = (0..30)
+            .map(|_| scope.spawn(|| (0..10).filter(|_| exchange()).count()))
+            .collect();
+        clients.into_iter().map(|it| it.join().unwrap()).sum()
+    });
+    assert!(answered > 250, "only {answered} of 300 were answered");
+}
+
+#[test]
 fn one_client_has_no_more_connections_than_it_may_have() {
     let site = Site::small();
     let server = server(&site, "--connections-per-client-max", 2);
@@ -111,7 +131,7 @@ fn one_client_has_no_more_connections_than_it_may_have() {
     assert_eq!(server.connect().rest_or_reset(), b"");
     drop(first);
     // It takes the server a moment to see that the first has gone.
-    std::thread::sleep(Duration::from_millis(200));
+    thread::sleep(Duration::from_millis(200));
     idle(&server);
 }
 
@@ -137,7 +157,7 @@ fn the_kernel_holds_little_for_a_client_that_does_not_read() {
     client.send("GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n");
     let mut last = 0;
     let held = poll_until("the server to have sent what it can", || {
-        std::thread::sleep(Duration::from_millis(100));
+        thread::sleep(Duration::from_millis(100));
         let before = std::mem::replace(&mut last, unsent_bytes(server.address.port()));
         (last > 0 && last == before).then_some(last)
     });

@@ -1,7 +1,7 @@
 //! Room for connections: how many there may be, who goes when there are too many, and when none is
 //! accepted.
 
-use super::session::{Session, Side, Spare};
+use super::session::{Session, Side};
 use crate::conn::Tick;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use slab::Slab;
@@ -38,6 +38,25 @@ pub(super) struct Traffic {
     pub(super) refused: u64,
     /// Times that accepting has paused.
     pub(super) pauses: u64,
+}
+
+/// Why a session can make room for another: first those that cost nobody anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Spare {
+    /// Nothing has been under way since then.
+    Idle(Instant),
+    /// A request has been coming in since then.
+    Arriving(Instant),
+}
+
+impl Spare {
+    /// From when on it can make room.
+    pub(super) fn due(self) -> Instant {
+        match self {
+            Self::Idle(since) => since + IDLE_GRACE,
+            Self::Arriving(since) => since + ARRIVAL_GRACE,
+        }
+    }
 }
 
 /// How many connections each client has.
@@ -121,6 +140,7 @@ impl Room {
     /// Accepts nothing until a connection ends, or for a moment: one may fall idle, or others may
     /// close descriptors, without a sign to us.
     pub(super) fn pause(&mut self, now: Instant) {
+        self.traffic.pauses += u64::from(self.paused_until.is_none());
         if self
             .told
             .is_none_or(|told| now.duration_since(told) >= TOLD_EVERY)
@@ -132,8 +152,17 @@ impl Room {
                 self.connections_max
             );
         }
-        self.traffic.pauses += u64::from(self.paused_until.is_none());
         self.paused_until = Some(now + PAUSE);
+    }
+
+    /// The same, where a connection can make room at that time. If that is soon, it is no pause to
+    /// speak of.
+    fn pause_until(&mut self, due: Instant, now: Instant) {
+        if due > now + PAUSE {
+            self.pause(now);
+        } else {
+            self.paused_until = Some(due);
+        }
     }
 
     pub(super) fn has_room(&self, connections: usize) -> bool {
@@ -166,6 +195,8 @@ impl Room {
 
     /// The session that is to go: the one that has been idle for the longest time, or about so; where
     /// none is idle, the one whose request has been coming in for the longest time, and for long.
+    /// If there is none, accepting pauses.
+    ///
     /// All are looked at for some dozens of answers, so that a flood of newcomers does not have to
     /// pay for it each time.
     pub(super) fn most_spare(
@@ -173,30 +204,53 @@ impl Room {
         sessions: &Slab<Session>,
         tick: &Tick<'_>,
     ) -> Option<usize> {
-        let key = self
+        let found = self
             .take_most_spare(sessions, tick)
             .or_else(|| self.find_most_spare(sessions, tick));
-        self.traffic.evicted += u64::from(key.is_some());
-        key
+        match found {
+            Some((key, spare)) if spare.due() <= tick.now => {
+                self.traffic.evicted += 1;
+                Some(key)
+            }
+            Some((key, spare)) => {
+                self.spare.push((key, spare));
+                self.pause_until(spare.due(), tick.now);
+                None
+            }
+            None => {
+                self.pause(tick.now);
+                None
+            }
+        }
     }
 
-    fn find_most_spare(&mut self, sessions: &Slab<Session>, tick: &Tick<'_>) -> Option<usize> {
+    fn find_most_spare(
+        &mut self,
+        sessions: &Slab<Session>,
+        tick: &Tick<'_>,
+    ) -> Option<(usize, Spare)> {
         let spare = |(key, session): (usize, &Session)| Some((key, session.spare(tick)?));
         let public = sessions
             .iter()
             .filter(|(_, session)| session.side() == Side::Public);
         self.spare = public.filter_map(spare).collect();
-        self.spare.sort_unstable_by_key(|(_, spare)| *spare);
+        // Who is idle for no time yet keeps nobody from making room.
+        self.spare
+            .sort_unstable_by_key(|(_, spare)| (spare.due() > tick.now, *spare));
         self.spare.truncate(FOUND_AT_ONCE);
         self.spare.reverse();
-        self.take_most_spare(sessions, tick)
+        self.spare.pop()
     }
 
-    fn take_most_spare(&mut self, sessions: &Slab<Session>, tick: &Tick<'_>) -> Option<usize> {
+    fn take_most_spare(
+        &mut self,
+        sessions: &Slab<Session>,
+        tick: &Tick<'_>,
+    ) -> Option<(usize, Spare)> {
         while let Some((key, spare)) = self.spare.pop() {
             let now = sessions.get(key).and_then(|session| session.spare(tick));
             if now == Some(spare) {
-                return Some(key);
+                return Some((key, spare));
             }
         }
         None
@@ -235,6 +289,14 @@ const DESCRIPTORS_OF_OUR_OWN: u64 = 16;
 
 /// The usual soft limit, where the real one cannot be learnt.
 const DESCRIPTORS_ASSUMED: u64 = 1024;
+
+/// How long a connection may be idle before it can make room: its first request, or its next, may be
+/// on its way just now. Without it, newcomers would drive out one another before any is answered.
+const IDLE_GRACE: Duration = Duration::from_millis(10);
+
+/// How long a request may be under way before its connection can make room: many round trips. Who
+/// takes longer is most likely one of many that hold connections to lock others out.
+const ARRIVAL_GRACE: Duration = Duration::from_secs(2);
 
 /// Sessions to be spared that are found in one look at all of them.
 const FOUND_AT_ONCE: usize = 64;

@@ -4,6 +4,7 @@ use super::access_log::{self, Record};
 use super::admin;
 use super::exchange::{Answer, OpenFile, Service};
 use super::promptness::FirstLook;
+use super::room::Spare;
 use super::socket::{Next, Socket, is_not_ready, is_of_the_peer};
 use crate::conn::{Connection, Event, Phase, Tick, Transmit, Wants};
 use crate::http::Status;
@@ -12,7 +13,7 @@ use crate::site::{self, Pending};
 use mio::Interest;
 use rustix::io::Errno;
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 #[derive(Debug)]
 pub(super) struct Session {
@@ -49,15 +50,6 @@ pub(super) enum Side {
     Public,
     /// The operator, on a listener of their own.
     Admin,
-}
-
-/// Why a session can make room for another: first those that cost nobody anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Spare {
-    /// Nothing has been under way since then.
-    Idle(Instant),
-    /// A request has been coming in since then, and takes long.
-    Arriving(Instant),
 }
 
 /// What is to be told of an exchange when its response has been handed over.
@@ -171,8 +163,7 @@ impl Session {
         if let Some(since) = self.idle_since(tick) {
             return Some(Spare::Idle(since));
         }
-        let since = self.connection.arriving_since(tick)?;
-        (since + ARRIVAL_GRACE <= tick.now).then_some(Spare::Arriving(since))
+        self.connection.arriving_since(tick).map(Spare::Arriving)
     }
 
     /// What to wait for.
@@ -477,10 +468,6 @@ impl Session {
         }
     }
 }
-
-/// How long a request may be under way before its connection can make room: many round trips. Who
-/// takes longer is most likely one of many that hold connections to lock others out.
-const ARRIVAL_GRACE: Duration = Duration::from_secs(2);
 
 /// Bytes that one session may send or receive before the others have their turn.
 const BYTES_A_TURN: usize = 256 * 1024;

@@ -286,12 +286,11 @@ impl Sessions {
     /// Closes the session that can best be spared. If there is none, accepting pauses, and the
     /// answer is `false`.
     pub(super) fn evict(&mut self, tick: &Tick<'_>) -> bool {
-        let Some(key) = self.room.most_spare(&self.slab, tick) else {
-            self.room.pause(tick.now);
-            return false;
-        };
-        self.remove(key);
-        true
+        let spare = self.room.most_spare(&self.slab, tick);
+        if let Some(key) = spare {
+            self.remove(key);
+        }
+        spare.is_some()
     }
 
     /// Accepts nothing for a moment.
