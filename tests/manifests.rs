@@ -113,6 +113,22 @@ fn every_setting_that_these_files_make_is_known_and_right() {
     }
 }
 
+#[test]
+fn a_site_from_a_config_map_is_served_and_followed_when_the_kubelet_swaps_it() {
+    // As the kubelet lays a ConfigMap out: names beginning with two dots are its own.
+    let site = Site::new();
+    site.file("..2026_01_01/index.html", "one")
+        .file("..2026_01_02/index.html", "two")
+        .symlink("..data", "..2026_01_01")
+        .symlink("index.html", "..data/index.html");
+    let server = Launch::of(site.root()).start();
+    assert_eq!(server.get("/").text(), "one");
+    Site::swap_symlink(&site.path("..data"), "..2026_01_02");
+    fs::remove_dir_all(site.path("..2026_01_01")).unwrap();
+    assert_eq!(server.get("/").text(), "two");
+    assert_eq!(server.get("/..data/index.html").status, 404);
+}
+
 /// `MILLPOND_NAME=value`, `MILLPOND_NAME: value` or `{name: MILLPOND_NAME, value: value}`.
 fn setting(line: &str) -> Option<(&str, &str)> {
     if line.trim().starts_with('#') {

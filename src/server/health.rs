@@ -32,7 +32,7 @@ pub enum Unhealthy {
 }
 
 /// Asks a server whether it is well, and says so: the one at `url`, or else the one that `options`
-/// start, at its admin address if it has one.
+/// start, for its root, as everybody may.
 pub fn check_health(url: Option<&OsStr>, options: &Options) -> Result<String, Unhealthy> {
     let question = match url {
         Some(url) => Question::at(url)?,
