@@ -136,7 +136,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "[[rule]]\npath = '/[a'\nset = { A = 'b' }",
-        "2:8: rule: path: \"/[a\" is no pattern of paths: unclosed character class; missing ']'",
+        "2:8: rule: path: \"/[a\" is no pattern of paths: unclosed character class at byte 1; missing ']' (to match a literal '[', escape it as '\\[' or '[[]')",
     ),
     (
         "[[rule]]\npath = '/'\non = 'always'\nset = { A = 'b' }",

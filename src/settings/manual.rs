@@ -108,6 +108,10 @@ const SECTIONS: &[(&str, &[Block])] = &[
                  Kubernetes sets MILLPOND_PORT where a service is called millpond.",
             ),
             Block::Text(
+                "Rules about fields, redirects and media types are tables, which stand in the file \
+                 alone. The end of config/millpond.toml has examples of them.",
+            ),
+            Block::Text(
                 "Durations have units: d, h, m, s and ms, as in 1m30s. Sizes are bytes, or have one \
                  of the units KiB, MiB, GiB and TiB, each 1024 of the one before.",
             ),

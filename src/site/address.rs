@@ -1,6 +1,7 @@
 //! Where the file of a path is looked for, and under which address a file is served.
 //!
-//! This is the one list of what is tried for a path, in order:
+//! Of the list of what is tried for a path, which ARCHITECTURE.md has in full, these are the files, in
+//! order:
 //!
 //! 1. the file that the path itself names, or, where it ends in a slash, an index file in it;
 //! 2. with clean addresses, the file that it names with `.html` after it;

@@ -17,11 +17,7 @@ pub(super) fn read(value: &Spanned<DeValue<'_>>) -> Result<Contents, Vec<Fault>>
             Err(found) => faults.extend(found),
         }
     }
-    if !faults.is_empty() {
-        return Err(faults);
-    }
-    let rules = Rules::new(rules).map_err(|message| vec![(value.span(), message)])?;
-    Ok(Contents::Rules(rules))
+    unless(faults, Contents::Rules(Rules::new(rules)))
 }
 
 fn read_rule(table: &Spanned<DeValue<'_>>) -> Result<Rule, Vec<Fault>> {
