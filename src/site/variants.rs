@@ -156,7 +156,7 @@ impl Finder {
         variants: &Variants,
         coding: Coding,
     ) -> Option<Loaded> {
-        let location = beside(&variants.location, coding)?;
+        let location = CString::from(beside(&variants.location, coding, &mut Vec::new())?);
         let (source, stamp) = match open_regular(look.root, &location) {
             Ok(opened) => opened,
             // It was there a moment ago, and may be away for good.
@@ -213,27 +213,33 @@ fn survey(
     stamp: &Stamp,
     tell_older: impl Fn(&CStr, Stamp),
 ) -> CodingSet {
+    let mut name = Vec::with_capacity(location.count_bytes() + EXTENSION_BYTES_MAX + 1);
     let is_there = |coding: &Coding| {
-        let Some(location) = beside(location, *coding) else {
+        let Some(location) = beside(location, *coding, &mut name) else {
             return false;
         };
         // What counts is how it is opened: held beneath the root, and looked at again.
-        let Ok(found) = root.look(&location) else {
+        let Ok(found) = root.look(location) else {
             return false;
         };
         let is_file = FileType::from_raw_mode(found.stx_mode.into()) == FileType::RegularFile;
         let found = Stamp::of(&found);
         let is_older = found.is_older_than(stamp);
         if is_file && is_older {
-            tell_older(&location, found);
+            tell_older(location, found);
         }
         is_file && !is_older
     };
     Coding::ALL.into_iter().filter(is_there).collect()
 }
 
-fn beside(location: &CStr, coding: Coding) -> Option<CString> {
-    CString::new([location.to_bytes(), coding.extension().as_bytes()].concat()).ok()
+/// Where the file beside `location` is that has this coding, put together in `name`.
+fn beside<'a>(location: &CStr, coding: Coding, name: &'a mut Vec<u8>) -> Option<&'a CStr> {
+    name.clear();
+    name.extend_from_slice(location.to_bytes());
+    name.extend_from_slice(coding.extension().as_bytes());
+    name.push(0);
+    CStr::from_bytes_with_nul(name).ok()
 }
 
 /// Whether a file is of a type and size that compression pays for, and is known by a strong tag,
@@ -252,6 +258,9 @@ const COMPRESSED_BYTES_MIN: u64 = 1024;
 
 /// Above this, what is made would take up too much of the cache, and too long to wait for.
 const COMPRESSED_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Of the longest extension that stands for a coding.
+const EXTENSION_BYTES_MAX: usize = 4;
 
 /// Files of which something was told and is remembered.
 const TOLD_MAX: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
