@@ -28,6 +28,7 @@ fn a_server_that_answers_calls_for_nothing_that_the_page_does_not_name() {
     fs::create_dir(site.outside("log")).unwrap();
     fs::create_dir(site.outside("run")).unwrap();
     fs::create_dir(site.outside("etc")).unwrap();
+    fs::create_dir(site.outside("pid")).unwrap();
     let settings = site.outside("etc/millpond.toml");
     fs::write(&settings, "listing = true\nadmin = '127.0.0.1:0'\n").unwrap();
     let (log, socket) = (site.outside("log/access.log"), site.outside("run/socket"));
@@ -37,7 +38,10 @@ fn a_server_that_answers_calls_for_nothing_that_the_page_does_not_name() {
         .args(["--listen", &format!("unix:{}", socket.display())])
         .arg("--config")
         .arg(&settings)
-        .expecting(&["anew", "again"])
+        .arg("--reuse-port")
+        .arg("--pid-file")
+        .arg(site.outside("pid/millpond.pid"))
+        .expecting(&["anew", "again", "another server listens on"])
         .start();
     let trace = site.outside("trace");
     let Some(mut tracer) = attach(&server, &trace) else {
@@ -57,7 +61,12 @@ fn a_server_that_answers_calls_for_nothing_that_the_page_does_not_name() {
             .await_stderr(told, |said| said.contains(told).then_some(()));
     }
     assert_eq!(server.get("/a.txt").status, 200);
+    let next = Launch::bare()
+        .arg(site.root())
+        .args(["--listen", &server.address.to_string(), "--reuse-port"])
+        .start();
     assert_eq!(server.stop(Signal::TERM).code(), Some(0));
+    drop(next);
     tracer.wait();
 
     let trace = fs::read_to_string(trace).unwrap();
