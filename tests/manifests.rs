@@ -8,7 +8,6 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 use strangers::{assert_misses_are_choices, beside, count, judge, present, program, python};
 use support::{Launch, Site};
@@ -153,22 +152,37 @@ fn known_variables() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_argument_in_the_image_is_known() {
+fn every_argument_in_the_image_and_the_unit_is_known_and_right() {
+    let site = Site::small();
     // The instructions that have the program run with arguments have them as JSON has lists.
     let file = text("Dockerfile");
-    let lists = file.lines().filter_map(|line| {
-        let (_, list) = line.split_once("[\"/millpond\"")?;
-        Some(list.split('"').filter(|word| word.starts_with("--")))
-    });
-    let help = Command::new(env!("CARGO_BIN_EXE_millpond"))
-        .arg("--help")
-        .output()
-        .unwrap();
-    let help = String::from_utf8(help.stdout).unwrap();
-    let known: BTreeSet<_> = help.split_whitespace().collect();
-    let flags: Vec<_> = lists.flatten().collect();
-    assert_eq!(flags, ["--health"]);
-    assert!(flags.iter().all(|flag| known.contains(flag)), "{help}");
+    let lists = file
+        .lines()
+        .filter_map(|line| line.split_once("[\"/millpond\", "));
+    let lists: Vec<_> = lists.map(|(_, list)| list).collect();
+    assert_eq!(lists, ["\"--health\"]"]);
+
+    let unit = text("config/millpond.service");
+    let lines = unit
+        .lines()
+        .filter_map(|line| line.strip_prefix("ExecStart="));
+    let lines: Vec<_> = lines.collect();
+    assert_eq!(lines.len(), 1);
+    for line in lines {
+        let mut check = Launch::bare().arg("--check").arg(site.root());
+        for word in line.split_whitespace().skip(1) {
+            // The settings that the page on systemd begins with are all at their defaults.
+            let sample = repository("config/millpond.toml");
+            let is_settings = word == "/etc/millpond/millpond.toml";
+            check = check.arg(if is_settings {
+                sample.as_path()
+            } else {
+                Path::new(word)
+            });
+        }
+        let mut process = check.spawn();
+        assert!(process.wait().success(), "{line}: {}", process.end());
+    }
 }
 
 #[test]

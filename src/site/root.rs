@@ -271,8 +271,9 @@ fn require_openat2(directory: &OwnedFd) -> io::Result<()> {
     match rustix::fs::openat2(directory, c".", flags, Mode::empty(), BENEATH) {
         Err(Errno::NOSYS | Errno::PERM) => Err(io::Error::new(
             io::ErrorKind::Unsupported,
-            "the system call openat2 is missing; it takes Linux 5.6 and, in a container, an engine \
-             whose filter of system calls (seccomp) lets it pass, as Docker's does from 20.10 on",
+            "the system call openat2 is missing; it takes Linux 5.6, and a filter of system calls \
+             (seccomp) that lets it pass, as Docker's does from 20.10 on and systemd's does not \
+             with RestrictSUIDSGID=",
         )),
         _ => Ok(()),
     }
