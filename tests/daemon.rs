@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
-use support::{Client, Launch, Signal, Site, poll_until};
+use support::{Client, Launch, Process, Signal, Site, poll_until, unavailable};
 
 /// A server in the background, which ends with its test.
 struct Daemon(Pid);
@@ -90,6 +90,35 @@ fn the_command_ends_when_the_daemon_answers() {
     assert!(!pid_file.exists(), "it is removed at the end");
     let log = fs::read_to_string(site.outside("millpond.log")).unwrap();
     assert!(log.contains("GET /a.txt"));
+}
+
+#[test]
+fn a_daemon_has_nothing_to_do_with_the_terminal_that_it_came_from() {
+    if Command::new("script").arg("--version").output().is_err() {
+        return unavailable("script (bsdutils)");
+    }
+    let site = Site::small();
+    let (pid_file, log) = (pid_file(&site), site.outside("log/access.log"));
+    fs::create_dir(site.outside("log")).unwrap();
+    let command = format!(
+        "{} {} --listen 127.0.0.1:0 --daemon --pid-file {} --access-log {}",
+        env!("CARGO_BIN_EXE_millpond"),
+        site.root().display(),
+        pid_file.display(),
+        log.display(),
+    );
+    let mut terminal = Process::spawn(Command::new("script").args([
+        "--quiet",
+        "--command",
+        &command,
+        "/dev/null",
+    ]));
+    assert_eq!(terminal.wait().code(), Some(0));
+    let daemon = Daemon::of(&pid_file);
+    fs::rename(&log, log.with_extension("1")).unwrap();
+    kill_process(daemon.0, Signal::HUP).unwrap();
+    poll_until("a new log", || log.exists().then_some(()));
+    daemon.stop();
 }
 
 #[test]

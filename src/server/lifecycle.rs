@@ -39,7 +39,7 @@ pub(super) enum Request {
 /// The signals that the loop answers.
 pub(super) struct Signals {
     source: signal_hook_mio::v1_0::Signals,
-    /// Whether a terminal was there to be told of concerns at the start.
+    /// Whether there was a terminal when the server began to answer; a daemon has let go of it then.
     had_terminal: bool,
 }
 
@@ -54,8 +54,13 @@ impl Signals {
         registry.register(&mut source, token, Interest::READABLE)?;
         Ok(Self {
             source,
-            had_terminal: stderr().is_terminal(),
+            had_terminal: false,
         })
+    }
+
+    /// Takes note of whether there is a terminal.
+    pub(super) fn look_for_terminal(&mut self) {
+        self.had_terminal = stderr().is_terminal();
     }
 
     /// What was asked for since the last call.

@@ -274,6 +274,7 @@ impl Server {
     pub fn run(mut self, load: &Load<'_>) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_MAX);
         self.notifier.ready(self.status());
+        self.signals.look_for_terminal();
         while !self.is_done() {
             match self.poll.poll(&mut events, self.patience()) {
                 Ok(()) => {}
