@@ -45,6 +45,7 @@ impl Walker<'_> {
             let file = self.file(&target);
             walk.links.insert(target.clone(), from.clone());
             let Some(content) = file else {
+                assert_eq!(response.status, 404, "{from} links to {target}");
                 walk.broken.insert(target);
                 continue;
             };
