@@ -2,16 +2,17 @@
 
 mod support;
 
-use millpond::server::{LogDestination, Options, Sandbox};
+use millpond::server::{LogDestination, Options, Sandbox, refuse_calls};
 use rustix::{
     fs::{CWD, Mode, OFlags, openat},
+    net::{AddressFamily, SocketFlags, SocketType, ipproto, socket_with},
     process::{Pid, getppid, kill_process},
 };
 use std::{
     env, fs,
     fs::OpenOptions,
     io::{self, Write},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpStream, UdpSocket},
     os::{
         linux::net::SocketAddrExt,
         unix::{
@@ -58,9 +59,9 @@ fn the_kernel_refuses_what_no_path_check_stands_before() {
     let site = site_with_surroundings();
     println!("{}", deeds_in_a_process_of_their_own(&site, "confined"));
     for (name, content) in [
-        ("log/access.log", "kept+"),
+        ("log/access.log", "kept++"),
         ("log/access.log.1", "kept"),
-        ("log/access.log.new", "+"),
+        ("log/access.log.new", "++"),
         ("root/a.txt", "alpha\n"),
     ] {
         let found = fs::read_to_string(site.outside(name)).unwrap();
@@ -146,6 +147,22 @@ fn do_everything(directory: &Path, is_confined: bool) {
         let sandbox = Sandbox::of(&options(directory)).unwrap();
         sandbox.restrict_thread().unwrap();
     }
+    let mut wrong = tell_of(deeds.into(), is_confined);
+    // Made before, as those are that a server listens on or has accepted.
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    if is_confined {
+        refuse_calls().unwrap();
+    }
+    let deeds = vec![
+        ("done", deeds_of_a_server(&root, &log)),
+        ("Operation not permitted", deeds_around_landlock(socket)),
+    ];
+    wrong.extend(tell_of(deeds, is_confined));
+    assert!(wrong.is_empty(), "not as it should be: {wrong:?}");
+}
+
+/// Does each deed and prints what came of it: the names of those that went wrong.
+fn tell_of(deeds: Vec<(&str, Vec<Deed>)>, is_confined: bool) -> Vec<&'static str> {
     let mut wrong = Vec::new();
     for (expected, deeds) in deeds {
         for (name, act) in deeds {
@@ -158,7 +175,7 @@ fn do_everything(directory: &Path, is_confined: bool) {
             }
         }
     }
-    assert!(wrong.is_empty(), "not as it should be: {wrong:?}");
+    wrong
 }
 
 fn deeds_of_a_server(root: &Path, log: &Path) -> Vec<Deed> {
@@ -234,6 +251,27 @@ fn deeds_of_a_caller(port: u16) -> Vec<Deed> {
             TcpStream::connect(("127.0.0.1", port))
         }),
         deed("listen", || TcpListener::bind("127.0.0.1:0")),
+    ]
+}
+
+/// What Landlock lets pass, as of Linux 6.18.
+fn deeds_around_landlock(socket: UdpSocket) -> Vec<Deed> {
+    let tcp = |protocol| {
+        let flags = SocketFlags::CLOEXEC;
+        move || {
+            let made = socket_with(AddressFamily::INET, SocketType::STREAM, flags, protocol);
+            made.map_err(io::Error::from)
+        }
+    };
+    vec![
+        deed("connect a socket that was there", move || {
+            socket.connect("127.0.0.1:9")
+        }),
+        deed("make a socket for UDP", || UdpSocket::bind("127.0.0.1:0")),
+        // By sendto, it connects as well (MSG_FASTOPEN).
+        deed("make a socket for TCP", tcp(None)),
+        deed("make a socket for Multipath TCP", tcp(Some(ipproto::MPTCP))),
+        deed("run a program", || Command::new("/bin/true").status()),
     ]
 }
 
@@ -362,5 +400,10 @@ fn the_check_says_what_is_enforced() {
          the sandbox allows to read beneath {home}/etc\n\
          the sandbox refuses all other files, truncation, new TCP listeners and connections, "
     );
-    assert!(process.stdout().contains(&expected), "{}", process.stdout());
+    let told = process.stdout();
+    assert!(told.contains(&expected), "{told}");
+    assert!(
+        told.ends_with("a filter of system calls refuses new sockets and programs\n"),
+        "{told}"
+    );
 }

@@ -1,8 +1,10 @@
-//! What the kernel keeps this process from, whatever its own code is brought to try: Landlock.
+//! What the kernel keeps this process from, whatever its own code is brought to try: by Landlock,
+//! and by the filter of system calls in `filter`.
 //!
 //! [`Sandbox::of`] says what goes on being allowed, [`Sandbox::enter`] closes everything else for
 //! the rest of the process's life. docs/sandbox.md tells an operator what comes of it.
 
+use super::filter::{self, FilterError};
 use super::privileges::{Account, PrivilegeError, require_one_thread};
 use super::{ListenAddress, LogDestination, Options, StartError};
 use landlock::{
@@ -65,6 +67,8 @@ pub enum SandboxError {
     Threads(PrivilegeError),
     /// The kernel refuses what it says it has.
     Refused(RulesetError),
+    /// System calls cannot be filtered.
+    Filter(FilterError),
 }
 
 /// A kind of deed that a version of Landlock can refuse.
@@ -107,14 +111,25 @@ impl Sandbox {
 
     /// Closes all that is not allowed, for good. The process must have one thread.
     pub fn enter(&self) -> Result<(), SandboxError> {
-        if !decide(self.mode, supported())? {
+        let has_landlock = decide(self.mode, supported())?;
+        if self.mode == SandboxMode::Off {
             return Ok(());
         }
         require_one_thread().map_err(SandboxError::Threads)?;
-        self.restrict_thread()
+        if has_landlock {
+            self.restrict_thread()?;
+        }
+        match filter::refuse_calls() {
+            Err(error) if self.mode == SandboxMode::Require => Err(SandboxError::Filter(error)),
+            Err(error) => {
+                log::debug!("system calls are not filtered: {error}");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
     }
 
-    /// As [`Sandbox::enter`], for the calling thread and those that it starts, if the kernel can.
+    /// Landlock's part of [`Sandbox::enter`], for the calling thread and those that it starts.
     pub fn restrict_thread(&self) -> Result<(), SandboxError> {
         let mut ruleset = Ruleset::default();
         for step in &STEPS {
@@ -174,7 +189,14 @@ impl Options {
         }
         let sandbox = Sandbox::of(self).map_err(StartError::System)?;
         decide(sandbox.mode, supported()).map_err(StartError::Sandbox)?;
-        Ok(lines + &format!("{sandbox}\n"))
+        let filter = if sandbox.mode == SandboxMode::Off {
+            ""
+        } else if filter::can_refuse_calls() {
+            "a filter of system calls refuses new sockets and programs\n"
+        } else {
+            "no filter of system calls: this kernel has none\n"
+        };
+        Ok(format!("{lines}{sandbox}\n{filter}"))
     }
 }
 
@@ -361,6 +383,10 @@ impl fmt::Display for SandboxError {
             }
             Self::Threads(error) => write!(f, "the sandbox would have a hole: {error}"),
             Self::Refused(error) => write!(f, "the kernel refuses the sandbox: {error}"),
+            Self::Filter(error) => write!(
+                f,
+                "a sandbox is required, but system calls cannot be filtered: {error}"
+            ),
         }
     }
 }
@@ -372,6 +398,7 @@ impl std::error::Error for SandboxError {
             Self::Missing(_, error) => Some(error),
             Self::Threads(error) => Some(error),
             Self::Refused(error) => Some(error),
+            Self::Filter(error) => Some(error),
         }
     }
 }
