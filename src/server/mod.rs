@@ -14,6 +14,7 @@ mod exchange;
 mod explain;
 mod exposition;
 mod filter;
+mod grants;
 mod handover;
 mod health;
 mod inherited;
