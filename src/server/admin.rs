@@ -4,7 +4,8 @@
 //! A request for it goes through the same loop and the same protocol machine as any other, but is
 //! neither logged nor counted.
 
-use super::exchange::{Decision, OpenFile, Service};
+use super::decision::{Decision, OpenFile};
+use super::exchange::Service;
 use super::process::Process;
 use super::room::Traffic;
 use super::scrape;

@@ -3,9 +3,10 @@
 use super::access_log::{AccessLog, Ending, Record};
 use super::admin::Admin;
 use super::clock::Clock;
+use super::decision::{Decision, OpenFile};
 use super::last_page::LastPage;
 use super::metrics::Metrics;
-use crate::conn::{self, Event, Refusal, Response, Segment, Tick};
+use crate::conn::{self, Event, Refusal, Response, Tick};
 use crate::http::Status;
 use crate::http::fields::FieldStorage;
 use crate::http::forwarded::{TrustedProxy, client_address};
@@ -13,17 +14,10 @@ use crate::http::host::Host;
 use crate::http::request::RequestHead;
 use crate::http::target::RequestPath;
 use crate::plan::{self, Absence, Class, Plan, StandIn};
-use crate::site::{File, Miss, Moment, Outcome, Pending, Resolution, Site, Source};
-use bytes::Bytes;
-use rustix::fd::OwnedFd;
+use crate::site::{Miss, Moment, Outcome, Pending, Resolution, Site};
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::ops::Range;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
-
-/// A file that is sent from, shared by all who send it.
-pub(super) type OpenFile = Rc<OwnedFd>;
 
 /// What all sessions share.
 #[derive(Debug)]
@@ -333,92 +327,6 @@ pub(super) enum Answer<T> {
     Ready(T),
     /// It waits for work to be done.
     Pending(Pending),
-}
-
-/// What a request came to.
-#[derive(Debug)]
-pub(super) struct Decision {
-    pub(super) plan: Plan,
-    /// What the look at the site found, where there was one.
-    pub(super) found: Option<Outcome>,
-    /// The file that is sent in place of one that could not be found.
-    pub(super) stand_in: Option<(StandIn, Rc<File>)>,
-}
-
-impl Decision {
-    /// A decision that needed no look at the site.
-    pub(super) fn at_once(plan: Plan) -> Self {
-        Self {
-            plan,
-            found: None,
-            stand_in: None,
-        }
-    }
-
-    /// The paths that rules are held against: the address, and the place of the file that is sent
-    /// for it. The page of an error is none of those.
-    pub(super) fn ruled_paths<'a>(&'a self, path: &'a RequestPath<'_>) -> [&'a [u8]; 2] {
-        let file = match (&self.stand_in, &self.found) {
-            (Some((StandIn::Start, file)), _) | (None, Some(Ok(file))) => Some(file),
-            _ => None,
-        };
-        let address = path.as_bytes();
-        [address, file.map_or(address, |file| &file.place)]
-    }
-
-    /// Joins what was planned to the bytes that it speaks of.
-    pub(super) fn into_response(self) -> Response<OpenFile> {
-        let Self {
-            plan,
-            found,
-            stand_in,
-        } = self;
-        let found = stand_in.map(|(_, file)| Ok(file)).or(found);
-        let content = match (plan.content, found) {
-            (plan::Content::Page(page), _) => conn::Content::one(Segment::Bytes(page)),
-            (plan::Content::Whole, Some(Ok(file))) => {
-                whole(&file).map_or_else(conn::Content::empty, conn::Content::one)
-            }
-            (plan::Content::Part(range), Some(Ok(file))) => conn::Content::one(part(&file, range)),
-            (plan::Content::Parts(multipart), Some(Ok(file))) => {
-                let mut segments = Vec::with_capacity(2 * multipart.parts.len() + 1);
-                for (head, range) in multipart.parts {
-                    segments.push(Segment::Bytes(head));
-                    segments.push(part(&file, range));
-                }
-                segments.push(Segment::Bytes(multipart.close));
-                conn::Content::sequence(segments)
-            }
-            (plan::Content::Empty, _) | (_, None | Some(Err(_))) => conn::Content::empty(),
-        };
-        Response {
-            status: plan.status,
-            fields: plan.fields,
-            content,
-        }
-    }
-}
-
-fn whole(file: &File) -> Option<Segment<OpenFile>> {
-    let length = file.representation.facts().length;
-    (length > 0).then(|| part(file, 0..length))
-}
-
-fn part(file: &File, range: Range<u64>) -> Segment<OpenFile> {
-    match &file.source {
-        Source::Memory(content) => Segment::Bytes(slice(content, &range)),
-        Source::Descriptor(descriptor) => Segment::File {
-            file: Rc::clone(descriptor),
-            offset: range.start,
-            length: range.end.saturating_sub(range.start),
-        },
-    }
-}
-
-fn slice(content: &Bytes, range: &Range<u64>) -> Bytes {
-    let bound = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(content.len());
-    let (start, end) = (bound(range.start), bound(range.end));
-    content.slice(start..end.max(start))
 }
 
 /// How long work may go on in one turn of the loop, not counting the step that it ends with: so

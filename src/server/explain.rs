@@ -5,7 +5,8 @@
 
 use super::access_log::AccessLog;
 use super::clock::Clock;
-use super::exchange::{Decision, Front, Service};
+use super::decision::Decision;
+use super::exchange::{Front, Service};
 use super::{AccessLogFormat, LogDestination, Options, StartError, privileges};
 use crate::conn::{Connection, Event, Transmit};
 use crate::http::coding::Coding;

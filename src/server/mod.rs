@@ -10,6 +10,7 @@ mod browser;
 mod clock;
 mod concern;
 mod daemon;
+mod decision;
 mod exchange;
 mod explain;
 mod exposition;

@@ -2,7 +2,8 @@
 
 use super::access_log::{self, Record};
 use super::admin;
-use super::exchange::{Answer, OpenFile, Service};
+use super::decision::OpenFile;
+use super::exchange::{Answer, Service};
 use super::promptness::FirstLook;
 use super::room::Spare;
 use super::socket::{Next, Socket, is_not_ready, is_of_the_peer};
