@@ -84,12 +84,30 @@ fn whole(file: &File) -> Option<Segment<OpenFile>> {
 fn part(file: &File, range: Range<u64>) -> Segment<OpenFile> {
     match &file.source {
         Source::Memory(content) => Segment::Bytes(slice(content, &range)),
-        Source::Descriptor(descriptor) => Segment::File {
-            file: Rc::clone(descriptor),
-            offset: range.start,
-            length: range.end.saturating_sub(range.start),
-        },
+        Source::Descriptor(descriptor) => {
+            let (offset, length) = (range.start, range.end.saturating_sub(range.start));
+            let read = usize::try_from(length)
+                .ok()
+                .filter(|length| *length <= READ_BYTES_MAX)
+                .and_then(|length| read(descriptor, offset, length));
+            read.map_or_else(
+                || Segment::File {
+                    file: Rc::clone(descriptor),
+                    offset,
+                    length,
+                },
+                Segment::Bytes,
+            )
+        }
     }
+}
+
+/// A little of a file, as it is now. `None` where it cannot be read or is shorter than it was:
+/// sending it finds out what is to be said of that.
+fn read(file: &OwnedFd, offset: u64, length: usize) -> Option<Bytes> {
+    let mut content = vec![0; length];
+    let count = rustix::io::pread(file, &mut content, offset).ok()?;
+    (count == length).then(|| Bytes::from(content))
 }
 
 fn slice(content: &Bytes, range: &Range<u64>) -> Bytes {
@@ -97,3 +115,7 @@ fn slice(content: &Bytes, range: &Range<u64>) -> Bytes {
     let (start, end) = (bound(range.start), bound(range.end));
     content.slice(start..end.max(start))
 }
+
+/// Up to so much of a file is read to leave in one call together with the head, which costs less
+/// than to send it from the file in a call of its own.
+const READ_BYTES_MAX: usize = 8 * 1024;
