@@ -131,6 +131,11 @@ const LINT_CHOICES: &[Choice] = &[
         "* /guide * FRESHNESS_NO_CACHE_NO_VALIDATOR",
         "RFC 9111 §5.2.2.4: a redirect is asked for each time; the directory may become a file",
     ),
+    (
+        "* / unchanged VARY_STATUS_MISMATCH",
+        "RFC 9110 §8.8.3.3: codings have tags of their own, so that of the gzip is not current \
+         where none is accepted",
+    ),
 ];
 
 /// Where Go's file server answers otherwise.
