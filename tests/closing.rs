@@ -125,6 +125,22 @@ fn a_closing_response_is_read_in_full_by_a_client_that_goes_on_sending() {
 }
 
 #[test]
+fn a_closing_response_is_not_lost_to_bytes_that_cross_the_close() {
+    // Were it still to be sent when the socket is closed, with bytes unread, it would be dropped.
+    let site = Site::small();
+    let server = Server::start(site.root());
+    for _ in 0..500 {
+        let mut client = server.connect();
+        client.send("GET /a.txt HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        for _ in 0..10 {
+            client.try_send("x");
+        }
+        let output = client.rest_or_reset();
+        assert_eq!(responses(&output, ["GET"]).len(), 1, "the response is lost");
+    }
+}
+
+#[test]
 fn a_peer_that_vanishes_is_no_error_of_ours() {
     let site = Site::small();
     File::create(site.path("huge.bin"))

@@ -27,6 +27,8 @@ pub(super) struct Session {
     /// Whether receiving may give anything. Edge-triggered: set by an event, and cleared only by a
     /// receive that came back short.
     may_receive: bool,
+    /// Whether the kernel keeps what was sent last for the end, which shares a segment with it.
+    holds_back: bool,
     input: Input,
     /// The request whose answer is pending.
     parked: Option<Parked>,
@@ -91,6 +93,7 @@ impl Session {
             side,
             rest: Vec::new(),
             may_receive: true,
+            holds_back: false,
             input: Input::Open,
             parked: None,
             exchange: None,
@@ -240,7 +243,13 @@ impl Session {
                 Wants::LastLook if self.may_receive && self.input != Input::Ended => {
                     self.receive(service)?;
                 }
-                Wants::LastLook | Wants::Close => return Ok(Outcome::Done),
+                Wants::LastLook | Wants::Close => {
+                    if self.holds_back {
+                        // Closing alone would drop it, should anything have come in the meantime.
+                        self.socket.shut_down_sending()?;
+                    }
+                    return Ok(Outcome::Done);
+                }
                 Wants::Reset => {
                     self.socket.reset_on_close();
                     return Ok(Outcome::Done);
@@ -266,7 +275,8 @@ impl Session {
         let sent = match self.connection.poll_transmit() {
             None => return Ok(Some(0)),
             Some(Transmit::Bytes(first, second)) => {
-                let next = if self.connection.is_closing() {
+                self.holds_back = self.connection.is_closing();
+                let next = if self.holds_back {
                     Next::AtOnce
                 } else {
                     Next::Unknown
