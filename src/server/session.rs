@@ -27,8 +27,6 @@ pub(super) struct Session {
     /// Whether receiving may give anything. Edge-triggered: set by an event, and cleared only by a
     /// receive that came back short.
     may_receive: bool,
-    /// Whether the kernel keeps what was sent last for the end, which shares a segment with it.
-    holds_back: bool,
     input: Input,
     /// The request whose answer is pending.
     parked: Option<Parked>,
@@ -93,7 +91,6 @@ impl Session {
             side,
             rest: Vec::new(),
             may_receive: true,
-            holds_back: false,
             input: Input::Open,
             parked: None,
             exchange: None,
@@ -244,10 +241,7 @@ impl Session {
                     self.receive(service)?;
                 }
                 Wants::LastLook | Wants::Close => {
-                    if self.holds_back {
-                        // Closing alone would drop it, should anything have come in the meantime.
-                        self.socket.shut_down_sending()?;
-                    }
+                    self.socket.let_go()?;
                     return Ok(Outcome::Done);
                 }
                 Wants::Reset => {
@@ -275,8 +269,7 @@ impl Session {
         let sent = match self.connection.poll_transmit() {
             None => return Ok(Some(0)),
             Some(Transmit::Bytes(first, second)) => {
-                self.holds_back = self.connection.is_closing();
-                let next = if self.holds_back {
+                let next = if self.connection.is_closing() {
                     Next::AtOnce
                 } else {
                     Next::Unknown

@@ -3,11 +3,16 @@
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::io::{Errno, Result};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
+use std::cell::Cell;
 use std::io::IoSlice;
 use std::time::Duration;
 
 #[derive(Debug)]
-pub(super) struct Socket(OwnedFd);
+pub(super) struct Socket {
+    descriptor: OwnedFd,
+    /// Whether the kernel may hold back what was sent last.
+    holds_back: Cell<bool>,
+}
 
 /// What follows the bytes that are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,50 +25,67 @@ pub(super) enum Next {
 
 impl Socket {
     pub(super) fn new(descriptor: OwnedFd) -> Self {
-        Self(descriptor)
+        Self {
+            descriptor,
+            holds_back: Cell::new(false),
+        }
     }
 
     pub(super) fn descriptor(&self) -> i32 {
-        self.0.as_raw_fd()
+        self.descriptor.as_raw_fd()
     }
 
     /// How many bytes came; 0 is the end.
     pub(super) fn receive(&self, buffer: &mut [u8]) -> Result<usize> {
         uninterrupted(|| {
-            rustix::net::recv(&self.0, &mut *buffer, RecvFlags::empty()).map(|(count, _)| count)
+            rustix::net::recv(&self.descriptor, &mut *buffer, RecvFlags::empty())
+                .map(|(count, _)| count)
         })
     }
 
     /// Sends one run of bytes after another, as one if there is room.
     pub(super) fn send(&self, first: &[u8], second: &[u8], next: Next) -> Result<usize> {
+        self.holds_back.set(next == Next::AtOnce);
         let flags = match next {
             Next::Unknown => SendFlags::NOSIGNAL,
             Next::AtOnce => SendFlags::NOSIGNAL | SendFlags::MORE,
         };
         if second.is_empty() {
-            return uninterrupted(|| rustix::net::send(&self.0, first, flags));
+            return uninterrupted(|| rustix::net::send(&self.descriptor, first, flags));
         }
         let slices = [IoSlice::new(first), IoSlice::new(second)];
         uninterrupted(|| {
             let mut none = SendAncillaryBuffer::default();
-            rustix::net::sendmsg(&self.0, &slices, &mut none, flags)
+            rustix::net::sendmsg(&self.descriptor, &slices, &mut none, flags)
         })
     }
 
     /// Sends a run of a file, from the page cache to the socket. 0: the file ends before it.
     pub(super) fn send_file(&self, file: impl AsFd, offset: u64, length: usize) -> Result<usize> {
+        self.holds_back.set(false);
         let mut at = offset;
-        uninterrupted(|| rustix::fs::sendfile(&self.0, file.as_fd(), Some(&mut at), length))
+        uninterrupted(|| {
+            rustix::fs::sendfile(&self.descriptor, file.as_fd(), Some(&mut at), length)
+        })
+    }
+
+    /// Sends what is held back, with the end: to close the socket would drop it if something has
+    /// come that was not received.
+    pub(super) fn let_go(&self) -> Result<()> {
+        if self.holds_back.get() {
+            self.shut_down_sending()?;
+        }
+        Ok(())
     }
 
     /// Says that nothing more will be sent.
     pub(super) fn shut_down_sending(&self) -> Result<()> {
-        rustix::net::shutdown(&self.0, Shutdown::Write)
+        rustix::net::shutdown(&self.descriptor, Shutdown::Write)
     }
 
     /// Makes the close to come a reset, so that the peer does not take what it has for the whole.
     pub(super) fn reset_on_close(&self) {
-        let linger = socket2::SockRef::from(&self.0).set_linger(Some(Duration::ZERO));
+        let linger = socket2::SockRef::from(&self.descriptor).set_linger(Some(Duration::ZERO));
         if let Err(error) = linger {
             log::debug!("a connection could not be set to be reset: {error}");
         }
