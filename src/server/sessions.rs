@@ -157,7 +157,6 @@ impl Sessions {
             if session.registered.is_none() {
                 self.promptness.note(session.first_look());
             }
-            self.room.leave(session.peer());
         }
     }
 

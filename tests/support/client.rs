@@ -95,11 +95,15 @@ impl Client {
         std::mem::take(&mut self.received)
     }
 
-    /// Receives until the connection ends in whatever way, a reset included.
+    /// Receives until the connection ends in whatever way, a reset included. One that stays open is
+    /// a failure.
+    #[track_caller]
     pub(crate) fn rest_or_reset(&mut self) -> Vec<u8> {
         let mut bytes = std::mem::take(&mut self.received);
         // A reset leaves what came before it in place.
-        let _ = self.stream.read_to_end(&mut bytes);
+        if let Err(error) = self.stream.read_to_end(&mut bytes) {
+            assert_ne!(error.kind(), ErrorKind::WouldBlock, "it stays open");
+        }
         bytes
     }
 
