@@ -120,25 +120,29 @@ fn a_video_is_sought_in_by_ranges() {
         "its length",
         "document.querySelector('video').duration === 60",
     );
-    // The colour, red or blue, of what is shown at a time.
-    let colour_at = |seconds: u64| {
-        page.text(&format!(
-            "new Promise((resolve, reject) => {{ \
-               const video = document.querySelector('video'); \
-               video.onerror = () => reject(new Error(video.error.message)); \
-               video.onseeked = () => {{ \
-                 const context = document.createElement('canvas').getContext('2d'); \
-                 context.drawImage(video, 0, 0); \
-                 const [red, , blue] = context.getImageData(8, 8, 1, 1).data; \
-                 resolve(red > blue ? 'red' : 'blue'); \
-               }}; \
-               video.currentTime = {seconds}; \
-             }})"
-        ))
+    // Seeks, until this is the colour of what is shown: the picture may come after the event that
+    // tells of the seek's end. Each colour is another than the one before.
+    let seek = |seconds: u64, colour: &str| {
+        page.evaluate(&format!(
+            "document.querySelector('video').currentTime = {seconds}"
+        ));
+        page.until(
+            &format!("{colour} at {seconds} s"),
+            &format!(
+                "(() => {{ \
+                   const video = document.querySelector('video'); \
+                   if (video.error) throw new Error(video.error.message); \
+                   const context = document.createElement('canvas').getContext('2d'); \
+                   context.drawImage(video, 0, 0); \
+                   const [red, , blue] = context.getImageData(8, 8, 1, 1).data; \
+                   return !video.seeking && (red > blue ? 'red' : blue > red ? 'blue' : 'none') === '{colour}'; \
+                 }})()"
+            ),
+        );
     };
     let before = page.responses("/clip.webm").len();
-    assert_eq!(colour_at(45), "blue");
-    assert_eq!(colour_at(5), "red");
+    seek(45, "blue");
+    seek(5, "red");
     let sought = page.responses("/clip.webm").split_off(before);
     let start = |response: &Value| {
         let range = browser::text(&response["headers"]["Content-Range"]);
