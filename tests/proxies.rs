@@ -110,12 +110,7 @@ impl Setup {
                 .args(["--trusted-proxies", "unix"]),
         };
         let server = launch.start();
-        let admin = server
-            .process
-            .await_stdout("the admin's address", |stdout| {
-                let (_, rest) = stdout.split_once(" its operator at http://")?;
-                Some(rest.split_once("/\n")?.0.to_owned())
-            });
+        let admin = server.admin_address().to_string();
         if let Some(path) = &socket {
             // As the group and the umask do on the page.
             fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();

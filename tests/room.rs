@@ -143,6 +143,20 @@ fn one_client_has_no_more_connections_than_it_may_have() {
     assert!(is_turned_away(&server), "one made room for one");
 }
 
+#[test]
+fn an_operator_who_leaves_makes_no_room_for_a_client_at_the_same_address() {
+    let site = Site::small();
+    let server = Launch::of(site.root())
+        .args(["--connections-per-client-max", "1"])
+        .args(["--admin", "127.0.0.1:0"])
+        .start();
+    let _only = idle(&server);
+    let mut operator = Client::connect(server.admin_address());
+    operator.send("GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    assert!(operator.rest().starts_with(b"HTTP/1.1 200 "));
+    assert!(is_turned_away(&server));
+}
+
 /// Bytes that the kernel holds to be sent from a port (proc(5), `tx_queue` of `/proc/net/tcp`).
 fn unsent_bytes(port: u16) -> u64 {
     let table = fs::read_to_string("/proc/net/tcp").expect("a table of connections");

@@ -173,6 +173,17 @@ impl Server {
         Client::connect(self.address)
     }
 
+    /// Where the operator is answered, of a server that was told to.
+    #[track_caller]
+    pub(crate) fn admin_address(&self) -> SocketAddr {
+        self.process
+            .await_stdout("the operator's address", |stdout| {
+                let (_, rest) = stdout.split_once(" its operator at http://")?;
+                let (address, _) = rest.split_once("/\n")?;
+                address.parse().ok()
+            })
+    }
+
     /// Sends the bytes at once, half-closes, and gives all that comes back.
     #[track_caller]
     pub(crate) fn exchange(&self, bytes: impl AsRef<[u8]>) -> Vec<u8> {
