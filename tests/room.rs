@@ -186,3 +186,31 @@ fn the_kernel_holds_little_for_a_client_that_does_not_read() {
     assert!((100_000..500_000).contains(&held), "{held} bytes");
     assert_eq!(client.response_to("GET").content.len(), 20_000_000);
 }
+
+#[test]
+fn those_who_ask_for_little_do_not_wait_for_all_who_take_much() {
+    let site = Site::small();
+    site.file("large.bin", noise(50_000_000));
+    let server = Server::start(site.root());
+    let port = server.address.port();
+    let downloads: Vec<_> = (0..8)
+        .map(|_| {
+            let mut client = server.connect();
+            thread::spawn(move || {
+                client.send("GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n");
+                client.response_to("GET").content.len()
+            })
+        })
+        .collect();
+    poll_until("the downloads to be under way", || {
+        (unsent_bytes(port) > 1_000_000).then_some(())
+    });
+    let mut client = server.connect();
+    for _ in 0..100 {
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(client.response_to("GET").status, 200);
+    }
+    for download in downloads {
+        assert_eq!(download.join().expect("a download"), 50_000_000);
+    }
+}

@@ -6,6 +6,7 @@ use super::clock::Clock;
 use super::decision::{Decision, OpenFile};
 use super::last_page::LastPage;
 use super::metrics::Metrics;
+use super::unsent::LargeSends;
 use crate::conn::{self, Event, Refusal, Response, Tick};
 use crate::http::Status;
 use crate::http::fields::FieldStorage;
@@ -32,6 +33,7 @@ pub(super) struct Service {
     last_page: LastPage,
     pub(super) front: Front,
     pub(super) metrics: Metrics,
+    pub(super) large_sends: LargeSends,
     /// What the operator is told; `None` without a listener of theirs.
     pub(super) admin: Option<Box<Admin>>,
     pub(super) options: conn::Options,
@@ -67,6 +69,7 @@ impl Service {
             last_page: LastPage::default(),
             front,
             metrics: Metrics::new(),
+            large_sends: LargeSends::default(),
             admin: None,
             options,
             boundary,

@@ -4,6 +4,7 @@ use super::handover::{Handover, Predecessor};
 use super::inherited::{self, Inherited};
 use super::session::Side;
 use super::socket::Socket;
+use super::unsent::UNSENT_BYTES_MAX;
 use super::{ListenAddress, Options, StartError};
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
@@ -435,10 +436,6 @@ const LOOPBACK: [IpAddr; 2] = [
 
 /// How far a free port is looked for. Where so many in a row are taken, somebody else chooses ports.
 const PORTS_TRIED_MAX: usize = 100;
-
-/// What the kernel keeps of a response beyond what is on its way. It would take megabytes for each
-/// client that does not read, and a few hundred of those could use up its memory for all sockets.
-const UNSENT_BYTES_MAX: u32 = 128 * 1024;
 
 /// The kernel cuts it to its own limit, net.core.somaxconn.
 const BACKLOG: i32 = 4096;

@@ -206,7 +206,7 @@ impl Session {
     }
 
     fn pump_while_ready(&mut self, service: &mut Service) -> Result<Outcome, Errno> {
-        let mut budget = BYTES_A_TURN;
+        let mut budget = super::BYTES_A_TURN;
         let mut offered = false;
         loop {
             let wants = self.connection.wants();
@@ -287,6 +287,10 @@ impl Session {
                 length,
                 ..
             }) => {
+                // It had to wait for room before, and goes on to take what it is sent.
+                if self.registered.is_some_and(Interest::is_writable) {
+                    service.large_sends.begin(&mut self.socket, length);
+                }
                 let length = usize::try_from(length).unwrap_or(usize::MAX).min(budget);
                 match self.socket.send_file(&**file, offset, length) {
                     Err(errno) if !is_not_ready(errno) && !is_of_the_peer(errno) => {
@@ -462,6 +466,7 @@ impl Session {
 
     /// Tells of the exchange that was under way, if there was one.
     pub(super) fn finish_exchange(&mut self, service: &mut Service) {
+        self.socket.end_large_send();
         if let Some(exchange) = self.exchange.take() {
             let ending = access_log::Ending {
                 status: exchange.status,
@@ -472,9 +477,6 @@ impl Session {
         }
     }
 }
-
-/// Bytes that one session may send or receive before the others have their turn.
-const BYTES_A_TURN: usize = 256 * 1024;
 
 /// The least room that is offered to one receive.
 const RECEIVED_AT_ONCE: usize = 32 * 1024;

@@ -21,8 +21,8 @@ pub(super) struct Sessions {
     slab: Slab<Session>,
     /// The number of the token of the first key.
     first_token: usize,
-    /// Sessions that could go on but for the turn of others.
-    runnable: Vec<usize>,
+    /// Sessions that could go on but for the turn of others, the first to have its turn first.
+    runnable: VecDeque<usize>,
     /// Sessions that wait for work to be done, some of which may be gone by now.
     parked: BTreeSet<usize>,
     /// No session's deadline is before this.
@@ -38,7 +38,7 @@ impl Sessions {
         Self {
             slab: Slab::new(),
             first_token,
-            runnable: Vec::new(),
+            runnable: VecDeque::new(),
             parked: BTreeSet::new(),
             next_deadline: None,
             room,
@@ -196,19 +196,22 @@ impl Sessions {
             && !session.is_runnable
         {
             session.is_runnable = true;
-            self.runnable.push(key);
+            self.runnable.push_back(key);
         }
     }
 
-    /// The sessions that could go on, each once.
-    pub(super) fn take_runnable(&mut self) -> Vec<usize> {
-        let runnable = std::mem::take(&mut self.runnable);
-        for key in &runnable {
-            if let Some(session) = self.slab.get_mut(*key) {
-                session.is_runnable = false;
-            }
+    /// The session whose turn it is of those that could go on.
+    pub(super) fn next_runnable(&mut self) -> Option<usize> {
+        let key = self.runnable.pop_front()?;
+        if let Some(session) = self.slab.get_mut(key) {
+            session.is_runnable = false;
         }
-        runnable
+        Some(key)
+    }
+
+    /// How many sessions could go on, some of which may be gone by now.
+    pub(super) fn runnable_count(&self) -> usize {
+        self.runnable.len()
     }
 
     /// The sessions whose answers are pending no more.

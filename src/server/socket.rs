@@ -1,5 +1,6 @@
 //! A connected socket of any family, and the four calls that are made on it.
 
+use super::unsent::{LargeSend, UNSENT_BYTES_MAX};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::io::{Errno, Result};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
@@ -12,6 +13,8 @@ pub(super) struct Socket {
     descriptor: OwnedFd,
     /// Whether the kernel may hold back what was sent last.
     holds_back: Cell<bool>,
+    /// Leave to leave much with the kernel, while a large file is sent.
+    pub(super) large_send: Option<LargeSend>,
 }
 
 /// What follows the bytes that are sent.
@@ -28,6 +31,7 @@ impl Socket {
         Self {
             descriptor,
             holds_back: Cell::new(false),
+            large_send: None,
         }
     }
 
@@ -81,6 +85,21 @@ impl Socket {
     /// Says that nothing more will be sent.
     pub(super) fn shut_down_sending(&self) -> Result<()> {
         rustix::net::shutdown(&self.descriptor, Shutdown::Write)
+    }
+
+    /// A large file has been sent; what comes next is nothing special.
+    pub(super) fn end_large_send(&mut self) {
+        if self.large_send.take().is_some() {
+            self.set_unsent_bytes_max(UNSENT_BYTES_MAX);
+        }
+    }
+
+    /// Sets how much the kernel may hold beyond what is on its way before it asks for no more. Other
+    /// sockets than those of TCP have no such limit.
+    pub(super) fn set_unsent_bytes_max(&self, bytes: u32) {
+        if let Err(error) = socket2::SockRef::from(&self.descriptor).set_tcp_notsent_lowat(bytes) {
+            log::debug!("what is left with the kernel could not be limited: {error}");
+        }
     }
 
     /// Makes the close to come a reset, so that the peer does not take what it has for the whole.
