@@ -188,7 +188,7 @@ fn the_kernel_holds_little_for_a_client_that_does_not_read() {
 }
 
 #[test]
-fn those_who_ask_for_little_do_not_wait_for_all_who_take_much() {
+fn downloads_that_share_turns_come_whole_and_small_requests_in_between() {
     let site = Site::small();
     site.file("large.bin", noise(50_000_000));
     let server = Server::start(site.root());

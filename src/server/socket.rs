@@ -1,4 +1,4 @@
-//! A connected socket of any family, and the four calls that are made on it.
+//! A connected socket of any family, and the calls that are made on it.
 
 use super::unsent::{LargeSend, UNSENT_BYTES_MAX};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};

@@ -20,7 +20,7 @@ const LARGE_MAX: usize = 32;
 /// What is left of a file has to be worth two calls more.
 const WORTH_BYTES_MIN: u64 = 512 * 1024;
 
-/// How many clients may yet have much left with the kernel.
+/// How many clients have much left with the kernel.
 #[derive(Debug, Default)]
 pub(super) struct LargeSends {
     under_way: Rc<Cell<usize>>,
