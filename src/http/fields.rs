@@ -62,7 +62,10 @@ impl FieldName {
             19 => (Self::IfUnmodifiedSince, None),
             _ => return None,
         };
-        let is_named = |known: &Self| known.name().eq_ignore_ascii_case(name);
+        // Of the bytes that a name may have, setting this bit makes a letter of its capital alone,
+        // and a hyphen of nothing else.
+        let is_same = |(byte, known): (u8, u8)| byte | 0x20 == known;
+        let is_named = |known: &Self| name.bytes().zip(known.name().bytes()).all(is_same);
         Some(first)
             .filter(is_named)
             .or_else(|| second.filter(is_named))
@@ -91,12 +94,35 @@ impl Default for FieldStorage<'_> {
 #[derive(Clone, Copy, Debug)]
 pub struct Fields<'h> {
     lines: &'h [Header<'h>],
-    /// For each known name: from its first line to before the line after its last one.
+    /// The known names among them.
+    names: FieldNames,
+    /// For each of those: from its first line to before the line after its last one.
     spans: [(u16, u16); FieldName::COUNT],
+}
+
+/// A set of names, so that what most requests do without is found to be absent in one step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FieldNames(u32);
+
+impl FieldNames {
+    /// The set of these.
+    pub const fn of(names: &[FieldName]) -> Self {
+        let (mut set, mut rest) = (Self(0), names);
+        while let [name, later @ ..] = rest {
+            set = set.with(*name);
+            rest = later;
+        }
+        set
+    }
+
+    const fn with(self, name: FieldName) -> Self {
+        Self(self.0 | 1 << name as u32)
+    }
 }
 
 impl<'h> Fields<'h> {
     pub(super) fn new(lines: &'h [Header<'h>]) -> Self {
+        let mut names = FieldNames::default();
         let mut spans = [(0, 0); FieldName::COUNT];
         for (index, line) in (0..).zip(lines) {
             if let Some(name) = FieldName::recognize(line.name)
@@ -106,9 +132,14 @@ impl<'h> Fields<'h> {
                     *start = index;
                 }
                 *end = index + 1;
+                names = names.with(name);
             }
         }
-        Self { lines, spans }
+        Self {
+            lines,
+            names,
+            spans,
+        }
     }
 
     /// The values of all lines of this name, in order.
@@ -131,7 +162,12 @@ impl<'h> Fields<'h> {
 
     /// Whether there is a line of this name.
     pub fn contains(&self, name: FieldName) -> bool {
-        !self.span(name).is_empty()
+        self.contains_any(FieldNames::of(&[name]))
+    }
+
+    /// Whether there is a line of any of these names.
+    pub fn contains_any(&self, names: FieldNames) -> bool {
+        self.names.0 & names.0 != 0
     }
 
     /// The members of a list field over all its lines (RFC 9110 §5.6.1), without empty ones.

@@ -256,7 +256,7 @@ impl Expectation {
     fn of_request(version: Version, fields: &Fields<'_>) -> Self {
         let mut expectation = Self::None;
         // RFC 9110 §10.1.1: in HTTP/1.0 it is ignored.
-        if version == Version::Http11 {
+        if version == Version::Http11 && fields.contains(FieldName::Expect) {
             for member in fields.members(FieldName::Expect) {
                 if !member.eq_ignore_ascii_case(b"100-continue") {
                     return Self::Unknown;
@@ -281,6 +281,9 @@ fn check_host(version: Version, fields: &Fields<'_>) -> Result<(), HeadError> {
 /// RFC 9112 §9.3: `close` wins; without a word HTTP/1.1 goes on and HTTP/1.0 does not.
 fn wants_persistence(version: Version, fields: &Fields<'_>) -> bool {
     let mut persist = version == Version::Http11;
+    if !fields.contains(FieldName::Connection) {
+        return persist;
+    }
     for option in fields.members(FieldName::Connection) {
         if option.eq_ignore_ascii_case(b"close") {
             return false;

@@ -3,7 +3,7 @@
 use super::Representation;
 use crate::http::date::HttpDate;
 use crate::http::etag::{RequestedTag, TagList, list_matches};
-use crate::http::fields::{FieldName, Fields};
+use crate::http::fields::{FieldName, FieldNames, Fields};
 
 /// What the preconditions of a request come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,9 @@ pub(super) enum Outcome {
 
 /// Evaluates them in the order of RFC 9110 §13.2.2, whose steps the comments number.
 pub(super) fn evaluate(fields: &Fields<'_>, representation: &Representation) -> Outcome {
+    if !fields.contains_any(PRECONDITIONS) {
+        return Outcome::Proceed;
+    }
     let facts = representation.facts();
     let tag = facts.entity_tag.as_ref();
     if fields.contains(FieldName::IfMatch) {
@@ -75,3 +78,11 @@ pub(super) fn range_applies(fields: &Fields<'_>, representation: &Representation
 fn date(fields: &Fields<'_>, name: FieldName) -> Option<HttpDate> {
     HttpDate::parse(fields.single(name)?)
 }
+
+/// `If-Range` is none of them: it makes the range conditional, not the request.
+const PRECONDITIONS: FieldNames = FieldNames::of(&[
+    FieldName::IfMatch,
+    FieldName::IfUnmodifiedSince,
+    FieldName::IfNoneMatch,
+    FieldName::IfModifiedSince,
+]);
