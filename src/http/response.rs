@@ -87,8 +87,13 @@ impl FieldBlockWriter {
     pub fn field(mut self, name: &str, value: impl fmt::Display) -> Self {
         self.lines.extend_from_slice(name.as_bytes());
         self.lines.extend_from_slice(b": ");
+        let start = self.lines.len();
         // Writing to a `FieldValue` cannot fail: it only appends to a vector.
         let _ = write!(FieldValue(&mut self.lines), "{value}");
+        // Without a branch, so that many bytes go through at once.
+        for byte in self.lines.iter_mut().skip(start) {
+            *byte = if byte.is_ascii_control() { b' ' } else { *byte };
+        }
         self.lines.extend_from_slice(b"\r\n");
         self
     }
@@ -121,12 +126,7 @@ struct FieldValue<'a>(&'a mut Vec<u8>);
 
 impl fmt::Write for FieldValue<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let start = self.0.len();
         self.0.extend_from_slice(text.as_bytes());
-        // Without a branch, so that many bytes go through at once.
-        for byte in self.0.iter_mut().skip(start) {
-            *byte = if byte.is_ascii_control() { b' ' } else { *byte };
-        }
         Ok(())
     }
 }

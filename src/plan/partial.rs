@@ -6,6 +6,7 @@ use crate::http::fields::{FieldName, Fields};
 use crate::http::range::{RangeSet, Satisfaction};
 use crate::http::response::FieldBlockWriter;
 use bytes::Bytes;
+use std::fmt;
 use std::ops::Range;
 
 /// The content of a response of several parts (RFC 9110 §14.6).
@@ -88,10 +89,7 @@ fn part_head(content_type: &str, range: &Range<u64>, length: u64, boundary: &str
     Bytes::from([delimiter.as_bytes(), fields.as_bytes(), b"\r\n"].concat())
 }
 
-fn content_range(range: &Range<u64>, length: u64) -> String {
-    format!(
-        "bytes {}-{}/{length}",
-        range.start,
-        range.end.saturating_sub(1)
-    )
+fn content_range(range: &Range<u64>, length: u64) -> impl fmt::Display {
+    let (first, last) = (range.start, range.end.saturating_sub(1));
+    fmt::from_fn(move |out| write!(out, "bytes {first}-{last}/{length}"))
 }
