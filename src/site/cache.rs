@@ -60,8 +60,8 @@ struct Place {
     is_settled: bool,
     /// The turn of the loop in which it was last known to be what is on disk.
     checked: u64,
-    /// When its location was last reached by steps beneath the root.
-    reached: Instant,
+    /// When its location is to be reached by steps beneath the root again.
+    reach_due: Instant,
 }
 
 impl Cache {
@@ -139,7 +139,7 @@ impl Cache {
                 stamp: loaded.stamp,
                 is_settled: loaded.is_settled,
                 checked: moment.tick,
-                reached: moment.now,
+                reach_due: moment.now + REACHED_EVERY,
             }),
         };
         self.keep(path, entry);
@@ -210,10 +210,10 @@ impl Place {
         if !self.besides.iter().all(is_as_before) {
             return false;
         }
-        if moment.now.duration_since(self.reached) < REACHED_EVERY {
+        if moment.now < self.reach_due {
             return root.stamp(&self.location) == Ok(self.stamp);
         }
-        self.reached = moment.now;
+        self.reach_due = moment.now + REACHED_EVERY;
         let variants = file.variants.as_ref();
         root.stamp_beneath(&self.location) == Ok(self.stamp)
             && variants.is_none_or(|variants| variants.are_current(root))

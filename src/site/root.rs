@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub(super) struct Root {
     tree: Rc<Tree>,
-    /// When the path was last compared with the directory.
-    compared: Instant,
+    /// When the path is to be compared with the directory again.
+    comparison_due: Instant,
     /// What the path leads to, if it is another directory and cannot be served: told once.
     refused: Option<Identity>,
 }
@@ -51,7 +51,7 @@ impl Root {
         };
         Ok(Self {
             tree: Rc::new(tree),
-            compared: now,
+            comparison_due: now + COMPARISON_INTERVAL,
             refused: None,
         })
     }
@@ -64,10 +64,10 @@ impl Root {
     /// Whether the root's path leads to another directory than before, which is served from now
     /// on. It is looked at twice a second, not more.
     pub(super) fn follow_swap(&mut self, now: Instant) -> bool {
-        if now.duration_since(self.compared) < COMPARISON_INTERVAL {
+        if now < self.comparison_due {
             return false;
         }
-        self.compared = now;
+        self.comparison_due = now + COMPARISON_INTERVAL;
         let current = rustix::fs::statx(
             CWD,
             &self.path,
