@@ -74,11 +74,11 @@ impl<'a> RequestedTag<'a> {
         let inner = quoted.strip_prefix(b"\"")?;
         let end = memchr::memchr(b'"', inner)?;
         let (opaque, rest) = (inner.get(..end)?, inner.get(end + 1..)?);
-        opaque
+        // Whatever is found, so that many bytes are looked at at once.
+        let is_sound = opaque
             .iter()
-            .copied()
-            .all(is_etagc)
-            .then_some((Self { weak, opaque }, rest))
+            .fold(true, |sound, byte| sound & is_etagc(*byte));
+        is_sound.then_some((Self { weak, opaque }, rest))
     }
 
     /// Reads a field value that is one entity tag, as `If-Range` may be.
