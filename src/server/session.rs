@@ -382,7 +382,7 @@ impl Session {
     /// Lets the connection take as many requests from the input as it will: how many bytes.
     fn offer(&mut self, input: &[u8], service: &mut Service) -> usize {
         let mut used = 0;
-        loop {
+        while used < input.len() {
             let mut storage = FieldStorage::default();
             let rest = input.get(used..).unwrap_or_default();
             let received = self.connection.receive(rest, &mut storage, &service.tick());
@@ -391,15 +391,14 @@ impl Session {
                 // A response that was held up by the request's content is on its way now.
                 self.finish_exchange(service);
             }
-            match received.event {
-                Some(event) => {
-                    let head = rest.get(..received.used).unwrap_or_default();
-                    self.answer(&event, head, service);
-                }
-                None if received.used == 0 || used >= input.len() => return used,
-                None => {}
+            if let Some(event) = received.event {
+                let head = rest.get(..received.used).unwrap_or_default();
+                self.answer(&event, head, service);
+            } else if received.used == 0 {
+                break;
             }
         }
+        used
     }
 
     fn end(&mut self, unused: &[u8], service: &mut Service) {
