@@ -95,6 +95,11 @@ impl AccessLog {
         self.format = format;
     }
 
+    /// Whether records are written at all.
+    pub(super) fn is_on(&self) -> bool {
+        self.output.is_some()
+    }
+
     /// Begins the record of an exchange. `request` is `None` for what was no request.
     pub(super) fn begin(
         &mut self,
@@ -102,9 +107,6 @@ impl AccessLog {
         request: Option<&RequestHead<'_>>,
         clock: &Clock,
     ) {
-        if self.output.is_none() {
-            return;
-        }
         self.begun.format = self.format;
         let Record { before, after, .. } = &mut self.begun;
         before.clear();
@@ -128,14 +130,14 @@ impl AccessLog {
 
     /// Finishes the record that was begun last.
     pub(super) fn finish(&mut self, ending: Ending) {
-        if self.output.is_some() {
+        if self.is_on() {
             write(&mut self.finished, &self.begun, ending);
         }
     }
 
     /// A copy of the record that was begun last, for an exchange that goes on.
     pub(super) fn keep(&self) -> Option<Box<Record>> {
-        self.output.is_some().then(|| Box::new(self.begun.clone()))
+        self.is_on().then(|| Box::new(self.begun.clone()))
     }
 
     pub(super) fn finish_kept(&mut self, record: &Record, ending: Ending) {

@@ -285,6 +285,9 @@ impl Service {
     }
 
     pub(super) fn begin_record(&mut self, peer: Option<IpAddr>, event: &Event<'_>) {
+        if !self.access_log.is_on() {
+            return;
+        }
         let request = match event {
             Event::Request(request) => Some(request),
             Event::Refused(_) => None,
