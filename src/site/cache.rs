@@ -7,6 +7,8 @@
 use super::load::Loaded;
 use super::root::Root;
 use super::stamp::Stamp;
+use super::variants::Variants;
+use super::ways::{REACHED_EVERY, Ways};
 use super::{File, Moment, Source};
 use lru::LruCache;
 use std::ffi::CString;
@@ -25,6 +27,7 @@ pub(super) struct Cache {
     hits: u64,
     misses: u64,
     evictions: u64,
+    ways: Ways,
 }
 
 /// What a cache holds, and how often it has helped.
@@ -53,15 +56,30 @@ struct Entry {
 
 #[derive(Debug)]
 struct Place {
-    location: CString,
+    location: Location,
     /// See [`Loaded::besides`].
     besides: Vec<(CString, bool)>,
     stamp: Stamp,
     is_settled: bool,
     /// The turn of the loop in which it was last known to be what is on disk.
     checked: u64,
-    /// When its location is to be reached by steps beneath the root again.
-    reach_due: Instant,
+    /// When it is to be looked again which coded files are beside it.
+    survey_due: Instant,
+}
+
+/// Where a file was found, relative to the root.
+#[derive(Debug)]
+enum Location {
+    /// Under the path that it is kept by, which is where most are. It is no link.
+    Path,
+    /// Elsewhere. It is no link either.
+    Other(CString),
+    /// Behind a link, which may lead elsewhere at any time.
+    Link {
+        location: CString,
+        /// When it is to be reached by steps beneath the root again.
+        reach_due: Instant,
+    },
 }
 
 impl Cache {
@@ -77,6 +95,7 @@ impl Cache {
             hits: 0,
             misses: 0,
             evictions: 0,
+            ways: Ways::new(),
         }
     }
 
@@ -88,7 +107,11 @@ impl Cache {
             return None;
         };
         let is_current = place.as_mut().is_none_or(|place| {
-            place.checked == moment.tick || place.is_current(file, moment, root)
+            place.checked == moment.tick || {
+                let variants = file.variants.as_ref();
+                place.is_current(path, moment, root, &mut self.ways)
+                    && place.has_current_variants(variants, moment, root)
+            }
         });
         if is_current {
             self.hits += 1;
@@ -130,16 +153,17 @@ impl Cache {
 
     /// Keeps a file that was just loaded, at the expense of those not used for the longest time.
     pub(super) fn insert(&mut self, path: &[u8], loaded: Loaded, moment: &Moment) -> Rc<File> {
+        let location = Location::of(&loaded, path, moment.now);
         let file = Rc::new(loaded.file);
         let entry = Entry {
             file: Rc::clone(&file),
             place: Some(Place {
-                location: loaded.location,
+                location,
                 besides: loaded.besides,
                 stamp: loaded.stamp,
                 is_settled: loaded.is_settled,
                 checked: moment.tick,
-                reach_due: moment.now + REACHED_EVERY,
+                survey_due: moment.now + SURVEYED_EVERY,
             }),
         };
         self.keep(path, entry);
@@ -174,6 +198,7 @@ impl Cache {
             entries.clear();
         }
         (self.bytes, self.descriptors) = (0, 0);
+        self.ways.clear();
     }
 
     /// Drops everything, if that closes any descriptor.
@@ -198,25 +223,81 @@ impl Cache {
 }
 
 impl Place {
-    /// Compares a file with the disk: by its path, through whatever links and, once a second, by
-    /// steps beneath the root, lest a link that leads out by now to the same file is followed for
-    /// long. Then it is also looked whether there are coded files beside it.
-    fn is_current(&mut self, file: &File, moment: &Moment, root: &Root) -> bool {
+    /// Compares the file that is kept by `path` with the disk.
+    fn is_current(&mut self, path: &[u8], moment: &Moment, root: &Root, ways: &mut Ways) -> bool {
         if !self.is_settled {
             return false;
         }
         self.checked = moment.tick;
         let is_as_before = |(place, was_file): &(CString, bool)| root.has_file(place) == *was_file;
-        if !self.besides.iter().all(is_as_before) {
-            return false;
+        self.besides.iter().all(is_as_before)
+            && self.location.stamp(path, moment, root, ways) == Some(self.stamp)
+    }
+
+    /// Whether there are the coded files beside it that were found there, so far as that is to be
+    /// looked at now.
+    fn has_current_variants(
+        &mut self,
+        variants: Option<&Variants>,
+        moment: &Moment,
+        root: &Root,
+    ) -> bool {
+        if moment.now < self.survey_due {
+            return true;
         }
-        if moment.now < self.reach_due {
-            return root.stamp(&self.location) == Ok(self.stamp);
+        self.survey_due = moment.now + SURVEYED_EVERY;
+        variants.is_none_or(|variants| variants.are_current(root))
+    }
+}
+
+impl Location {
+    fn of(loaded: &Loaded, path: &[u8], now: Instant) -> Self {
+        let location = &loaded.location;
+        if loaded.is_link {
+            let reach_due = now + REACHED_EVERY;
+            let location = location.clone();
+            return Self::Link {
+                location,
+                reach_due,
+            };
         }
-        self.reach_due = moment.now + REACHED_EVERY;
-        let variants = file.variants.as_ref();
-        root.stamp_beneath(&self.location) == Ok(self.stamp)
-            && variants.is_none_or(|variants| variants.are_current(root))
+        if location.as_bytes() == path {
+            Self::Path
+        } else {
+            Self::Other(location.clone())
+        }
+    }
+
+    /// The stamp of what is there now: by the path as it is and, once a second, by steps beneath
+    /// the root, at least to the directory: lest a link that leads out by now to the same file is
+    /// followed for long. Where no link was, none is followed.
+    fn stamp(
+        &mut self,
+        path: &[u8],
+        moment: &Moment,
+        root: &Root,
+        ways: &mut Ways,
+    ) -> Option<Stamp> {
+        let leads = |location: &[u8], ways: &mut Ways| ways.lead_to(location, moment.now, root);
+        let found = match self {
+            Self::Path if leads(path, ways) => root.stamp_itself(path),
+            Self::Other(location) if leads(location.as_bytes(), ways) => {
+                root.stamp_itself(location.as_c_str())
+            }
+            Self::Path | Self::Other(_) => return None,
+            Self::Link {
+                location,
+                reach_due,
+            } if moment.now < *reach_due => root.stamp(location),
+            Self::Link {
+                location,
+                reach_due,
+            } => {
+                *reach_due = moment.now + REACHED_EVERY;
+                root.stamp_beneath(location)
+            }
+        };
+        found.ok()
     }
 }
 
@@ -238,8 +319,8 @@ impl Entry {
     }
 }
 
-/// A root that is swapped is followed within a second; so is a link.
-const REACHED_EVERY: Duration = Duration::from_secs(1);
+/// A coded file that is new makes responses smaller, and can wait for it; each look is three calls.
+const SURVEYED_EVERY: Duration = Duration::from_secs(4);
 
 /// Field blocks, facts and the entry itself, measured.
 const OVERHEAD_BYTES: usize = 1024;

@@ -22,6 +22,8 @@ pub(super) struct Loaded {
     pub(super) file: File,
     /// Where it was found, relative to the root.
     pub(super) location: CString,
+    /// Whether that is a link, or was not to be told from one.
+    pub(super) is_link: bool,
     /// Other places that were looked at, and whether there was something: had it been otherwise,
     /// so might be what was found.
     pub(super) besides: Vec<(CString, bool)>,
@@ -121,6 +123,7 @@ impl Look<'_> {
         role: Role<'_>,
     ) -> Result<Loaded, Miss> {
         let (source, stamp) = open_regular(self.root, &location)?;
+        let is_link = self.root.stamp_itself(&location) != Ok(stamp);
         let place = location.as_bytes();
         let content_type = self.policy.content_type(place);
         let mut facts = facts(&source, &stamp, content_type, None, self.wall);
@@ -130,7 +133,7 @@ impl Look<'_> {
                 let rules = &self.policy.rules;
                 rules.describe(&mut facts, &[path.as_bytes(), place]);
                 let variants = self.finder.find(self.root, &location, &stamp, &facts);
-                facts.vary = variants.as_deref().and_then(Variants::vary);
+                facts.vary = variants.as_ref().and_then(Variants::vary);
                 (Representation::new(facts, self.policy), variants)
             }
             // It is sent as it is, and rules depend on what it is sent for.
@@ -148,6 +151,7 @@ impl Look<'_> {
                 variants,
             },
             location,
+            is_link,
             besides,
             stamp,
             is_settled,

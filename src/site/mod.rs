@@ -17,6 +17,7 @@ mod stamp;
 mod stand_in;
 mod trail;
 mod variants;
+mod ways;
 
 use crate::http::coding::{Coding, CodingSet};
 use crate::http::request::RequestHead;
@@ -122,14 +123,14 @@ pub struct File {
     pub source: Source,
     /// Where it was found, relative to the root.
     pub place: Box<[u8]>,
-    variants: Option<Box<Variants>>,
+    variants: Option<Variants>,
 }
 
 impl File {
     /// The codings that its content is to be had in besides.
     pub fn codings(&self) -> CodingSet {
         let variants = self.variants.as_ref();
-        variants.map_or(CodingSet::EMPTY, |variants| variants.codings())
+        variants.map_or(CodingSet::EMPTY, Variants::codings)
     }
 }
 

@@ -4,6 +4,7 @@ use super::stamp::Stamp;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
 use rustix::io::{Errno, Result};
+use rustix::path::Arg;
 use std::borrow::Cow;
 use std::ffi::{CStr, CString, OsStr};
 use std::io;
@@ -225,6 +226,13 @@ impl Tree {
     /// the root.
     pub(super) fn stamp(&self, path: &CStr) -> Result<Stamp> {
         self.look(path).map(|facts| Stamp::of(&facts))
+    }
+
+    /// The same, but that a link at the end of the path is not followed.
+    pub(super) fn stamp_itself(&self, path: impl Arg) -> Result<Stamp> {
+        let (flags, mask) = (AtFlags::NO_AUTOMOUNT, StatxFlags::BASIC_STATS);
+        let flags = flags | AtFlags::SYMLINK_NOFOLLOW;
+        rustix::fs::statx(&self.directory, path, flags, mask).map(|facts| Stamp::of(&facts))
     }
 
     /// Looks at what the path names now, in the same way.

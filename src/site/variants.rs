@@ -1,7 +1,7 @@
 //! What a file is to be had as besides: coded files beside it, and what can be compressed here.
 //!
 //! A coded file counts as long as it is not older than the one that it was made of. Whether there
-//! is one is looked at when that is read, and once a second after that; one that is served is
+//! is one is looked at when that is read, and every few seconds after that; one that is served is
 //! compared with the disk in each turn, as any file is.
 
 use super::facts::facts;
@@ -121,7 +121,7 @@ impl Finder {
         location: &CStr,
         stamp: &Stamp,
         facts: &Facts,
-    ) -> Option<Box<Variants>> {
+    ) -> Option<Variants> {
         let is_coded = Coding::ALL
             .iter()
             .any(|coding| location.to_bytes().ends_with(coding.extension().as_bytes()));
@@ -140,12 +140,12 @@ impl Finder {
         if beside.is_none() && made.is_empty() {
             return None;
         }
-        Some(Box::new(Variants {
+        Some(Variants {
             location: location.into(),
             stamp: *stamp,
             beside,
             made: Cell::new(made),
-        }))
+        })
     }
 
     /// Opens the coded file beside another.
@@ -176,6 +176,7 @@ impl Finder {
         facts.vary = Some(VARY);
         facts.edits.clone_from(&original_facts.edits);
         Some(Loaded {
+            is_link: look.root.stamp_itself(&location) != Ok(stamp),
             is_settled: facts.is_settled,
             file: File {
                 origin: Origin::Disk,
