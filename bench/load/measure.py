@@ -13,6 +13,7 @@ class Wrong(Exception):
 
 def sample(server, scenario, root, work, seconds, server_core, client_core):
     """One sample of a server in a scenario, as a dictionary of figures."""
+    server = server.prepared_for(scenario, root, work, server_core)
     with servers.Running(server, root, work, server_core, scenario.access_log) as running:
         fields, response = check(running.port, scenario, root)
         if scenario.at_random:

@@ -59,6 +59,14 @@ class Server:
         found = re.search(r"\d+\.\d+(\.\d+)?", said.stdout + said.stderr)
         return found.group() if found else "unknown"
 
+    def can(self, scenario):
+        """Whether it is to be measured in this scenario."""
+        return self.logs_access or not scenario.access_log
+
+    def prepared_for(self, _scenario, _root, _work, _core):
+        """This server, ready for a scenario."""
+        return self
+
 
 class Running:
     """A started server; stops with the `with` block."""
@@ -134,10 +142,10 @@ class Running:
         self.process.wait()
 
 
-def build(profile="release"):
-    """Builds millpond; returns where cargo says that it is."""
+def build(profile="release", target=("--bin", "millpond")):
+    """Builds millpond, or what is measured beside it; returns where cargo says that it is."""
     said = subprocess.run(
-        ["cargo", "build", "--profile", profile, "--bin", "millpond", "--message-format=json-render-diagnostics"],
+        ["cargo", "build", "--profile", profile, *target, "--message-format=json-render-diagnostics"],
         cwd=Path(__file__).resolve().parent,
         stdout=subprocess.PIPE,
         text=True,
@@ -146,7 +154,7 @@ def build(profile="release"):
     messages = [json.loads(line) for line in said.stdout.splitlines()]
     built = [message["executable"] for message in messages if message.get("executable")]
     if said.returncode != 0 or not built:
-        raise Failed("millpond does not build")
+        raise Failed(f"{target[-1]} does not build")
     return built[-1]
 
 
