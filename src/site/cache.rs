@@ -73,7 +73,7 @@ enum Location {
     /// Under the path that it is kept by, which is where most are. It is no link.
     Path,
     /// Elsewhere. It is no link either.
-    Other(CString),
+    Other(Box<[u8]>),
     /// Behind a link, which may lead elsewhere at any time.
     Link {
         location: CString,
@@ -254,17 +254,14 @@ impl Location {
     fn of(loaded: &Loaded, path: &[u8], now: Instant) -> Self {
         let location = &loaded.location;
         if loaded.is_link {
-            let reach_due = now + REACHED_EVERY;
-            let location = location.clone();
-            return Self::Link {
-                location,
-                reach_due,
-            };
-        }
-        if location.as_bytes() == path {
+            Self::Link {
+                location: location.clone(),
+                reach_due: now + REACHED_EVERY,
+            }
+        } else if location.as_bytes() == path {
             Self::Path
         } else {
-            Self::Other(location.clone())
+            Self::Other(location.as_bytes().into())
         }
     }
 
@@ -278,26 +275,22 @@ impl Location {
         root: &Root,
         ways: &mut Ways,
     ) -> Option<Stamp> {
-        let leads = |location: &[u8], ways: &mut Ways| ways.lead_to(location, moment.now, root);
-        let found = match self {
-            Self::Path if leads(path, ways) => root.stamp_itself(path),
-            Self::Other(location) if leads(location.as_bytes(), ways) => {
-                root.stamp_itself(location.as_c_str())
-            }
-            Self::Path | Self::Other(_) => return None,
-            Self::Link {
-                location,
-                reach_due,
-            } if moment.now < *reach_due => root.stamp(location),
+        let location = match self {
+            Self::Path => path,
+            Self::Other(location) => location,
             Self::Link {
                 location,
                 reach_due,
             } => {
+                if moment.now < *reach_due {
+                    return root.stamp(location).ok();
+                }
                 *reach_due = moment.now + REACHED_EVERY;
-                root.stamp_beneath(location)
+                return root.stamp_beneath(location).ok();
             }
         };
-        found.ok()
+        let leads = ways.lead_to(location, moment.now, root);
+        leads.then(|| root.stamp_itself(location).ok()).flatten()
     }
 }
 

@@ -123,7 +123,7 @@ impl Look<'_> {
         role: Role<'_>,
     ) -> Result<Loaded, Miss> {
         let (source, stamp) = open_regular(self.root, &location)?;
-        let is_link = self.root.stamp_itself(&location) != Ok(stamp);
+        let is_link = self.root.stamp_itself(location.as_bytes()) != Ok(stamp);
         let place = location.as_bytes();
         let content_type = self.policy.content_type(place);
         let mut facts = facts(&source, &stamp, content_type, None, self.wall);

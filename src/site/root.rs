@@ -4,7 +4,6 @@ use super::stamp::Stamp;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
 use rustix::io::{Errno, Result};
-use rustix::path::Arg;
 use std::borrow::Cow;
 use std::ffi::{CStr, CString, OsStr};
 use std::io;
@@ -229,13 +228,13 @@ impl Tree {
     }
 
     /// The same, but that a link at the end of the path is not followed.
-    pub(super) fn stamp_itself(&self, path: impl Arg) -> Result<Stamp> {
-        let (flags, mask) = (AtFlags::NO_AUTOMOUNT, StatxFlags::BASIC_STATS);
-        let flags = flags | AtFlags::SYMLINK_NOFOLLOW;
-        rustix::fs::statx(&self.directory, path, flags, mask).map(|facts| Stamp::of(&facts))
+    pub(super) fn stamp_itself(&self, path: &[u8]) -> Result<Stamp> {
+        let flags = AtFlags::NO_AUTOMOUNT | AtFlags::SYMLINK_NOFOLLOW;
+        rustix::fs::statx(&self.directory, path, flags, StatxFlags::BASIC_STATS)
+            .map(|facts| Stamp::of(&facts))
     }
 
-    /// Looks at what the path names now, in the same way.
+    /// Looks at what the path names now, through whatever links.
     pub(super) fn look(&self, path: &CStr) -> Result<Statx> {
         let (flags, mask) = (AtFlags::NO_AUTOMOUNT, StatxFlags::BASIC_STATS);
         rustix::fs::statx(&self.directory, path, flags, mask)

@@ -176,7 +176,7 @@ impl Finder {
         facts.vary = Some(VARY);
         facts.edits.clone_from(&original_facts.edits);
         Some(Loaded {
-            is_link: look.root.stamp_itself(&location) != Ok(stamp),
+            is_link: look.root.stamp_itself(location.as_bytes()) != Ok(stamp),
             is_settled: facts.is_settled,
             file: File {
                 origin: Origin::Disk,
