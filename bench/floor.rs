@@ -1,7 +1,7 @@
 //! The floor that `bench/run` measures servers against: a loop that receives once, and sends the
 //! same bytes whatever it got. No server that answers each request on its own can need less.
 //!
-//! `floor PORT FILE`: what to send is in the file.
+//! `floor PORT FILE [close]`: what to send is in the file; after it, the connection may end.
 
 use mio::net::TcpListener;
 use mio::unix::SourceFd;
@@ -16,6 +16,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let port: u16 = arguments.next().ok_or("no port")?.parse()?;
     let response = std::fs::read(arguments.next().ok_or("no file")?)?;
+    let closes = arguments.next().is_some();
+    // The end is to share a segment with the response.
+    let flags = if closes {
+        SendFlags::NOSIGNAL | SendFlags::MORE
+    } else {
+        SendFlags::NOSIGNAL
+    };
     let mut listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port).into())?;
     // Inherited by what is accepted.
     socket2::SockRef::from(&listener).set_tcp_nodelay(true)?;
@@ -38,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             };
             let is_over = match recv(socket, &mut *request, RecvFlags::empty()) {
                 Ok((0, _)) | Err(_) => true,
-                Ok(_) => send(socket, &response, SendFlags::NOSIGNAL) != Ok(response.len()),
+                Ok(_) => send(socket, &response, flags) != Ok(response.len()) || closes,
             };
             if is_over {
                 sockets.remove(key);

@@ -18,7 +18,7 @@ class Floor(servers.Server):
 
     def can(self, scenario):
         """One request that comes whole, and one answer that is always the same."""
-        if scenario.pipelined > 1 or scenario.at_random or scenario.closes or scenario.access_log:
+        if scenario.pipelined > 1 or scenario.at_random or scenario.access_log:
             return False
         return scenario.range is not None or (scenario.size() or 0) <= LARGEST
 
@@ -29,7 +29,8 @@ class Floor(servers.Server):
         with servers.Running(own, root, work, core) as running:
             fields, _ = measure.check(running.port, scenario, root)
             recorded.write_bytes(_response(running.port, http.request(scenario.path, fields)))
-        return dataclasses.replace(self, configure=lambda place: [str(place.port), str(recorded)])
+        how = ["close"] if scenario.closes else []
+        return dataclasses.replace(self, configure=lambda place: [str(place.port), str(recorded), *how])
 
 
 def build(own):
@@ -40,6 +41,7 @@ def build(own):
 def _response(port, request):
     with http.Client(port) as client:
         length = client.exchange(request).bytes
+    with http.Client(port) as client:
         client.socket.sendall(request)
         taken = b""
         while len(taken) < length:
