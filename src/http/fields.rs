@@ -245,4 +245,23 @@ mod tests {
         }
         assert_eq!(FieldName::recognize("hosts"), None);
     }
+
+    #[test]
+    fn a_name_differs_from_a_known_one_in_case_alone_or_is_another() {
+        for known in FieldName::ALL {
+            for place in 0..known.name().len() {
+                for byte in (0..=u8::MAX).filter(|byte| is_token_byte(*byte)) {
+                    let mut bytes = known.name().as_bytes().to_vec();
+                    bytes[place] = byte;
+                    let name = String::from_utf8(bytes).unwrap();
+                    let is_same = name.eq_ignore_ascii_case(known.name());
+                    assert_eq!(
+                        FieldName::recognize(&name) == Some(*known),
+                        is_same,
+                        "{name}"
+                    );
+                }
+            }
+        }
+    }
 }
