@@ -219,3 +219,32 @@ fn a_directory_that_moves_out_behind_a_link_is_lost_within_a_second() {
     thread::sleep(Duration::from_millis(1_100));
     assert_eq!(content(&mut client, "/dir/a.txt"), b"404");
 }
+
+#[test]
+fn a_file_may_give_way_to_a_link_and_a_link_to_a_file() {
+    let site = Site::new();
+    site.file("dir/a.txt", "itself").file("b.txt", "another");
+    fs::write(site.outside("secret"), "secret").unwrap();
+    // From here on all of them stay in the cache, but for the link, which is new.
+    thread::sleep(Duration::from_millis(2_100));
+    let server = Launch::of(site.root())
+        .expecting(&["leads out of the root"])
+        .start();
+    let mut client = server.connect();
+    let path = site.path("dir/a.txt");
+    assert_eq!(content(&mut client, "/dir/a.txt"), b"itself");
+    Site::swap_symlink(&path, "../b.txt");
+    assert_eq!(content(&mut client, "/dir/a.txt"), b"another");
+    site.replace("b.txt", "changed");
+    assert_eq!(content(&mut client, "/dir/a.txt"), b"changed");
+    Site::swap_symlink(&path, "../../secret");
+    assert_eq!(content(&mut client, "/dir/a.txt"), b"404");
+    site.replace("dir/a.txt", "itself again");
+    assert_eq!(content(&mut client, "/dir/a.txt"), b"itself again");
+    fs::hard_link(&path, site.outside("same")).unwrap();
+    thread::sleep(Duration::from_millis(2_100));
+    assert_eq!(content(&mut client, "/dir/a.txt"), b"itself again");
+    // The very same file by another way, which leads out.
+    Site::swap_symlink(&path, "../../same");
+    assert_eq!(content(&mut client, "/dir/a.txt"), b"404");
+}
