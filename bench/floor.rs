@@ -1,5 +1,5 @@
 //! The floor that `bench/run` measures servers against: a loop that receives once, and sends the
-//! same bytes whatever it got. No server that answers each request on its own can need less.
+//! same bytes whatever it got. A server that answers each request on its own can hardly need less.
 //!
 //! `floor PORT FILE [close]`: what to send is in the file; after it, the connection may end.
 
