@@ -439,8 +439,8 @@ impl Server {
 /// Events taken from the kernel in one wait.
 const EVENTS_MAX: usize = 1024;
 
-/// Bytes that one session may send or receive before the others have their turn, and after which a
-/// tick goes on with no more sessions that could go on.
+/// Bytes sent and received, from which on a session leaves the turn to the others, and a tick goes
+/// on with no more sessions that could go on; also the most that is asked of one call.
 const BYTES_A_TURN: usize = 1024 * 1024;
 
 /// Connections accepted from one listener in one tick.

@@ -1,5 +1,6 @@
 //! One connection with its socket: the shell around the protocol machine.
 
+use super::BYTES_A_TURN;
 use super::access_log::{self, Record};
 use super::admin;
 use super::decision::OpenFile;
@@ -206,20 +207,20 @@ impl Session {
     }
 
     fn pump_while_ready(&mut self, service: &mut Service) -> Result<Outcome, Errno> {
-        let mut budget = super::BYTES_A_TURN;
+        let mut moved = 0;
         let mut offered = false;
         loop {
             let wants = self.connection.wants();
-            if budget == 0 && matches!(wants, Wants::Transmit | Wants::Receive) {
+            if moved >= BYTES_A_TURN && matches!(wants, Wants::Transmit | Wants::Receive) {
                 return Ok(Outcome::Unfinished);
             }
             match wants {
                 Wants::Transmit => {
                     offered = false;
-                    let Some(sent) = self.transmit(service, budget)? else {
+                    let Some(sent) = self.transmit(service)? else {
                         return Ok(Outcome::Waiting);
                     };
-                    budget = budget.saturating_sub(sent);
+                    moved += sent;
                 }
                 Wants::Receive if !offered && !self.rest.is_empty() => {
                     offered = true;
@@ -228,7 +229,7 @@ impl Session {
                 // The end was told already, and still there is something to wait for.
                 Wants::Receive if self.input == Input::Ended => return Ok(Outcome::Done),
                 Wants::Receive if self.may_receive => {
-                    budget = budget.saturating_sub(self.receive(service)?);
+                    moved += self.receive(service)?;
                     offered = true;
                 }
                 Wants::Receive => return Ok(Outcome::Waiting),
@@ -263,9 +264,8 @@ impl Session {
         }
     }
 
-    /// Sends once: how many bytes to charge to the turn, or `None` if the socket takes no more.
-    fn transmit(&mut self, service: &mut Service, budget: usize) -> Result<Option<usize>, Errno> {
-        let mut is_charged = true;
+    /// Sends once: how many bytes, or `None` if the socket takes no more.
+    fn transmit(&mut self, service: &mut Service) -> Result<Option<usize>, Errno> {
         let sent = match self.connection.poll_transmit() {
             None => return Ok(Some(0)),
             Some(Transmit::Bytes(first, second)) => {
@@ -277,8 +277,6 @@ impl Session {
                 self.socket.send(first, second, next)
             }
             Some(Transmit::File { before, .. }) if !before.is_empty() => {
-                // Not charged, so that what is left of the turn is whole pages of the file.
-                is_charged = false;
                 self.socket.send(before, &[], Next::AtOnce)
             }
             Some(Transmit::File {
@@ -291,7 +289,8 @@ impl Session {
                 if self.registered.is_some_and(Interest::is_writable) {
                     service.large_sends.begin(&mut self.socket, length);
                 }
-                let length = usize::try_from(length).unwrap_or(usize::MAX).min(budget);
+                // Whole pages of the file, whatever the turn has moved before.
+                let length = usize::try_from(length).map_or(BYTES_A_TURN, |l| l.min(BYTES_A_TURN));
                 match self.socket.send_file(&**file, offset, length) {
                     Err(errno) if !is_not_ready(errno) && !is_of_the_peer(errno) => {
                         log::error!("a file cannot be read on, and its connection ends: {errno}");
@@ -316,7 +315,7 @@ impl Session {
                 if !self.connection.is_exchanging() {
                     self.finish_exchange(service);
                 }
-                Ok(Some(if is_charged { sent } else { 0 }))
+                Ok(Some(sent))
             }
             Err(errno) if is_not_ready(errno) => Ok(None),
             Err(errno) => Err(errno),
