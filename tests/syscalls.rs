@@ -89,6 +89,73 @@ fn a_server_that_answers_calls_for_nothing_that_the_page_does_not_name() {
     assert!(unnamed.is_empty(), "the page does not name {unnamed:?}");
 }
 
+#[test]
+fn a_client_is_watched_for_room_only_while_it_lacks_some() {
+    if !tools(&["strace"]) {
+        return;
+    }
+    let site = Site::small();
+    site.file("large.bin", noise(20_000_000));
+    let mut server = Server::start(site.root());
+    let trace = site.outside("trace");
+    let Some(mut tracer) = attach(&server, &trace) else {
+        return unavailable("the right to trace a process");
+    };
+    let lines = |what: &str| -> Vec<_> {
+        let trace = fs::read_to_string(&trace).unwrap();
+        let is_it = |line: &&str| call(line) == Some(what);
+        trace.lines().filter(is_it).map(str::to_owned).collect()
+    };
+    let mut client = server.connect();
+    let mut ask = |target: &str, wait: &dyn Fn()| {
+        client.send(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        wait();
+        assert_eq!(client.response_to("GET").status, 200, "{target}");
+    };
+    for target in ["/a.txt", "/a.txt", "/large.bin", "/a.txt", "/a.txt"] {
+        ask(target, &|| {
+            if target == "/large.bin" {
+                poll_until("the server to have sent what it can", || {
+                    lines("sendfile").last()?.contains("EAGAIN").then_some(())
+                });
+            }
+        });
+    }
+    assert_eq!(server.stop(Signal::TERM).code(), Some(0));
+    tracer.wait();
+
+    let changes = lines("epoll_ctl");
+    let watched: Vec<_> = changes
+        .iter()
+        .filter(|line| !line.contains("EPOLL_CTL_DEL"))
+        .map(|line| line.contains("EPOLLOUT"))
+        .collect();
+    assert_eq!(watched, [false, true, false], "{changes:#?}");
+}
+
+#[test]
+fn a_file_of_one_mib_is_sent_in_one_call_where_there_is_room() {
+    if !tools(&["strace"]) {
+        return;
+    }
+    let site = Site::small();
+    site.file("large.bin", noise(1024 * 1024));
+    let mut server = Server::start(site.root());
+    let trace = site.outside("trace");
+    let Some(mut tracer) = attach(&server, &trace) else {
+        return unavailable("the right to trace a process");
+    };
+    assert_eq!(server.get("/large.bin").content.len(), 1024 * 1024);
+    assert_eq!(server.stop(Signal::TERM).code(), Some(0));
+    tracer.wait();
+
+    let trace = fs::read_to_string(&trace).unwrap();
+    let first = trace.lines().find(|line| call(line) == Some("sendfile"));
+    let first = first.expect("the file is sent");
+    assert!(first.contains(", [0] => ["), "{first}");
+    assert!(first.contains(", 1048576) = "), "{first}");
+}
+
 fn attach(server: &Server, output: &Path) -> Option<Process> {
     let mut command = Command::new("strace");
     command

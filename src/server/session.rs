@@ -8,6 +8,7 @@ use super::exchange::{Answer, Service};
 use super::promptness::FirstLook;
 use super::room::Spare;
 use super::socket::{Next, Socket, is_not_ready, is_of_the_peer};
+use super::unsent::Lack;
 use crate::conn::{Connection, Event, Phase, Tick, Transmit, Wants};
 use crate::http::Status;
 use crate::http::fields::FieldStorage;
@@ -168,15 +169,6 @@ impl Session {
         self.connection.arriving_since(tick).map(Spare::Arriving)
     }
 
-    /// What to wait for.
-    pub(super) fn interest(&self) -> Interest {
-        if self.connection.wants() == Wants::Transmit {
-            Interest::READABLE | Interest::WRITABLE
-        } else {
-            Interest::READABLE
-        }
-    }
-
     pub(super) fn drain(&mut self, service: &Service) {
         self.connection.drain(&service.tick());
     }
@@ -285,10 +277,7 @@ impl Session {
                 length,
                 ..
             }) => {
-                // It had to wait for room before, and goes on to take what it is sent.
-                if self.registered.is_some_and(Interest::is_writable) {
-                    service.large_sends.begin(&mut self.socket, length);
-                }
+                service.large_sends.begin(&mut self.socket, length);
                 // Whole pages of the file, whatever the turn has moved before.
                 let length = usize::try_from(length).map_or(BYTES_A_TURN, |l| l.min(BYTES_A_TURN));
                 match self.socket.send_file(&**file, offset, length) {
@@ -317,7 +306,10 @@ impl Session {
                 }
                 Ok(Some(sent))
             }
-            Err(errno) if is_not_ready(errno) => Ok(None),
+            Err(errno) if is_not_ready(errno) => {
+                self.socket.lack = Lack::Now;
+                Ok(None)
+            }
             Err(errno) => Err(errno),
         }
     }
@@ -450,6 +442,7 @@ impl Session {
             exchange.status = status;
             return;
         }
+        self.socket.lack.pass();
         service.begin_record(self.peer, event);
         if self.connection.is_exchanging() {
             self.exchange = Some(Exchange {

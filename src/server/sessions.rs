@@ -115,9 +115,8 @@ impl Sessions {
         }
     }
 
-    /// A session is registered when it waits for the first time, and for room to send only when
-    /// it first waits for that, which few ever do. Edge-triggered, so it stays as it is from then
-    /// on; registering tells of what is ready already.
+    /// A session is registered when it waits for the first time. Edge-triggered, so it stays as it
+    /// is until it waits for something else; registering tells of what is ready already.
     fn register(&mut self, key: usize, registry: &Registry) -> io::Result<()> {
         let Some(session) = self.slab.get_mut(key) else {
             return Ok(());
@@ -128,19 +127,14 @@ impl Sessions {
         let token = Token(self.first_token + key);
         let descriptor = session.socket.descriptor();
         let mut source = SourceFd(&descriptor);
-        let interest = session.interest();
+        let interest = session.socket.lack.interest();
         match session.registered {
             None => {
                 self.promptness.note(session.first_look());
                 registry.register(&mut source, token, interest)?;
             }
-            Some(registered) if interest.is_writable() && !registered.is_writable() => {
-                registry.reregister(&mut source, token, interest)?;
-            }
-            Some(_) => {
-                self.note_deadline(key);
-                return Ok(());
-            }
+            Some(registered) if registered == interest => {}
+            Some(_) => registry.reregister(&mut source, token, interest)?,
         }
         session.registered = Some(interest);
         self.note_deadline(key);

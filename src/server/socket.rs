@@ -1,6 +1,6 @@
 //! A connected socket of any family, and the calls that are made on it.
 
-use super::unsent::{LargeSend, UNSENT_BYTES_MAX};
+use super::unsent::{Lack, LargeSend, UNSENT_BYTES_MAX};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::io::{Errno, Result};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
@@ -13,6 +13,7 @@ pub(super) struct Socket {
     descriptor: OwnedFd,
     /// Whether the kernel may hold back what was sent last.
     holds_back: Cell<bool>,
+    pub(super) lack: Lack,
     /// Leave to leave much with the kernel, while a large file is sent.
     pub(super) large_send: Option<LargeSend>,
 }
@@ -31,6 +32,7 @@ impl Socket {
         Self {
             descriptor,
             holds_back: Cell::new(false),
+            lack: Lack::Never,
             large_send: None,
         }
     }

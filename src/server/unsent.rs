@@ -5,6 +5,7 @@
 //! large file on and on may have it served from much.
 
 use super::socket::Socket;
+use mio::Interest;
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -20,6 +21,35 @@ const LARGE_MAX: usize = 32;
 /// What is left of a file has to be worth two calls more.
 const WORTH_BYTES_MIN: u64 = 512 * 1024;
 
+/// When the kernel last had no room for more of a client's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lack {
+    Never,
+    /// For a response before the present one.
+    Before,
+    /// For the present response, or the last one if there is none.
+    Now,
+}
+
+impl Lack {
+    /// Another response begins.
+    pub(super) fn pass(&mut self) {
+        if *self == Self::Now {
+            *self = Self::Before;
+        }
+    }
+
+    /// What the client is watched for: also for room if it was lacking just now, for then the next
+    /// response may lack it as well. To be told of room that nobody needs would wake the loop for
+    /// nothing.
+    pub(super) fn interest(self) -> Interest {
+        match self {
+            Self::Now => Interest::READABLE | Interest::WRITABLE,
+            Self::Never | Self::Before => Interest::READABLE,
+        }
+    }
+}
+
 /// How many clients have much left with the kernel.
 #[derive(Debug, Default)]
 pub(super) struct LargeSends {
@@ -33,11 +63,13 @@ pub(super) struct LargeSend {
 }
 
 impl LargeSends {
-    /// Lets much be left with the kernel for a client, if so much of a file is left for it and not
-    /// too many others have the same.
+    /// Lets much be left with the kernel for a client, if it had to wait for room before and goes
+    /// on to take what it is sent, so much of a file is left for it, and not too many others have
+    /// the same.
     pub(super) fn begin(&self, socket: &mut Socket, left_bytes: u64) {
+        let is_worth_it = socket.lack != Lack::Never && left_bytes >= WORTH_BYTES_MIN;
         let count = self.under_way.get();
-        if socket.large_send.is_some() || left_bytes < WORTH_BYTES_MIN || count >= LARGE_MAX {
+        if socket.large_send.is_some() || !is_worth_it || count >= LARGE_MAX {
             return;
         }
         socket.set_unsent_bytes_max(LARGE_UNSENT_BYTES_MAX);
@@ -65,6 +97,11 @@ mod tests {
         let mut sockets: Vec<_> = (0..=LARGE_MAX)
             .map(|_| Socket::new(UnixStream::pair().unwrap().0.into()))
             .collect();
+        sends.begin(&mut sockets[0], u64::MAX);
+        assert_eq!(sends.under_way.get(), 0, "it has never lacked room");
+        for socket in &mut sockets {
+            socket.lack = Lack::Now;
+        }
         let begin = |sockets: &mut [Socket]| {
             for socket in &mut *sockets {
                 sends.begin(socket, WORTH_BYTES_MIN);
