@@ -235,23 +235,13 @@ fn the_entity_tag_of_a_large_file_is_weak_while_it_changed_within_two_seconds() 
 #[test]
 fn a_cache_changes_no_byte_of_a_response() {
     let site = Site::small();
-    site.file("large.bin", noise(LARGE))
-        .file("medium.html", "word ".repeat(10_000))
-        .directory("bare");
+    site.file("large.bin", noise(LARGE)).directory("bare");
     let cached = Server::start(site.root());
     let uncached = Launch::of(site.root())
         .args(["--cache-bytes-max", "0"])
         .start();
     cached.await_strong_etag("/large.bin");
-    let targets = [
-        "/",
-        "/a.txt",
-        "/medium.html",
-        "/large.bin",
-        "/bare",
-        "/missing",
-    ];
-    for target in targets {
+    for target in ["/", "/a.txt", "/large.bin", "/bare", "/missing"] {
         for _ in 0..2 {
             let [one, other] = [&cached, &uncached].map(|server| server.get(target));
             assert_eq!(

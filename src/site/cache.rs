@@ -152,8 +152,7 @@ impl Cache {
     }
 
     /// Keeps a file that was just loaded, at the expense of those not used for the longest time.
-    pub(super) fn insert(&mut self, path: &[u8], mut loaded: Loaded, moment: &Moment) -> Rc<File> {
-        self.choose_source(&mut loaded);
+    pub(super) fn insert(&mut self, path: &[u8], loaded: Loaded, moment: &Moment) -> Rc<File> {
         let location = Location::of(&loaded, path, moment.now);
         let file = Rc::new(loaded.file);
         let entry = Entry {
@@ -169,18 +168,6 @@ impl Cache {
         };
         self.keep(path, entry);
         file
-    }
-
-    /// Has a file sent from where it is rather than out of memory, where that is cheaper and there
-    /// are descriptors to spare. One that has just changed is loaded again soon.
-    fn choose_source(&self, loaded: &mut Loaded) {
-        let is_kept = self.entries.is_some() && loaded.is_settled;
-        if is_kept
-            && self.descriptors < SPARED_DESCRIPTORS_MAX
-            && let Some(descriptor) = loaded.descriptor.take()
-        {
-            loaded.file.source = Source::Descriptor(Rc::new(descriptor));
-        }
     }
 
     fn keep(&mut self, path: &[u8], entry: Entry) {
@@ -334,9 +321,6 @@ const OVERHEAD_BYTES: usize = 1024;
 /// The most descriptors that are held for files which nobody may be asking for.
 const DESCRIPTORS_MAX: usize = 256;
 
-/// From so many on, files that can be sent out of memory are.
-const SPARED_DESCRIPTORS_MAX: usize = DESCRIPTORS_MAX / 2;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -362,7 +346,7 @@ mod tests {
         }
     }
 
-    fn insert(cache: &mut Cache, root: &Root, name: &str) -> Rc<File> {
+    fn insert(cache: &mut Cache, root: &Root, name: &str) {
         let path = RequestPath::parse(name.as_bytes()).unwrap();
         let look = Look {
             root,
@@ -372,11 +356,7 @@ mod tests {
             wall: SystemTime::now(),
         };
         let loaded = look.load(&path).unwrap();
-        cache.insert(path.as_bytes(), loaded, &moment())
-    }
-
-    fn is_held(file: &File) -> bool {
-        matches!(file.source, Source::Descriptor(_))
+        cache.insert(path.as_bytes(), loaded, &moment());
     }
 
     #[test]
@@ -419,23 +399,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_very_small_is_held_open_while_there_are_descriptors_to_spare() {
-        let root = root();
-        let mut cache = Cache::new(1 << 20, 100);
-        assert!(is_held(&insert(&mut cache, &root, "/server/session.rs")));
-        assert!(!is_held(&insert(&mut cache, &root, "/lib.rs")), "too small");
-        assert_eq!(cache.figures().descriptors, 1);
-        cache.descriptors = SPARED_DESCRIPTORS_MAX;
-        assert!(!is_held(&insert(&mut cache, &root, "/server/mod.rs")));
-    }
-
-    #[test]
     fn a_cache_that_is_off_keeps_nothing() {
         let root = root();
         for (bytes, entries) in [(0, 10), (1 << 20, 0)] {
             let mut cache = Cache::new(bytes, entries);
-            assert!(!is_held(&insert(&mut cache, &root, "/server/session.rs")));
-            assert!(cache.get(b"server/session.rs", &moment(), &root).is_none());
+            insert(&mut cache, &root, "/lib.rs");
+            assert!(cache.get(b"lib.rs", &moment(), &root).is_none());
         }
     }
 }

@@ -20,8 +20,6 @@ use std::time::SystemTime;
 #[derive(Debug)]
 pub(super) struct Loaded {
     pub(super) file: File,
-    /// What its content may be sent from as well, and had better be if it is kept.
-    pub(super) descriptor: Option<OwnedFd>,
     /// Where it was found, relative to the root.
     pub(super) location: CString,
     /// Whether that is a link, or was not to be told from one.
@@ -124,11 +122,7 @@ impl Look<'_> {
         besides: Vec<(CString, bool)>,
         role: Role<'_>,
     ) -> Result<Loaded, Miss> {
-        let Opened {
-            source,
-            descriptor,
-            stamp,
-        } = open_regular(self.root, &location)?;
+        let (source, stamp) = open_regular(self.root, &location)?;
         let is_link = self.root.stamp_itself(location.as_bytes()) != Ok(stamp);
         let place = location.as_bytes();
         let content_type = self.policy.content_type(place);
@@ -156,7 +150,6 @@ impl Look<'_> {
                 place: place.into(),
                 variants,
             },
-            descriptor,
             location,
             is_link,
             besides,
@@ -197,17 +190,8 @@ fn check_type(facts: &Statx) -> Result<(), Miss> {
     }
 }
 
-/// What opening a file gave.
-#[derive(Debug)]
-pub(super) struct Opened {
-    pub(super) source: Source,
-    /// See [`Loaded::descriptor`].
-    pub(super) descriptor: Option<OwnedFd>,
-    pub(super) stamp: Stamp,
-}
-
 /// Opens a regular file beneath the root.
-pub(super) fn open_regular(root: &Root, location: &CStr) -> Result<Opened, Miss> {
+pub(super) fn open_regular(root: &Root, location: &CStr) -> Result<(Source, Stamp), Miss> {
     let descriptor = root.open_beneath(location).map_err(Miss::of)?;
     let opened = stat_descriptor(&descriptor).map_err(Miss::of)?;
     check_type(&opened)?;
@@ -227,29 +211,21 @@ fn explain(root: &Root, path: &RequestPath<'_>) -> Miss {
     }
 }
 
-/// Reads a small file whole, for what is told of it; a larger one is not read at all. A file that
-/// changes while it is read is read again, so that what was read was the content at some moment.
-fn read(descriptor: OwnedFd, mut stamp: Stamp) -> Result<Opened, Miss> {
+/// Reads a small file into memory; a larger one stays where it is. A file that changes while it
+/// is read is read again, so that what is served was the content at some moment.
+fn read(descriptor: OwnedFd, mut stamp: Stamp) -> Result<(Source, Stamp), Miss> {
     for _ in 0..READ_ATTEMPTS_MAX {
-        if stamp.size > READ_BYTES_MAX {
+        if stamp.size > MEMORY_FILE_BYTES_MAX {
             break;
         }
         let content = read_all(&descriptor, stamp.size).map_err(Miss::of)?;
         let after = Stamp::of(&stat_descriptor(&descriptor).map_err(Miss::of)?);
         if after == stamp && content.len() as u64 == stamp.size {
-            return Ok(Opened {
-                descriptor: (content.len() > COPIED_BYTES_MAX).then_some(descriptor),
-                source: Source::Memory(Bytes::from(content)),
-                stamp,
-            });
+            return Ok((Source::Memory(Bytes::from(content)), stamp));
         }
         stamp = after;
     }
-    Ok(Opened {
-        source: Source::Descriptor(Rc::new(descriptor)),
-        descriptor: None,
-        stamp,
-    })
+    Ok((Source::Descriptor(Rc::new(descriptor)), stamp))
 }
 
 /// Reads from the start up to `size` bytes, fewer if there are fewer.
@@ -269,11 +245,8 @@ fn read_all(descriptor: &OwnedFd, size: u64) -> Result<Vec<u8>, Errno> {
     Ok(content)
 }
 
-/// Files of up to this size have a tag that is made of their content.
-const READ_BYTES_MAX: u64 = 64 * 1024;
-
 /// Up to this size a copy out of memory is cheaper than sendfile; see docs/performance.md.
-const COPIED_BYTES_MAX: usize = 8 * 1024;
+const MEMORY_FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// How often a file that changes under our eyes is read before it is served as it goes.
 const READ_ATTEMPTS_MAX: usize = 3;

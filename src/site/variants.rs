@@ -5,7 +5,7 @@
 //! compared with the disk in each turn, as any file is.
 
 use super::facts::facts;
-use super::load::{Loaded, Look, Opened, open_regular};
+use super::load::{Loaded, Look, open_regular};
 use super::root::Root;
 use super::stamp::Stamp;
 use super::{File, Miss, Options, Origin};
@@ -157,7 +157,7 @@ impl Finder {
         coding: Coding,
     ) -> Option<Loaded> {
         let location = CString::from(beside(&variants.location, coding, &mut Vec::new())?);
-        let opened = match open_regular(look.root, &location) {
+        let (source, stamp) = match open_regular(look.root, &location) {
             Ok(opened) => opened,
             // It was there a moment ago, and may be away for good.
             Err(Miss::Nothing) => return None,
@@ -166,11 +166,6 @@ impl Finder {
                 return None;
             }
         };
-        let Opened {
-            source,
-            descriptor,
-            stamp,
-        } = opened;
         if stamp.is_older_than(&variants.stamp) {
             self.tell(&location, Flaw::Older(stamp));
             return None;
@@ -190,7 +185,6 @@ impl Finder {
                 variants: None,
                 place: original.place.clone(),
             },
-            descriptor,
             location,
             besides: Vec::new(),
             stamp,
