@@ -203,7 +203,12 @@ impl Session {
         let mut offered = false;
         loop {
             let wants = self.connection.wants();
-            if moved >= BYTES_A_TURN && matches!(wants, Wants::Transmit | Wants::Receive) {
+            let could_go_on = match wants {
+                Wants::Transmit => true,
+                Wants::Receive => self.may_receive || !self.rest.is_empty(),
+                _ => false,
+            };
+            if could_go_on && moved >= BYTES_A_TURN {
                 return Ok(Outcome::Unfinished);
             }
             match wants {
