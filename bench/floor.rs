@@ -1,5 +1,6 @@
 //! The floor that `bench/run` measures servers against: a loop that receives once, and sends the
-//! same bytes whatever it got. A server that answers each request on its own can hardly need less.
+//! same bytes whatever it got. A server that answers each request on its own can hardly need less,
+//! but for what it may gain with large files by how much it leaves with the kernel.
 //!
 //! - `floor PORT FILE`: what to send is in the file.
 //! - `floor PORT FILE close`: after it, the connection ends.

@@ -5,8 +5,8 @@ import dataclasses
 from . import http, measure, servers, site
 
 NAME = "the floor"
-# More than this follows its head by `sendfile`, which costs less than to copy it.
-COPIED = 8 * site.KIB
+# More than this follows its head by `sendfile`, as it does from millpond.
+COPIED = 64 * site.KIB
 
 
 @dataclasses.dataclass(frozen=True)
