@@ -130,17 +130,32 @@ fn a_change_of_the_same_size_and_time_is_seen() {
 }
 
 #[test]
-fn a_large_file_that_changes_is_seen_at_once() {
+fn a_larger_file_that_was_long_in_the_cache_and_changes_is_seen_at_once() {
     let site = Site::new();
-    let versions = [noise(3_000_000), noise(3_000_001)];
-    site.file("large.bin", &versions[0]);
+    let sizes = [20_000, 3_000_000];
+    let versions = |size| [noise(size), noise(size + 1), noise(size - 1), noise(size)];
+    for size in sizes {
+        site.file(format!("{size}.bin"), &versions(size)[0]);
+    }
+    // Only what has been left alone for two seconds is kept from one tick to the next.
+    thread::sleep(Duration::from_millis(2_100));
     let server = Server::start(site.root());
     let mut client = server.connect();
-    assert!(content(&mut client, "/large.bin") == versions[0]);
-    site.replace("large.bin", &versions[1]);
-    assert!(content(&mut client, "/large.bin") == versions[1]);
-    fs::remove_file(site.path("large.bin")).unwrap();
-    assert_eq!(content(&mut client, "/large.bin"), b"404");
+    for size in sizes {
+        let (name, target) = (format!("{size}.bin"), format!("/{size}.bin"));
+        let [first, longer, shorter, last] = versions(size);
+        for _ in 0..2 {
+            assert!(content(&mut client, &target) == first, "{name}");
+        }
+        site.replace(&name, &longer);
+        assert!(content(&mut client, &target) == longer, "{name} is longer");
+        for version in [shorter, last] {
+            fs::write(site.path(&name), &version).unwrap();
+            assert!(content(&mut client, &target) == version, "{name} in place");
+        }
+        fs::remove_file(site.path(&name)).unwrap();
+        assert_eq!(content(&mut client, &target), b"404", "{name}");
+    }
 }
 
 #[test]
