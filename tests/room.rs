@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::{fs, thread, time::Duration};
+use std::{fs, process::Command, thread, time::Duration};
 use support::{Client, Launch, Server, Site, noise, poll_until};
 
 const GET: &str = "GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -212,5 +212,32 @@ fn downloads_that_share_turns_come_whole_and_small_requests_in_between() {
     }
     for download in downloads {
         assert_eq!(download.join().expect("a download"), 50_000_000);
+    }
+}
+
+#[test]
+fn files_that_are_kept_open_make_room_for_clients() {
+    let site = Site::small();
+    for number in 0..30 {
+        site.file(format!("{number}.bin"), noise(70_000));
+    }
+    // Only what has been left alone for two seconds is kept, and not opened again.
+    thread::sleep(Duration::from_millis(2_100));
+    let server = Launch::of(site.root())
+        .within(|command| {
+            let mut limited = Command::new("sh");
+            limited.args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\""]);
+            limited.arg(command.get_program()).args(command.get_args());
+            limited
+        })
+        .start();
+    assert_eq!(server.get("/a.txt").status, 200);
+    for number in 0..30 {
+        assert_eq!(server.get(&format!("/{number}.bin")).status, 200);
+    }
+    // By the second round, all of them are there at once.
+    let mut clients: Vec<_> = (0..30).map(|_| idle(&server)).collect();
+    for client in &mut clients {
+        assert_eq!(client.send(GET).response_to("GET").status, 200);
     }
 }

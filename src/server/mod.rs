@@ -394,6 +394,8 @@ impl Server {
                             .admit(socket, peer, side, &self.service, registry);
                     }
                     Accepted::Failed => self.sessions.pause_accepting(self.service.clock.now()),
+                    // Files that nobody may be asking for go before clients.
+                    Accepted::NoDescriptors if self.service.site.release_descriptors() => {}
                     Accepted::NoDescriptors if self.sessions.evict(&self.service.tick()) => {}
                     Accepted::NoDescriptors | Accepted::Nothing => break,
                 }

@@ -304,6 +304,12 @@ impl Site {
         }
     }
 
+    /// Lets go of the descriptors that the cache holds, and of all else in it: whether it held any.
+    /// Those that are sent from stay open until that is done.
+    pub fn release_descriptors(&mut self) -> bool {
+        self.cache.release_descriptors()
+    }
+
     /// What the cache holds, and how often it has helped.
     pub fn cache_figures(&self) -> CacheFigures {
         self.cache.figures()
