@@ -442,7 +442,7 @@ impl Server {
 const EVENTS_MAX: usize = 1024;
 
 /// Bytes sent and received, from which on a session leaves the turn to the others, and a tick goes
-/// on with no more sessions that could go on; also the most that is asked of one call.
+/// on with no more sessions that could go on; also the most of a file that one call is to send.
 const BYTES_A_TURN: usize = 1024 * 1024;
 
 /// Connections accepted from one listener in one tick.

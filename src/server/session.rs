@@ -283,7 +283,7 @@ impl Session {
                 ..
             }) => {
                 service.large_sends.begin(&mut self.socket, length);
-                // Whole pages of the file, whatever the turn has moved before.
+                // Not less for what the turn has moved before: whole pages, and often the whole file.
                 let length = usize::try_from(length).map_or(BYTES_A_TURN, |l| l.min(BYTES_A_TURN));
                 match self.socket.send_file(&**file, offset, length) {
                     Err(errno) if !is_not_ready(errno) && !is_of_the_peer(errno) => {

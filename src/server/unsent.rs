@@ -39,9 +39,9 @@ impl Lack {
         }
     }
 
-    /// What the client is watched for: also for room if it was lacking just now, for then the next
-    /// response may lack it as well. To be told of room that nobody needs would wake the loop for
-    /// nothing.
+    /// What the client is watched for: also for room if it was lacking just now, to go on with the
+    /// response, and because the next may lack it as well. To be told of room that nobody needs
+    /// would wake the loop for nothing.
     pub(super) fn interest(self) -> Interest {
         match self {
             Self::Now => Interest::READABLE | Interest::WRITABLE,

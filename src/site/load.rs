@@ -245,7 +245,8 @@ fn read_all(descriptor: &OwnedFd, size: u64) -> Result<Vec<u8>, Errno> {
     Ok(content)
 }
 
-/// Up to this size a copy out of memory is cheaper than sendfile; see docs/performance.md.
+/// Files of up to this size have a tag that is made of their content, which must be of the bytes that
+/// leave. What a copy costs against sendfile is told in docs/performance.md.
 const MEMORY_FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// How often a file that changes under our eyes is read before it is served as it goes.
