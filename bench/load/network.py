@@ -16,11 +16,15 @@ IFREQ = "16sh22x"
 INSIDE = "MILLPOND_BENCH_INSIDE"
 
 
-def enter():
-    """Starts this program anew in a network namespace, unless it is in one; needs root."""
+def enter(prepare):
+    """Starts this program anew in a network namespace, unless it is in one; needs root.
+
+    First comes what to `prepare` with the machine's network, which the one inside has no way to.
+    """
     if os.environ.pop(INSIDE, None):
         _bring_up_loopback()
         return
+    prepare()
     os.environ[INSIDE] = "1"
     try:
         os.execvp("unshare", ["unshare", "--net", sys.executable, *sys.argv])
