@@ -14,6 +14,16 @@ fn server(site: &Site, option: &str, connections: usize) -> Server {
         .start()
 }
 
+/// The same, with room for 64 open files.
+fn with_few_descriptors(launch: Launch) -> Launch {
+    launch.within(|command| {
+        let mut limited = Command::new("sh");
+        limited.args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\""]);
+        limited.arg(command.get_program()).args(command.get_args());
+        limited
+    })
+}
+
 /// A connection that has made a request and may make another.
 fn idle(server: &Server) -> Client {
     let mut client = server.connect();
@@ -216,6 +226,19 @@ fn downloads_that_share_turns_come_whole_and_small_requests_in_between() {
 }
 
 #[test]
+fn more_connections_than_files_may_be_open_are_warned_of() {
+    const WARNING: &str = "connections-max is 32 instead of 100: \
+                           the limit on open files leaves no room for more";
+    let site = Site::small();
+    let launch = Launch::of(site.root())
+        .args(["--connections-max", "100"])
+        .expecting(&[WARNING]);
+    let server = with_few_descriptors(launch).start();
+    assert_eq!(server.get("/a.txt").status, 200);
+    assert!(server.process.stderr().contains(WARNING));
+}
+
+#[test]
 fn files_that_are_kept_open_make_room_for_clients() {
     let site = Site::small();
     for number in 0..30 {
@@ -223,14 +246,7 @@ fn files_that_are_kept_open_make_room_for_clients() {
     }
     // Only what has been left alone for two seconds is kept, and not opened again.
     thread::sleep(Duration::from_millis(2_100));
-    let server = Launch::of(site.root())
-        .within(|command| {
-            let mut limited = Command::new("sh");
-            limited.args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\""]);
-            limited.arg(command.get_program()).args(command.get_args());
-            limited
-        })
-        .start();
+    let server = with_few_descriptors(Launch::of(site.root())).start();
     assert_eq!(server.get("/a.txt").status, 200);
     for number in 0..30 {
         assert_eq!(server.get(&format!("/{number}.bin")).status, 200);

@@ -82,7 +82,7 @@ impl Room {
         let counts = HashMap::new();
         Self {
             affordable,
-            connections_max: connections_max.map_or(affordable, |max| max.min(affordable)),
+            connections_max: within(connections_max, affordable),
             per_client: per_client_max.map(|connections_max| PerClient {
                 connections_max,
                 counts,
@@ -109,8 +109,7 @@ impl Room {
         per_client_max: Option<usize>,
         clients: impl Iterator<Item = Option<IpAddr>>,
     ) {
-        self.connections_max =
-            connections_max.map_or(self.affordable, |max| max.min(self.affordable));
+        self.connections_max = within(connections_max, self.affordable);
         self.per_client = per_client_max.map(|connections_max| {
             let mut counts = HashMap::new();
             for client in clients.flatten() {
@@ -263,6 +262,20 @@ impl PerClient {
         let may_enter = *count < self.connections_max;
         *count += usize::from(may_enter);
         may_enter
+    }
+}
+
+/// As many connections as are `wanted`, but no more than are affordable.
+fn within(wanted: Option<usize>, affordable: usize) -> usize {
+    match wanted {
+        Some(wanted) if wanted > affordable => {
+            log::warn!(
+                "connections-max is {affordable} instead of {wanted}: \
+                 the limit on open files leaves no room for more"
+            );
+            affordable
+        }
+        _ => wanted.unwrap_or(affordable),
     }
 }
 
