@@ -13,8 +13,8 @@
 )]
 #![doc = "A minimal static-file HTTP server."]
 //!
-//! The modules stand in the order of their layers: each may import those above it in this list,
-//! never those below, and `tests/layering.rs` holds them to it.
+//! The modules stand in the order of their layers: none may import one that stands below it, and
+//! `tests/layering.rs` holds them to it and to what else `ARCHITECTURE.md` says of the layers.
 //!
 //! | module | owns |
 //! | --- | --- |

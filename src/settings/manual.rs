@@ -126,6 +126,10 @@ const SECTIONS: &[(&str, &[Block])] = &[
                  it, by module:",
             ),
             Block::Example(&["RUST_LOG=debug", "RUST_LOG=info,millpond::site=debug"]),
+            Block::Text(
+                "Records of exchanges count as millpond::access at level info. So RUST_LOG=warn \
+                 turns them off, and so does a value that names other modules alone.",
+            ),
         ],
     ),
     (

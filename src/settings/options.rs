@@ -77,7 +77,8 @@ pub(super) static GROUPS: &[Group] = &[
                 kind: Kind::Directory(|settings| &mut settings.server.site.root),
                 help: "The directory whose files are served",
                 reason: "Nothing outside of it is, whatever a request asks for or a symbolic link \
-                         points to. A relative path starts from the working directory.",
+                         points to. A relative path starts from the working directory. On the \
+                         command line it stands by itself: millpond DIR.",
             },
             Definition {
                 name: "listen",
@@ -179,11 +180,11 @@ pub(super) static GROUPS: &[Group] = &[
             Definition {
                 name: "sandbox",
                 kind: Kind::Sandbox(|settings| &mut settings.server.sandbox),
-                help: "A sandbox by Landlock",
+                help: "A sandbox by Landlock and a filter of system calls",
                 reason: "In it, the kernel refuses all files but what is served, settings and logs, \
-                         as well as new connections and listeners. auto takes as much of \
-                         that as the kernel has, require does not start without files and TCP \
-                         (Linux 6.7), off does without. --check says what comes of it.",
+                         as well as new connections, listeners and programs. auto takes as much of \
+                         that as the kernel has, require does not start without the filter, \
+                         files and TCP (Linux 6.7), off does without. --check says what comes of it.",
             },
         ],
     },
@@ -315,8 +316,8 @@ pub(super) static GROUPS: &[Group] = &[
                     0..=10_000_000,
                 ),
                 help: "How many files the cache holds; 0 for no cache",
-                reason: "Bounds what the cache itself takes for each file, and with it the \
-                         descriptors that are kept open for the larger ones.",
+                reason: "Bounds what the cache itself takes for each file. Of files above 64 KiB, no \
+                         more than 256 are kept open.",
             },
         ],
     },
@@ -330,7 +331,9 @@ pub(super) static GROUPS: &[Group] = &[
                     1..=1 << 20,
                 ),
                 help: "How many connections may be open at once",
-                reason: "auto is as many as the limit of open files (ulimit -n) leaves room for.",
+                reason: "auto is about three quarters of the hard limit of open files (ulimit -Hn), \
+                         to which the soft one is raised. A larger number is cut to that, with a \
+                         warning.",
             },
             Definition {
                 name: "connections-per-client-max",
@@ -393,7 +396,7 @@ pub(super) static GROUPS: &[Group] = &[
                 ),
                 help: "How long a request head may take to arrive; then 408 (Request Timeout)",
                 reason: "It runs from the head's first byte to its last, however the bytes trickle \
-                         in.",
+                         in. A new connection that sends nothing is closed after it, too.",
             },
             Definition {
                 name: "idle-timeout",
@@ -412,7 +415,8 @@ pub(super) static GROUPS: &[Group] = &[
                     DURATIONS,
                 ),
                 help: "How long a request's content may make no progress",
-                reason: "A client may be slow, but not silent.",
+                reason: "Then 408 (Request Timeout). All of it is due within ten times that, however \
+                         steadily it comes.",
             },
             Definition {
                 name: "send-stall-timeout",
