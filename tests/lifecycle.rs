@@ -5,11 +5,15 @@ mod support;
 use rustix::process::{Pid, kill_process};
 use std::{
     fs::{self, File},
+    iter,
     net::TcpStream,
     process::Command,
+    thread,
     time::{Duration, Instant},
 };
-use support::{Launch, Process, Server, Signal, Site, noise, poll_until, unavailable};
+use support::{
+    Launch, Process, Response, Server, Signal, Site, noise, poll_until, responses, unavailable,
+};
 
 /// Long before the default deadline of 10 s for what is under way.
 const AT_ONCE: Duration = Duration::from_secs(7);
@@ -63,6 +67,50 @@ fn a_response_under_way_is_finished() {
     assert!(server.process.is_running());
     assert!(client.response_to("GET").content == content);
     assert_eq!(client.rest(), b"");
+    assert_eq!(server.process.wait().code(), Some(0));
+}
+
+#[test]
+fn who_is_slow_to_read_gets_whole_responses_and_the_word_that_it_was_the_last() {
+    const COUNT: usize = 5_000;
+    let site = Site::small();
+    site.file("8k.bin", noise(8_000));
+    let mut server = started(&site);
+    let mut client = server.connect();
+    client.send("GET /8k.bin HTTP/1.1\r\nHost: a\r\n\r\n".repeat(COUNT));
+    // More than the kernel takes for a client that does not read, so that it is not done.
+    thread::sleep(Duration::from_millis(300));
+    server.process.signal(Signal::TERM);
+    thread::sleep(Duration::from_millis(700));
+    let responses = responses(&client.rest(), iter::repeat_n("GET", COUNT));
+    assert!(responses.len() < COUNT, "it was done before the signal");
+    let last = responses.iter().position(Response::closes);
+    assert_eq!(last, Some(responses.len() - 1));
+    drop(client);
+    assert_eq!(server.process.wait().code(), Some(0));
+}
+
+#[test]
+fn a_request_after_a_download_is_answered_once_more() {
+    let site = Site::small();
+    site.file("large.bin", noise(30_000_000));
+    let mut server = started(&site);
+    let mut client = server.connect();
+    client
+        .send("GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await_bytes(100_000);
+    server.process.signal(Signal::TERM);
+    poll_until("the listener to close", || {
+        TcpStream::connect(server.address).err()
+    });
+    assert!(
+        !client.response_to("GET").closes(),
+        "it had begun before the signal"
+    );
+    let next = client.send("GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n");
+    let next = next.response_to("GET");
+    assert_eq!((next.status, next.closes()), (200, true));
+    drop(client);
     assert_eq!(server.process.wait().code(), Some(0));
 }
 

@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::fs;
+use std::{fs, time::Duration};
 use support::{Launch, Server, Signal, Site, noise, poll_until};
 
 /// A record taken apart as readers of the Common Log Format do it: at spaces, except where
@@ -112,6 +112,38 @@ fn a_response_cut_short_leaves_a_record_of_what_was_sent() {
     let columns = columns(&server.records(1)[0]);
     let bytes: usize = columns[6].parse().unwrap();
     assert!((50_000..30_000_000).contains(&bytes), "{columns:?}");
+}
+
+/// What was planned for it has never been said.
+#[test]
+fn a_request_whose_content_never_ends_leaves_a_record_without_a_status() {
+    const POST: &str = "POST /a.txt HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx";
+    let site = Site::small();
+    let server = Launch::of(site.root())
+        .args(["--connections-max", "1"])
+        .start();
+    let mut evicted = server.connect();
+    evicted.send(POST);
+    assert!(evicted.is_silent_for(Duration::from_millis(2_100)));
+    assert_eq!(server.get("/a.txt").status, 200);
+    let mut broken = server.connect();
+    // What is not read when it closes makes the end a reset.
+    broken.send("GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n");
+    server.records(3);
+    broken.send(POST);
+    assert!(!broken.is_silent_for(Duration::from_millis(50)));
+    drop(broken);
+    let said: Vec<_> = server
+        .records(4)
+        .iter()
+        .map(|record| columns(record)[4..7].join(" "))
+        .collect();
+    let (get, post) = ("GET /a.txt HTTP/1.1 200", "POST /a.txt HTTP/1.1 - 0");
+    assert!(said[0] == post && said[3] == post, "{said:?}");
+    assert!(
+        said[1].starts_with(get) && said[2].starts_with(get),
+        "{said:?}"
+    );
 }
 
 #[test]

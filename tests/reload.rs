@@ -120,6 +120,26 @@ fn limits_of_connections_change_while_they_are_there() {
 }
 
 #[test]
+fn a_shorter_timeout_holds_for_connections_that_are_there() {
+    let home = Home::new("connections-max = 1\nidle-timeout = '1h'\n");
+    let server = home.launch().start();
+    let idle = || {
+        let mut client = server.connect();
+        let client_is_served = client.send("GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(client_is_served.response_to("GET").status, 200);
+        client
+    };
+    let mut first = idle();
+    home.write("connections-max = 1\nidle-timeout = '10m'\n");
+    reload(&server, DONE);
+    let mut second = idle();
+    assert_eq!(first.rest_or_reset(), b"", "it made room");
+    home.write("connections-max = 1\nidle-timeout = '1ms'\n");
+    reload(&server, DONE);
+    assert_eq!(second.rest(), b"");
+}
+
+#[test]
 fn bad_settings_are_told_with_their_place_and_the_old_ones_stay() {
     let home = Home::new("cache-control = 'max-age=1'\n");
     let mut launch = home.launch();

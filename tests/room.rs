@@ -3,7 +3,7 @@
 mod support;
 
 use std::{fs, process::Command, thread, time::Duration};
-use support::{Client, Launch, Server, Site, noise, poll_until};
+use support::{Client, Launch, Server, Signal, Site, noise, poll_until};
 
 const GET: &str = "GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -195,6 +195,34 @@ fn the_kernel_holds_little_for_a_client_that_does_not_read() {
     });
     assert!((100_000..500_000).contains(&held), "{held} bytes");
     assert_eq!(client.response_to("GET").content.len(), 20_000_000);
+}
+
+#[test]
+fn half_an_empty_line_keeps_nobody_from_making_room() {
+    let site = Site::small();
+    let server = server(&site, "--connections-max", 1);
+    let mut first = idle(&server);
+    first.send("\r");
+    assert!(first.is_silent_for(Duration::from_millis(50)));
+    assert_eq!(server.get("/a.txt").status, 200);
+}
+
+/// Each of them opens and reads a file, though little is sent.
+#[test]
+fn many_requests_on_one_connection_leave_others_their_turn() {
+    let site = Site::small();
+    let server = Launch::of(site.root())
+        .args(["--cache-entries-max", "0"])
+        .start();
+    let (mut many, mut one) = (server.connect(), idle(&server));
+    server.process.signal(Signal::STOP);
+    many.send("HEAD /a.txt HTTP/1.1\r\nHost: a\r\n\r\n".repeat(400));
+    one.send(GET);
+    server.process.signal(Signal::CONT);
+    assert_eq!(one.response_to("GET").status, 200);
+    let records = server.records(402);
+    let place = records.iter().rposition(|record| record.contains("\"GET"));
+    assert!(place.is_some_and(|place| place < 200), "{place:?}");
 }
 
 #[test]

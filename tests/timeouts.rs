@@ -38,6 +38,33 @@ fn a_head_that_takes_too_long_gives_408() {
 }
 
 #[test]
+fn a_head_of_head_that_takes_too_long_gives_408_without_content() {
+    let site = Site::small();
+    let server = impatient(&site, "--head-timeout");
+    let mut client = server.connect();
+    client.send("HEAD /a.txt HTTP/1.1\r\n");
+    let responses = responses(&client.rest(), ["HEAD"]);
+    assert_eq!(responses[0].status, 408);
+}
+
+/// What is sent is not too late while nothing of it is read.
+#[test]
+fn who_reads_slowly_may_have_sent_half_a_head_long_ago() {
+    let site = Site::small();
+    let server = impatient(&site, "--head-timeout");
+    let mut client = server.connect();
+    // So long that what is received at once is answered, but for the head that it ends in.
+    let request = format!(
+        "HEAD /a.txt HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n",
+        "x".repeat(400)
+    );
+    client.send_until_stalled(request.repeat(1_000).as_bytes(), SHORT);
+    thread::sleep(2 * SHORT);
+    client.finish_sending();
+    assert!(client.rest().ends_with(b"\r\n\r\n"));
+}
+
+#[test]
 fn trickled_bytes_do_not_extend_the_deadline_of_a_head() {
     let site = Site::small();
     let server = impatient(&site, "--head-timeout");

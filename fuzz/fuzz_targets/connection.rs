@@ -190,7 +190,8 @@ impl<'i> Conversation<'i> {
                 event.as_ref().map(Answer::to)
             }
             End::Silence => {
-                self.now = self.connection.poll_timeout().max(self.now);
+                let deadline = self.connection.poll_timeout(&self.options.timeouts);
+                self.now = deadline.map_or(self.now, |deadline| deadline.max(self.now));
                 let tick = Tick {
                     now: self.now,
                     origin: ORIGIN,

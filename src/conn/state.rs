@@ -1,5 +1,6 @@
 //! The states of a connection, and all transitions between them.
 
+mod deadline;
 mod phase;
 
 use super::event::{Event, Received, Refusal, Wants};
@@ -8,8 +9,8 @@ use super::scan::{is_worth_parsing, skip_empty_line};
 use super::{Content, Tick};
 use crate::http::fields::FieldStorage;
 use crate::http::framing::{ContentDecoder, ContentError, Progress};
-use crate::http::request::{Expectation, HeadError, Method, RequestHead, Version};
-use std::time::{Duration, Instant};
+use crate::http::request::{Expectation, Method, RequestHead, Version};
+use std::time::Instant;
 
 pub use phase::Phase;
 
@@ -18,8 +19,9 @@ pub use phase::Phase;
 pub struct Connection<F> {
     state: State<F>,
     outbox: Outbox<F>,
-    /// When [`Connection::handle_timeout`] is due.
-    deadline: Instant,
+    /// From when on the timeout runs that the state has: the last progress or, where there is none
+    /// to be made, the beginning. See [`Connection::poll_timeout`].
+    since: Instant,
     persistence: Persistence,
     /// Whether the response under way answers HEAD.
     is_head: bool,
@@ -55,7 +57,7 @@ enum State<F> {
 
 #[derive(Debug)]
 enum Receiving {
-    /// Content is read and dropped; all of it is due by then.
+    /// Content is read and dropped, and has been since then.
     Content(ContentDecoder, Instant),
     Complete,
     /// It is not going to be read, so the connection cannot go on.
@@ -75,6 +77,8 @@ enum Sending<F> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Persistence {
     Persist,
+    /// The next response to be encoded is the last.
+    Draining,
     Close(Linger),
 }
 
@@ -92,7 +96,7 @@ impl<F> Connection<F> {
         Self {
             state: State::Idle { empty_lines: 0 },
             outbox: Outbox::new(),
-            deadline: tick.now + tick.options.timeouts.head,
+            since: tick.now,
             persistence: Persistence::Persist,
             is_head: false,
             version: Version::Http11,
@@ -131,6 +135,17 @@ impl<F> Connection<F> {
         matches!(self.state, State::Exchanging { .. })
     }
 
+    /// Whether the response that was given waits for the end of the request's content.
+    pub fn is_held(&self) -> bool {
+        matches!(
+            self.state,
+            State::Exchanging {
+                sending: Sending::Held(_),
+                ..
+            }
+        )
+    }
+
     /// Whether the end follows at once what is left to send.
     pub fn is_closing(&self) -> bool {
         matches!(self.state, State::Closing { .. })
@@ -162,13 +177,15 @@ impl<F> Connection<F> {
                 let used = skip_empty_line(input, empty_lines);
                 if used == 0 && !matches!(input, [] | [b'\r']) {
                     self.state = State::ReceivingHead { parsed: 0 };
-                    (self.is_head, self.version) = (false, Version::Http11);
-                    self.deadline = tick.now + tick.options.timeouts.head;
+                    self.version = Version::Http11;
+                    self.since = tick.now;
                     return self.receive(input, storage, tick);
                 }
                 Received::quietly(used)
             }
             State::ReceivingHead { parsed } => {
+                // Whatever comes of it, a request for HEAD gets no content.
+                self.is_head = input.starts_with(b"HEAD ");
                 if !is_worth_parsing(input, *parsed, tick.options.limits.head_bytes_max) {
                     return Received::quietly(0);
                 }
@@ -176,12 +193,11 @@ impl<F> Connection<F> {
                 self.receive_head(input, storage, tick)
             }
             State::Exchanging {
-                receiving: Receiving::Content(decoder, until),
+                receiving: Receiving::Content(decoder, _),
                 sending: Sending::Held(_),
             } => {
                 let progress = decoder.decode(input);
-                let due = (*until).min(tick.now + tick.options.timeouts.content_stall);
-                self.receive_content(progress, input.len(), due, tick)
+                self.receive_content(progress, input.len(), tick)
             }
             State::Exchanging { .. } => Received::quietly(0),
             State::Closing { linger } => {
@@ -205,7 +221,7 @@ impl<F> Connection<F> {
             State::ReceivingHead { .. } => {
                 // What is wrong already is answered; what is merely incomplete is not.
                 if let Err(error) = RequestHead::parse(unused, storage, &tick.options.limits) {
-                    return Some(self.refuse_head(unused, error));
+                    return Some(self.refuse(Refusal::Head(error)));
                 }
                 self.close(Linger::No);
             }
@@ -234,7 +250,7 @@ impl<F> Connection<F> {
             Ok(Some(parsed)) => parsed,
             Ok(None) => return Received::quietly(0),
             Err(error) => {
-                let event = self.refuse_head(input, error);
+                let event = self.refuse(Refusal::Head(error));
                 return Received {
                     used: input.len(),
                     event: Some(event),
@@ -259,14 +275,11 @@ impl<F> Connection<F> {
             // RFC 9110 §10.1.1: no interim response is sent, since nothing waits for the content,
             // and whether the client sends it after the final one is up to the client.
             Some(_) if head.expectation != Expectation::None => Receiving::Abandoned,
-            Some(decoder) => {
-                let whole = tick.options.timeouts.content_stall * CONTENT_STALLS_MAX;
-                Receiving::Content(decoder, tick.now + whole)
-            }
+            Some(decoder) => Receiving::Content(decoder, tick.now),
         };
         if matches!(receiving, Receiving::Abandoned) {
             self.persistence = Persistence::Close(Linger::Yes);
-        } else if !head.wants_persistence && self.persistence == Persistence::Persist {
+        } else if !head.wants_persistence {
             self.persistence = Persistence::Close(Linger::No);
         }
         self.state = State::Exchanging {
@@ -283,12 +296,13 @@ impl<F> Connection<F> {
         &mut self,
         progress: Result<Progress, ContentError>,
         offered: usize,
-        due: Instant,
         tick: &Tick<'_>,
     ) -> Received<'h> {
         match progress {
             Ok(Progress::More) => {
-                self.deadline = due;
+                if offered > 0 {
+                    self.since = tick.now;
+                }
                 Received::quietly(offered)
             }
             Ok(Progress::Done(used)) => {
@@ -318,12 +332,6 @@ impl<F> Connection<F> {
         }
     }
 
-    fn refuse_head<'h>(&mut self, input: &[u8], error: HeadError) -> Event<'h> {
-        // Whatever is wrong with it, a request for HEAD gets no content.
-        self.is_head = input.starts_with(b"HEAD ");
-        self.refuse(Refusal::Head(error))
-    }
-
     fn refuse<'h>(&mut self, refusal: Refusal) -> Event<'h> {
         self.is_fresh = false;
         self.persistence = Persistence::Close(Linger::Yes);
@@ -348,9 +356,11 @@ impl<F> Connection<F> {
             // RFC 9110 §9.3.2: the fields of GET, and no content. It is dropped here alone.
             response.content = Content::empty();
         }
-        if let Receiving::Content(..) = receiving {
+        if let Receiving::Content(_, begun) = receiving {
             *sending = Sending::Held(response);
-            self.deadline = tick.now + tick.options.timeouts.content_stall;
+            // Nothing of it has been read before.
+            *begun = tick.now;
+            self.since = tick.now;
         } else {
             *sending = Sending::Final;
             self.send(response, tick);
@@ -358,13 +368,17 @@ impl<F> Connection<F> {
     }
 
     fn send(&mut self, response: Response<F>, tick: &Tick<'_>) {
+        if self.persistence == Persistence::Draining {
+            // Who did not ask for the end may have sent more.
+            self.persistence = Persistence::Close(Linger::Yes);
+        }
         let connection = match (self.persistence, self.version) {
             (Persistence::Close(_), _) => ConnectionField::Close,
-            (Persistence::Persist, Version::Http10) => ConnectionField::KeepAlive,
-            (Persistence::Persist, Version::Http11) => ConnectionField::Absent,
+            (_, Version::Http10) => ConnectionField::KeepAlive,
+            (_, Version::Http11) => ConnectionField::Absent,
         };
         self.outbox.enqueue(response, connection, tick);
-        self.deadline = tick.now + tick.options.timeouts.send_stall;
+        self.since = tick.now;
         self.advance_when_handed_over();
     }
 
@@ -377,18 +391,15 @@ impl<F> Connection<F> {
     pub fn transmitted(&mut self, bytes: u64, tick: &Tick<'_>) {
         self.outbox.transmitted(bytes);
         self.advance_when_handed_over();
-        let timeouts = &tick.options.timeouts;
-        let timeout = match &self.state {
-            State::Idle { .. } if self.outbox.is_empty() => timeouts.idle,
-            // What is received in the meantime has a deadline of its own.
-            State::ReceivingHead { .. }
-            | State::Exchanging {
-                receiving: Receiving::Content(..),
-                ..
-            } => return,
-            _ => timeouts.send_stall,
-        };
-        self.deadline = tick.now + timeout;
+        self.since = tick.now;
+        if let State::Exchanging {
+            receiving: Receiving::Content(_, begun),
+            ..
+        } = &mut self.state
+        {
+            // Nothing is received before all is sent, so nothing was late until now.
+            *begun = tick.now;
+        }
     }
 
     /// Ends the exchange as soon as its response is out of our hands but for the ready bytes.
@@ -400,68 +411,34 @@ impl<F> Connection<F> {
             && self.outbox.is_encoded()
         {
             match self.persistence {
-                Persistence::Persist => self.state = State::Idle { empty_lines: 0 },
+                // Where a head has left without a word of the end, one more request is waited for.
+                Persistence::Persist | Persistence::Draining => {
+                    self.state = State::Idle { empty_lines: 0 };
+                }
                 Persistence::Close(linger) => self.close(linger),
             }
         }
     }
 
-    /// When [`Connection::handle_timeout`] is to be called, unless something happens before.
-    pub fn poll_timeout(&self) -> Instant {
-        self.deadline
-    }
-
-    /// Acts on a deadline that has passed; does nothing before.
-    pub fn handle_timeout(&mut self, tick: &Tick<'_>) -> Option<Event<'static>> {
-        if tick.now < self.deadline {
-            return None;
-        }
-        if !self.outbox.is_empty() {
-            self.abort();
-            return None;
-        }
-        match self.state {
-            // The peer waits for us, and not we for the peer.
-            State::Exchanging {
-                sending: Sending::Awaiting,
-                ..
-            } => self.deadline = tick.now + tick.options.timeouts.send_stall,
-            State::ReceivingHead { .. }
-            | State::Exchanging {
-                receiving: Receiving::Content(..),
-                ..
-            } => return Some(self.refuse(Refusal::Timeout)),
-            // A request may be on its way just now; it shall not be answered with a reset.
-            State::Idle { .. } => match self.persistence {
-                Persistence::Persist => self.close(Linger::Yes),
-                // It has been waited for.
-                Persistence::Close(linger) => self.close(linger),
-            },
-            State::Exchanging { .. }
-            | State::Closing { .. }
-            | State::Lingering
-            | State::Closed { .. } => self.state = State::Closed { reset: false },
-        }
-        None
-    }
-
     /// Takes note that the sending side is shut.
     pub fn shut_down(&mut self, tick: &Tick<'_>) {
         self.state = State::Lingering;
-        self.deadline = tick.now + tick.options.timeouts.linger;
+        self.since = tick.now;
     }
 
     /// Ends the connection as soon as what is under way is done.
     ///
     /// If nothing is, a request may be on its way nevertheless, and would cross the close: from a
     /// client that asks for one thing after the other, it is all but certain. So it is waited for,
-    /// if not for long, and its response says that it is the last.
+    /// if not for long, and its response says that it is the last. The same holds where the head of
+    /// a response has left already without a word of the end.
     pub fn drain(&mut self, tick: &Tick<'_>) {
-        if let State::Idle { .. } = self.state {
-            self.deadline = self.deadline.min(tick.now + DRAIN_GRACE);
+        if self.persistence != Persistence::Persist {
+            return;
         }
-        if self.persistence == Persistence::Persist {
-            self.persistence = Persistence::Close(Linger::No);
+        self.persistence = Persistence::Draining;
+        if self.is_idle() {
+            self.since = tick.now;
         }
     }
 
@@ -484,11 +461,3 @@ impl<F> Connection<F> {
         self.outbox.reclaim(spare);
     }
 }
-
-/// Content that never quite stalls is due within so many times the stall's timeout: nothing here
-/// waits for it, and a connection is more than it is worth.
-const CONTENT_STALLS_MAX: u32 = 10;
-
-/// How long a request may be on its way to a connection that is idle when it is to be drained:
-/// longer than most ways around the world.
-const DRAIN_GRACE: Duration = Duration::from_millis(300);

@@ -74,6 +74,12 @@ impl Talk {
     }
 
     fn wait(&mut self, duration: Duration) -> &mut Self {
+        self.wait_without_sending(duration);
+        self.go_on();
+        self
+    }
+
+    fn wait_without_sending(&mut self, duration: Duration) {
         let content = self.content_at_once();
         self.now += duration;
         let tick = Tick {
@@ -85,8 +91,6 @@ impl Talk {
             self.events
                 .push(answer(&mut self.connection, &event, content, &tick));
         }
-        self.go_on();
-        self
     }
 
     fn content_at_once(&self) -> Option<fn() -> Content<&'static str>> {
@@ -169,6 +173,16 @@ impl Talk {
         true
     }
 
+    /// Sends one byte of what is ready.
+    fn transmit_in_part(&mut self) {
+        let tick = Tick {
+            now: self.now,
+            origin: ORIGIN,
+            options: &self.options,
+        };
+        self.connection.transmitted(1, &tick);
+    }
+
     fn drain(&mut self) {
         let tick = Tick {
             now: self.now,
@@ -234,6 +248,14 @@ fn respond(
         content,
     };
     connection.respond(response, tick);
+}
+
+fn a_file() -> Content<&'static str> {
+    Content::one(Segment::File {
+        file: "f",
+        offset: 0,
+        length: 7,
+    })
 }
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -555,18 +577,68 @@ fn sending_does_not_extend_the_deadline_of_a_head_that_has_begun() {
     assert_eq!(talk.events, ["Timeout"]);
 }
 
+/// Nothing of it is read while responses before it are still to be sent.
+#[test]
+fn a_head_and_content_are_due_only_once_they_can_be_received() {
+    let post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n";
+    for (next, due) in [("GET / HT", 10), (post, 30)] {
+        let mut talk = Talk::new();
+        talk.rest = format!("{GET}{next}").into_bytes();
+        talk.offer();
+        for _ in 0..20 {
+            talk.wait_without_sending(Duration::from_secs(29));
+            assert_eq!(talk.connection.wants(), Wants::Transmit, "{next:?}");
+            talk.transmit_in_part();
+        }
+        talk.transmit();
+        talk.events.clear();
+        talk.wait(Duration::from_secs(due - 1));
+        assert!(talk.events.is_empty(), "{next:?}");
+        talk.wait(Duration::from_secs(1));
+        assert_eq!(talk.events, ["Timeout"], "{next:?}");
+    }
+}
+
+#[test]
+fn timeouts_that_change_hold_for_what_has_begun() {
+    let mut talk = Talk::new();
+    talk.receive(GET).wait(Duration::from_secs(20));
+    assert_eq!(talk.connection.wants(), Wants::Receive);
+    talk.options.timeouts.idle = Duration::from_secs(20);
+    talk.wait(Duration::ZERO);
+    assert_eq!(talk.connection.wants(), Wants::Shutdown);
+}
+
+#[test]
+fn who_waits_for_us_is_neither_late_nor_slow() {
+    let mut talk = Talk::new();
+    talk.answers_at_once = false;
+    talk.receive("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n");
+    assert_eq!(talk.connection.poll_timeout(&talk.options.timeouts), None);
+    assert_eq!(talk.connection.phase(), Phase::Send);
+    assert_eq!(talk.connection.arriving_since(), None);
+    talk.wait(Duration::from_secs(3)).respond();
+    assert_eq!(talk.connection.phase(), Phase::Content);
+    assert_eq!(talk.connection.arriving_since(), Some(talk.now));
+}
+
+#[test]
+fn a_head_that_takes_too_long_gets_no_content_if_it_asks_for_none() {
+    let mut talk = Talk::new();
+    talk.receive("HEAD / HTTP/1.1\r\n");
+    let response = error("408 Request Timeout");
+    talk.wait(Duration::from_secs(10)).expect(
+        &["Timeout"],
+        response.strip_suffix("abc").unwrap(),
+        Wants::Shutdown,
+    );
+}
+
 #[test]
 fn idleness_is_reckoned_from_its_beginning_whatever_its_deadline() {
     let mut talk = Talk::new();
     let start = talk.now;
-    let since = |talk: &Talk| {
-        let tick = Tick {
-            now: talk.now,
-            origin: ORIGIN,
-            options: &talk.options,
-        };
-        talk.connection.idle_since(&tick).map(|since| since - start)
-    };
+    let since = |talk: &Talk| talk.connection.idle_since().map(|since| since - start);
     assert_eq!(since(&talk), Some(Duration::ZERO));
     talk.wait(Duration::from_secs(3)).receive(GET);
     assert_eq!(since(&talk), Some(Duration::from_secs(3)));
@@ -577,13 +649,7 @@ fn idleness_is_reckoned_from_its_beginning_whatever_its_deadline() {
 #[test]
 fn a_half_closed_peer_gets_what_it_asked_for() {
     let mut talk = Talk::new();
-    talk.content = || {
-        Content::one(Segment::File {
-            file: "f",
-            offset: 0,
-            length: 7,
-        })
-    };
+    talk.content = a_file;
     talk.rest = GET.as_bytes().to_vec();
     talk.offer();
     talk.receive_eof();
@@ -615,7 +681,7 @@ fn draining_ends_a_connection_after_its_next_response() {
     talk.receive(&GET[..10]);
     talk.drain();
     talk.receive(&GET[10..])
-        .expect(&["GET /"], OK_CLOSE, Wants::LastLook);
+        .expect(&["GET /"], OK_CLOSE, Wants::Shutdown);
 }
 
 #[test]
@@ -631,7 +697,7 @@ fn draining_waits_a_moment_for_a_request_that_may_be_on_its_way() {
         talk.wait(Duration::from_millis(200)).receive(GET).expect(
             &["GET /"],
             OK_CLOSE,
-            Wants::LastLook,
+            Wants::Shutdown,
         );
         let mut talk = start();
         talk.drain();
@@ -702,7 +768,42 @@ fn a_response_that_takes_its_time_is_given_after_the_peers_end_and_while_drainin
     talk.receive(GET).receive_eof();
     talk.drain();
     talk.expect(&["GET /"], "", Wants::Respond);
-    talk.respond().expect(&[], OK_CLOSE, Wants::LastLook);
+    talk.respond().expect(&[], OK_CLOSE, Wants::Shutdown);
+}
+
+#[test]
+fn draining_leaves_a_response_that_is_being_sent_its_time() {
+    for is_file in [false, true] {
+        let mut talk = Talk::new();
+        if is_file {
+            talk.content = a_file;
+        }
+        talk.rest = GET.as_bytes().to_vec();
+        talk.offer();
+        talk.drain();
+        talk.wait_without_sending(Duration::from_secs(29));
+        assert_eq!(talk.connection.wants(), Wants::Transmit);
+        talk.transmit();
+        assert!(!talk.sent.contains("close"), "its head had left already");
+        // So there may be one more request, which is not waited for as long as usual.
+        talk.wait(Duration::from_millis(299));
+        assert_eq!(talk.connection.wants(), Wants::Receive);
+        talk.wait(Duration::from_millis(1));
+        assert_eq!(talk.connection.wants(), Wants::LastLook);
+    }
+}
+
+#[test]
+fn the_request_after_a_response_that_was_being_sent_is_the_last() {
+    let mut talk = Talk::new();
+    talk.content = a_file;
+    talk.rest = GET.as_bytes().to_vec();
+    talk.offer();
+    talk.drain();
+    talk.transmit();
+    talk.receive(GET);
+    assert!(talk.sent.contains("Connection: close"));
+    assert_eq!(talk.connection.wants(), Wants::Shutdown);
 }
 
 #[test]

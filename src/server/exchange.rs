@@ -34,6 +34,9 @@ pub(super) struct Service {
     pub(super) front: Front,
     pub(super) metrics: Metrics,
     pub(super) large_sends: LargeSends,
+    /// What has been done for sessions so far, by which turns are meted out: bytes sent and
+    /// received, and so many for each request besides.
+    pub(super) work: u64,
     /// What the operator is told; `None` without a listener of theirs.
     pub(super) admin: Option<Box<Admin>>,
     pub(super) options: conn::Options,
@@ -70,6 +73,7 @@ impl Service {
             front,
             metrics: Metrics::new(),
             large_sends: LargeSends::default(),
+            work: 0,
             admin: None,
             options,
             boundary,

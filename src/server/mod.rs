@@ -308,15 +308,19 @@ impl Server {
     }
 
     /// Goes on with sessions that need no event, or wait for nothing but room to send, after those
-    /// that asked for something in this tick. So many bytes make a tick, however many they are: who
-    /// asks for little waits for one turn of those who take much, and not for one of each.
+    /// that asked for something in this tick and those that are new. So much work makes a tick,
+    /// however many they are: who asks for little waits for one turn of those who take much, and
+    /// not for one of each.
     fn go_on(&mut self) {
-        let sent_before = self.service.metrics.sent_bytes;
+        while let Some(key) = self.sessions.next_newcomer() {
+            self.pump(key);
+        }
+        let begun = self.service.work;
         for _ in 0..self.sessions.runnable_count() {
             if let Some(key) = self.sessions.next_runnable() {
                 self.pump(key);
             }
-            if self.service.metrics.sent_bytes - sent_before >= BYTES_A_TURN as u64 {
+            if self.service.work - begun >= BYTES_A_TURN as u64 {
                 return;
             }
         }
@@ -369,9 +373,12 @@ impl Server {
             return;
         };
         match session.pump(&mut self.service) {
-            Outcome::Waiting => self.sessions.wait(key, self.poll.registry()),
+            Outcome::Waiting => {
+                self.sessions
+                    .wait(key, &mut self.service, self.poll.registry());
+            }
             Outcome::Unfinished => self.sessions.note_runnable(key),
-            Outcome::Done => self.sessions.remove(key),
+            Outcome::Done => self.sessions.remove(key, &mut self.service),
         }
     }
 
@@ -382,8 +389,7 @@ impl Server {
             for _ in 0..ACCEPTED_A_TICK_MAX {
                 let side = listener.side();
                 if !listener.is_ready()
-                    || side == Side::Public
-                        && !self.sessions.may_admit(listener, &self.service.tick())
+                    || side == Side::Public && !self.sessions.may_admit(listener, &mut self.service)
                 {
                     break;
                 }
@@ -391,12 +397,12 @@ impl Server {
                     Accepted::Session(socket, peer) => {
                         let registry = self.poll.registry();
                         self.sessions
-                            .admit(socket, peer, side, &self.service, registry);
+                            .admit(socket, peer, side, &mut self.service, registry);
                     }
                     Accepted::Failed => self.sessions.pause_accepting(self.service.clock.now()),
                     // Files that nobody may be asking for go before clients.
                     Accepted::NoDescriptors if self.service.site.release_descriptors() => {}
-                    Accepted::NoDescriptors if self.sessions.evict(&self.service.tick()) => {}
+                    Accepted::NoDescriptors if self.sessions.evict(&mut self.service) => {}
                     Accepted::NoDescriptors | Accepted::Nothing => break,
                 }
             }
@@ -405,7 +411,7 @@ impl Server {
 
     fn handle_deadlines(&mut self) {
         let now = self.service.clock.now();
-        for key in self.sessions.take_due(now) {
+        for key in self.sessions.take_due(now, &self.service.options.timeouts) {
             if let Some(session) = self.sessions.get_mut(key) {
                 session.handle_timeout(&mut self.service);
                 self.pump(key);
@@ -441,8 +447,8 @@ impl Server {
 /// Events taken from the kernel in one wait.
 const EVENTS_MAX: usize = 1024;
 
-/// Bytes sent and received, from which on a session leaves the turn to the others, and a tick goes
-/// on with no more sessions that could go on; also the most of a file that one call is to send.
+/// Work (see [`Service::work`]) from which on a session leaves the turn to the others, and a tick
+/// goes on with no more sessions that could go on; also the most of a file that one call is to send.
 const BYTES_A_TURN: usize = 1024 * 1024;
 
 /// Connections accepted from one listener in one tick.

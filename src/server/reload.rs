@@ -117,6 +117,8 @@ impl Server {
             trusted_proxies: new.trusted_proxies.clone(),
         };
         self.service.options = new.connection.clone();
+        // Timeouts that are shorter now may be over.
+        self.sessions.look_at_deadlines_by(now);
         self.sessions
             .resize(new.connections_max, new.connections_per_client_max);
         self.options = new;

@@ -2,7 +2,6 @@
 //! accepted.
 
 use super::session::{Session, Side};
-use crate::conn::Tick;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use slab::Slab;
 use std::collections::HashMap;
@@ -198,26 +197,22 @@ impl Room {
     ///
     /// All are looked at for some dozens of answers, so that a flood of newcomers does not have to
     /// pay for it each time.
-    pub(super) fn most_spare(
-        &mut self,
-        sessions: &Slab<Session>,
-        tick: &Tick<'_>,
-    ) -> Option<usize> {
+    pub(super) fn most_spare(&mut self, sessions: &Slab<Session>, now: Instant) -> Option<usize> {
         let found = self
-            .take_most_spare(sessions, tick)
-            .or_else(|| self.find_most_spare(sessions, tick));
+            .take_most_spare(sessions)
+            .or_else(|| self.find_most_spare(sessions, now));
         match found {
-            Some((key, spare)) if spare.due() <= tick.now => {
+            Some((key, spare)) if spare.due() <= now => {
                 self.traffic.evicted += 1;
                 Some(key)
             }
             Some((key, spare)) => {
                 self.spare.push((key, spare));
-                self.pause_until(spare.due(), tick.now);
+                self.pause_until(spare.due(), now);
                 None
             }
             None => {
-                self.pause(tick.now);
+                self.pause(now);
                 None
             }
         }
@@ -226,28 +221,24 @@ impl Room {
     fn find_most_spare(
         &mut self,
         sessions: &Slab<Session>,
-        tick: &Tick<'_>,
+        now: Instant,
     ) -> Option<(usize, Spare)> {
-        let spare = |(key, session): (usize, &Session)| Some((key, session.spare(tick)?));
+        let spare = |(key, session): (usize, &Session)| Some((key, session.spare()?));
         let public = sessions
             .iter()
             .filter(|(_, session)| session.side() == Side::Public);
         self.spare = public.filter_map(spare).collect();
         // Who is idle for no time yet keeps nobody from making room.
         self.spare
-            .sort_unstable_by_key(|(_, spare)| (spare.due() > tick.now, *spare));
+            .sort_unstable_by_key(|(_, spare)| (spare.due() > now, *spare));
         self.spare.truncate(FOUND_AT_ONCE);
         self.spare.reverse();
         self.spare.pop()
     }
 
-    fn take_most_spare(
-        &mut self,
-        sessions: &Slab<Session>,
-        tick: &Tick<'_>,
-    ) -> Option<(usize, Spare)> {
+    fn take_most_spare(&mut self, sessions: &Slab<Session>) -> Option<(usize, Spare)> {
         while let Some((key, spare)) = self.spare.pop() {
-            let now = sessions.get(key).and_then(|session| session.spare(tick));
+            let now = sessions.get(key).and_then(Session::spare);
             if now == Some(spare) {
                 return Some((key, spare));
             }

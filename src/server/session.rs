@@ -9,7 +9,7 @@ use super::promptness::FirstLook;
 use super::room::Spare;
 use super::socket::{Next, Socket, is_not_ready, is_of_the_peer};
 use super::unsent::Lack;
-use crate::conn::{Connection, Event, Phase, Tick, Transmit, Wants};
+use crate::conn::{Connection, Event, Phase, Timeouts, Transmit, Wants};
 use crate::http::Status;
 use crate::http::fields::FieldStorage;
 use crate::site::{self, Pending};
@@ -150,23 +150,18 @@ impl Session {
         self.connection.phase()
     }
 
-    pub(super) fn deadline(&self) -> Instant {
-        self.connection.poll_timeout()
-    }
-
-    /// Since when nothing has been under way, if nothing is.
-    fn idle_since(&self, tick: &Tick<'_>) -> Option<Instant> {
-        self.connection
-            .idle_since(tick)
-            .filter(|_| self.rest.is_empty())
+    /// When the peer is late; `None` while it waits for us.
+    pub(super) fn deadline(&self, timeouts: &Timeouts) -> Option<Instant> {
+        self.connection.poll_timeout(timeouts)
     }
 
     /// Why it can make room for another, if it can.
-    pub(super) fn spare(&self, tick: &Tick<'_>) -> Option<Spare> {
-        if let Some(since) = self.idle_since(tick) {
-            return Some(Spare::Idle(since));
-        }
-        self.connection.arriving_since(tick).map(Spare::Arriving)
+    pub(super) fn spare(&self) -> Option<Spare> {
+        // Half of an empty line is nothing under way.
+        let has_begun = !matches!(*self.rest, [] | [b'\r']);
+        let idle = self.connection.idle_since().filter(|_| !has_begun);
+        let arriving = || self.connection.arriving_since().map(Spare::Arriving);
+        idle.map(Spare::Idle).or_else(arriving)
     }
 
     pub(super) fn drain(&mut self, service: &Service) {
@@ -174,7 +169,8 @@ impl Session {
     }
 
     pub(super) fn handle_timeout(&mut self, service: &mut Service) {
-        if self.side == Side::Public && self.deadline() <= service.clock.now() {
+        let deadline = self.deadline(&service.options.timeouts);
+        if self.side == Side::Public && deadline.is_some_and(|it| it <= service.clock.now()) {
             service.metrics.note_timeout(self.phase());
         }
         if let Some(event) = self.connection.handle_timeout(&service.tick()) {
@@ -199,7 +195,7 @@ impl Session {
     }
 
     fn pump_while_ready(&mut self, service: &mut Service) -> Result<Outcome, Errno> {
-        let mut moved = 0;
+        let begun = service.work;
         let mut offered = false;
         loop {
             let wants = self.connection.wants();
@@ -208,16 +204,15 @@ impl Session {
                 Wants::Receive => self.may_receive || !self.rest.is_empty(),
                 _ => false,
             };
-            if could_go_on && moved >= BYTES_A_TURN {
+            if could_go_on && service.work - begun >= BYTES_A_TURN as u64 {
                 return Ok(Outcome::Unfinished);
             }
             match wants {
                 Wants::Transmit => {
                     offered = false;
-                    let Some(sent) = self.transmit(service)? else {
+                    if !self.transmit(service)? {
                         return Ok(Outcome::Waiting);
-                    };
-                    moved += sent;
+                    }
                 }
                 Wants::Receive if !offered && !self.rest.is_empty() => {
                     offered = true;
@@ -226,7 +221,7 @@ impl Session {
                 // The end was told already, and still there is something to wait for.
                 Wants::Receive if self.input == Input::Ended => return Ok(Outcome::Done),
                 Wants::Receive if self.may_receive => {
-                    moved += self.receive(service)?;
+                    self.receive(service)?;
                     offered = true;
                 }
                 Wants::Receive => return Ok(Outcome::Waiting),
@@ -261,10 +256,10 @@ impl Session {
         }
     }
 
-    /// Sends once: how many bytes, or `None` if the socket takes no more.
-    fn transmit(&mut self, service: &mut Service) -> Result<Option<usize>, Errno> {
+    /// Sends once: whether that may be done again, or the socket takes no more.
+    fn transmit(&mut self, service: &mut Service) -> Result<bool, Errno> {
         let sent = match self.connection.poll_transmit() {
-            None => return Ok(Some(0)),
+            None => return Ok(true),
             Some(Transmit::Bytes(first, second)) => {
                 let next = if self.connection.is_closing() {
                     Next::AtOnce
@@ -289,7 +284,7 @@ impl Session {
                     Err(errno) if !is_not_ready(errno) && !is_of_the_peer(errno) => {
                         log::error!("a file cannot be read on, and its connection ends: {errno}");
                         self.connection.abort();
-                        return Ok(Some(0));
+                        return Ok(true);
                     }
                     sent => sent,
                 }
@@ -299,9 +294,10 @@ impl Session {
             Ok(0) => {
                 log::info!("a file was shortened while it was sent; its connection ends");
                 self.connection.abort();
-                Ok(Some(0))
+                Ok(true)
             }
             Ok(sent) => {
+                service.work += sent as u64;
                 if self.side == Side::Public {
                     service.metrics.sent_bytes += sent as u64;
                 }
@@ -309,18 +305,18 @@ impl Session {
                 if !self.connection.is_exchanging() {
                     self.finish_exchange(service);
                 }
-                Ok(Some(sent))
+                Ok(true)
             }
             Err(errno) if is_not_ready(errno) => {
                 self.socket.lack = Lack::Now;
-                Ok(None)
+                Ok(false)
             }
             Err(errno) => Err(errno),
         }
     }
 
-    /// Receives once, behind the rest of what came before: how many bytes.
-    fn receive(&mut self, service: &mut Service) -> Result<usize, Errno> {
+    /// Receives once, behind the rest of what came before.
+    fn receive(&mut self, service: &mut Service) -> Result<(), Errno> {
         let mut input = std::mem::take(&mut service.input);
         let kept = self.rest.len();
         input.resize(input.len().max(kept + RECEIVED_AT_ONCE), 0);
@@ -330,6 +326,7 @@ impl Session {
         let room = room.len();
         let result = match received {
             Ok(count) => {
+                service.work += count as u64;
                 if self.side == Side::Public {
                     service.metrics.received_bytes += count as u64;
                 }
@@ -343,11 +340,11 @@ impl Session {
                     self.end(unused, service);
                 }
                 self.keep(unused);
-                Ok(count)
+                Ok(())
             }
             Err(errno) if is_not_ready(errno) => {
                 self.may_receive = false;
-                Ok(0)
+                Ok(())
             }
             Err(errno) => Err(errno),
         };
@@ -375,10 +372,10 @@ impl Session {
         }
     }
 
-    /// Lets the connection take as many requests from the input as it will: how many bytes.
+    /// Lets the connection take some requests from the input, if it will: how many bytes.
     fn offer(&mut self, input: &[u8], service: &mut Service) -> usize {
-        let mut used = 0;
-        while used < input.len() {
+        let (mut used, mut requests) = (0, 0);
+        while used < input.len() && requests < REQUESTS_AT_ONCE {
             let mut storage = FieldStorage::default();
             let rest = input.get(used..).unwrap_or_default();
             let received = self.connection.receive(rest, &mut storage, &service.tick());
@@ -390,6 +387,7 @@ impl Session {
             if let Some(event) = received.event {
                 let head = rest.get(..received.used).unwrap_or_default();
                 self.answer(&event, head, service);
+                requests += 1;
             } else if received.used == 0 {
                 break;
             }
@@ -411,6 +409,7 @@ impl Session {
     /// Answers an event, or sees to it that it is answered later. `head` is what was received of
     /// it, if it is a request.
     fn answer(&mut self, event: &Event<'_>, head: &[u8], service: &mut Service) {
+        service.work += REQUEST_BYTES;
         if self.side == Side::Admin {
             let response = admin::respond(event, service);
             return self.connection.respond(response, &service.tick());
@@ -465,7 +464,8 @@ impl Session {
         self.socket.end_large_send();
         if let Some(exchange) = self.exchange.take() {
             let ending = access_log::Ending {
-                status: exchange.status,
+                // One that waited for the end of the content in vain was none.
+                status: exchange.status.filter(|_| !self.connection.is_held()),
                 content_bytes: self.connection.content_bytes(),
                 taken: service.clock.now().duration_since(exchange.started),
             };
@@ -473,6 +473,12 @@ impl Session {
         }
     }
 }
+
+/// Requests that are answered before what there is to send is sent, and the turn may end.
+const REQUESTS_AT_ONCE: usize = 32;
+
+/// What a request weighs in a turn besides its bytes: a small one may have a file opened and read.
+const REQUEST_BYTES: u64 = 16 * 1024;
 
 /// The least room that is offered to one receive.
 const RECEIVED_AT_ONCE: usize = 32 * 1024;

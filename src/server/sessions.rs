@@ -7,7 +7,7 @@ use super::promptness::Promptness;
 use super::room::Room;
 use super::session::{Session, Side};
 use super::socket::Socket;
-use crate::conn::Tick;
+use crate::conn::Timeouts;
 use mio::unix::SourceFd;
 use mio::{Registry, Token};
 use slab::Slab;
@@ -21,6 +21,8 @@ pub(super) struct Sessions {
     slab: Slab<Session>,
     /// The number of the token of the first key.
     first_token: usize,
+    /// Sessions that have yet to have their first turn.
+    newcomers: VecDeque<usize>,
     /// Sessions that could go on but for the turn of others, the first to have its turn first.
     runnable: VecDeque<usize>,
     /// Sessions that wait for work to be done, some of which may be gone by now.
@@ -38,6 +40,7 @@ impl Sessions {
         Self {
             slab: Slab::new(),
             first_token,
+            newcomers: VecDeque::new(),
             runnable: VecDeque::new(),
             parked: BTreeSet::new(),
             next_deadline: None,
@@ -54,7 +57,7 @@ impl Sessions {
         socket: Socket,
         peer: Option<IpAddr>,
         side: Side,
-        service: &Service,
+        service: &mut Service,
         registry: &Registry,
     ) {
         match side {
@@ -63,26 +66,26 @@ impl Sessions {
                 return;
             }
             Side::Public => {}
-            Side::Admin => self.make_room_for_admin(),
+            Side::Admin => self.make_room_for_admin(service),
         }
         let key = self.slab.insert(Session::new(socket, peer, side, service));
         if side == Side::Admin {
             self.admin.push_back(key);
         }
         if self.promptness.is_worth_a_look() {
-            self.note_runnable(key);
+            self.newcomers.push_back(key);
         } else {
-            self.wait(key, registry);
+            self.wait(key, service, registry);
         }
     }
 
     /// Who came first of the operator's makes room for the next if need be: a scrape takes no time,
     /// so that nobody is there for long in good faith.
-    fn make_room_for_admin(&mut self) {
+    fn make_room_for_admin(&mut self, service: &mut Service) {
         if self.admin.len() >= ADMIN_CONNECTIONS_MAX
             && let Some(first) = self.admin.front().copied()
         {
-            self.remove(first);
+            self.remove(first, service);
         }
     }
 
@@ -108,10 +111,13 @@ impl Sessions {
     }
 
     /// Lets a session wait for its socket, or ends it if that cannot be.
-    pub(super) fn wait(&mut self, key: usize, registry: &Registry) {
-        if let Err(error) = self.register(key, registry) {
-            log::error!("a connection cannot be waited for and is closed: {error}");
-            self.remove(key);
+    pub(super) fn wait(&mut self, key: usize, service: &mut Service, registry: &Registry) {
+        match self.register(key, registry) {
+            Ok(()) => self.note_deadline(key, &service.options.timeouts),
+            Err(error) => {
+                log::error!("a connection cannot be waited for and is closed: {error}");
+                self.remove(key, service);
+            }
         }
     }
 
@@ -137,13 +143,14 @@ impl Sessions {
             Some(_) => registry.reregister(&mut source, token, interest)?,
         }
         session.registered = Some(interest);
-        self.note_deadline(key);
         Ok(())
     }
 
-    pub(super) fn remove(&mut self, key: usize) {
+    /// Closes a session, and tells of the exchange that was under way.
+    pub(super) fn remove(&mut self, key: usize, service: &mut Service) {
         // Closing the descriptor takes it out of the poll's set.
-        if let Some(session) = self.slab.try_remove(key) {
+        if let Some(mut session) = self.slab.try_remove(key) {
+            session.finish_exchange(service);
             match session.side() {
                 Side::Public => self.room.leave(session.peer()),
                 Side::Admin => self.admin.retain(|admin| *admin != key),
@@ -194,6 +201,11 @@ impl Sessions {
         }
     }
 
+    /// The session whose turn it is of those that have not had one.
+    pub(super) fn next_newcomer(&mut self) -> Option<usize> {
+        self.newcomers.pop_front()
+    }
+
     /// The session whose turn it is of those that could go on.
     pub(super) fn next_runnable(&mut self) -> Option<usize> {
         let key = self.runnable.pop_front()?;
@@ -218,20 +230,23 @@ impl Sessions {
             .collect()
     }
 
+    /// Whether there is a session that could go on or is new.
     pub(super) fn has_runnable(&self) -> bool {
-        !self.runnable.is_empty()
+        !self.runnable.is_empty() || !self.newcomers.is_empty()
     }
 
     /// Takes a session's deadline into account. Deadlines that move away cost nothing: the next
     /// look at all of them finds out.
-    fn note_deadline(&mut self, key: usize) {
-        if let Some(session) = self.slab.get(key) {
-            let deadline = session.deadline();
-            self.next_deadline = Some(
-                self.next_deadline
-                    .map_or(deadline, |next| next.min(deadline)),
-            );
+    fn note_deadline(&mut self, key: usize, timeouts: &Timeouts) {
+        let session = self.slab.get(key);
+        if let Some(deadline) = session.and_then(|session| session.deadline(timeouts)) {
+            self.look_at_deadlines_by(deadline);
         }
+    }
+
+    /// Sees to it that all deadlines are looked at no later than then: others may come before.
+    pub(super) fn look_at_deadlines_by(&mut self, then: Instant) {
+        self.next_deadline = Some(self.next_deadline.map_or(then, |next| next.min(then)));
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
@@ -243,18 +258,19 @@ impl Sessions {
 
     /// The sessions whose deadline has passed. All are looked at, which is why it is done at most
     /// a few times a second.
-    pub(super) fn take_due(&mut self, now: Instant) -> Vec<usize> {
+    pub(super) fn take_due(&mut self, now: Instant, timeouts: &Timeouts) -> Vec<usize> {
         self.room.tick(now);
         if self.next_deadline.is_none_or(|deadline| now < deadline) {
             return Vec::new();
         }
         let (mut due, mut next) = (Vec::new(), None);
         for (key, session) in &self.slab {
-            let deadline = session.deadline();
-            if deadline <= now {
-                due.push(key);
-            } else {
-                next = Some(next.map_or(deadline, |next: Instant| next.min(deadline)));
+            match session.deadline(timeouts) {
+                Some(deadline) if deadline <= now => due.push(key),
+                Some(deadline) => {
+                    next = Some(next.map_or(deadline, |next: Instant| next.min(deadline)));
+                }
+                None => {}
             }
         }
         self.next_deadline = next.map(|next| next.max(now + DEADLINE_RESOLUTION));
@@ -271,20 +287,20 @@ impl Sessions {
 
     /// Whether one more from a listener may come in: there is room, or it is made at the expense of
     /// another. Without either, accepting pauses.
-    pub(super) fn may_admit(&mut self, listener: &mut Listener, tick: &Tick<'_>) -> bool {
+    pub(super) fn may_admit(&mut self, listener: &mut Listener, service: &mut Service) -> bool {
         if self.room.is_paused() {
             return false;
         }
         // Nobody goes before somebody has come.
-        self.room.has_room(self.len()) || listener.has_waiting() && self.evict(tick)
+        self.room.has_room(self.len()) || listener.has_waiting() && self.evict(service)
     }
 
     /// Closes the session that can best be spared. If there is none, accepting pauses, and the
     /// answer is `false`.
-    pub(super) fn evict(&mut self, tick: &Tick<'_>) -> bool {
-        let spare = self.room.most_spare(&self.slab, tick);
+    pub(super) fn evict(&mut self, service: &mut Service) -> bool {
+        let spare = self.room.most_spare(&self.slab, service.clock.now());
         if let Some(key) = spare {
-            self.remove(key);
+            self.remove(key, service);
         }
         spare.is_some()
     }

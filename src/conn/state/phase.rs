@@ -1,7 +1,6 @@
 //! What a connection is about, and since when: read off its state, for whoever looks at all of them.
 
-use super::{CONTENT_STALLS_MAX, Connection, Receiving, State};
-use crate::conn::Tick;
+use super::{Connection, Receiving, Sending, State};
 use std::time::Instant;
 
 /// What a connection is about at a moment, which is also what its deadline is for.
@@ -57,7 +56,7 @@ impl<F> Connection<F> {
             State::ReceivingHead { .. } => Phase::Head,
             State::Exchanging {
                 receiving: Receiving::Content(..),
-                ..
+                sending: Sending::Held(_),
             } => Phase::Content,
             State::Exchanging { .. } => Phase::Send,
             State::Closing { .. } => Phase::Linger,
@@ -70,30 +69,20 @@ impl<F> Connection<F> {
     }
 
     /// Since when nothing has been under way, if nothing is.
-    pub fn idle_since(&self, tick: &Tick<'_>) -> Option<Instant> {
-        let timeouts = &tick.options.timeouts;
-        let timeout = if self.is_fresh {
-            timeouts.head
-        } else {
-            timeouts.idle
-        };
-        let since = || self.deadline.checked_sub(timeout).unwrap_or(tick.now);
-        self.is_idle().then(since)
+    pub fn idle_since(&self) -> Option<Instant> {
+        self.is_idle().then_some(self.since)
     }
 
     /// Since when a request has been coming in, head or content, if one is.
-    pub fn arriving_since(&self, tick: &Tick<'_>) -> Option<Instant> {
-        let timeouts = &tick.options.timeouts;
-        let begun = match &self.state {
-            _ if !self.outbox.is_empty() => return None,
-            State::ReceivingHead { .. } => self.deadline.checked_sub(timeouts.head),
+    pub fn arriving_since(&self) -> Option<Instant> {
+        match &self.state {
+            _ if !self.outbox.is_empty() => None,
+            State::ReceivingHead { .. } => Some(self.since),
             State::Exchanging {
-                receiving: Receiving::Content(_, until),
-                ..
-            } => until.checked_sub(timeouts.content_stall * CONTENT_STALLS_MAX),
-            _ => return None,
-        };
-        // Settings that have changed since may make it seem to lie ahead.
-        Some(begun.unwrap_or(tick.now).min(tick.now))
+                receiving: Receiving::Content(_, begun),
+                sending: Sending::Held(_),
+            } => Some(*begun),
+            _ => None,
+        }
     }
 }
