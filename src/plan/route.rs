@@ -1,8 +1,9 @@
 //! Redirects that the operator asks for: from a path, with placeholders in it, to another address.
 //!
 //! Paths are compared as references, that is sanitized, and with every byte escaped that has to be.
-//! What a placeholder stands for is therefore ready to be part of an address, and can neither begin
-//! with a slash nor hold `..`: no redirect leads where the operator did not mean it to.
+//! What a placeholder stands for is therefore ready to be part of an address, and does not begin
+//! with a slash. It may be nothing, or end in a slash, which is why no two slashes are let meet
+//! where pieces are joined: no redirect leads to a host that the operator did not write.
 
 use super::{Plan, page, page_response};
 use crate::http::Status;
@@ -137,44 +138,51 @@ impl Redirects {
     pub fn find(&self, path: &str, query: Option<&[u8]>) -> Option<(usize, Status, String)> {
         let found = self.routes.at(path).ok()?;
         let (index, to) = found.value;
-        let value = |name: &str| found.params.get(name).unwrap_or_default().to_owned();
         let redirect = self.redirects.get(*index)?;
+        let value = |name: &str| found.params.get(name).unwrap_or_default();
         Some((index + 1, redirect.status, to.fill(value, query)))
     }
 
     /// Follows each redirect, with an example in the place of each placeholder, to see that it ends.
     fn check_ends(&self) -> Result<(), BadRedirect> {
-        for (index, redirect) in self.redirects.iter().enumerate() {
-            let bad = |message| BadRedirect {
-                index,
-                part: Part::To,
-                message,
-            };
-            let from = parse_from(&redirect.from).unwrap_or_default();
+        // Without a rest comes last: where such a path is another redirect's, that one is to blame.
+        for rest in ["example-rest", ""] {
             let example = |piece: &Piece| match piece {
                 Piece::Text(text) => text.clone(),
+                Piece::Placeholder { is_rest: true, .. } => rest.to_owned(),
                 Piece::Placeholder { name, .. } => format!("example-{name}"),
             };
-            let start: String = from.iter().map(example).collect();
-            let mut at = start.clone();
-            for _ in 0..HOPS_MAX {
-                let Some((_, _, next)) = self.find(&at, None) else {
-                    break;
-                };
-                let path = next.split(['?', '#']).next().unwrap_or_default();
-                if path == start {
-                    let message = format!("{start} leads back to itself");
-                    return Err(bad(message));
-                }
-                path.clone_into(&mut at);
-            }
-            if self.find(&at, None).is_some() {
-                return Err(bad(format!(
-                    "{start} leads on and on, after {HOPS_MAX} redirects to {at}"
-                )));
+            for (index, redirect) in self.redirects.iter().enumerate() {
+                let from = parse_from(&redirect.from).unwrap_or_default();
+                let start: String = from.iter().map(example).collect();
+                self.check_end(&start).map_err(|message| BadRedirect {
+                    index,
+                    part: Part::To,
+                    message,
+                })?;
             }
         }
         Ok(())
+    }
+
+    fn check_end(&self, start: &str) -> Result<(), String> {
+        let mut at = start.to_owned();
+        for _ in 0..HOPS_MAX {
+            let Some((_, _, next)) = self.find(&at, None) else {
+                return Ok(());
+            };
+            let path = next.split(['?', '#']).next().unwrap_or_default();
+            if path == start {
+                return Err(format!("{start} leads back to itself"));
+            }
+            path.clone_into(&mut at);
+        }
+        match self.find(&at, None) {
+            Some(_) => Err(format!(
+                "{start} leads on and on, after {HOPS_MAX} redirects to {at}"
+            )),
+            None => Ok(()),
+        }
     }
 }
 
@@ -367,14 +375,8 @@ impl Destination {
     }
 
     /// The address, with what the placeholders stand for.
-    fn fill(&self, value: impl Fn(&str) -> String, query: Option<&[u8]>) -> String {
-        let mut address = String::new();
-        for piece in &self.path {
-            match piece {
-                Piece::Text(text) => address.push_str(text),
-                Piece::Placeholder { name, .. } => address.push_str(&value(name)),
-            }
-        }
+    fn fill<'v>(&self, value: impl Fn(&str) -> &'v str, query: Option<&[u8]>) -> String {
+        let mut address = fill_path(&self.path, &value);
         let mut separator = '?';
         if let Some(own) = &self.query {
             address.push(separator);
@@ -382,7 +384,7 @@ impl Destination {
             for piece in own {
                 match piece {
                     Piece::Text(text) => address.push_str(text),
-                    Piece::Placeholder { name, .. } => push_escaped(&mut address, &value(name)),
+                    Piece::Placeholder { name, .. } => push_escaped(&mut address, value(name)),
                 }
             }
         }
@@ -393,6 +395,25 @@ impl Destination {
         address.push_str(&self.fragment);
         address
     }
+}
+
+/// The path of an address, with what the placeholders stand for. Where a rest is empty or ends in a
+/// slash, the slash after it is left out: two at the start would name a host.
+fn fill_path<'v>(pieces: &[Piece], value: impl Fn(&str) -> &'v str) -> String {
+    let mut path = String::new();
+    for piece in pieces {
+        let part = match piece {
+            Piece::Text(text) => text,
+            Piece::Placeholder { name, .. } => value(name),
+        };
+        let part = if path.ends_with('/') {
+            part.trim_start_matches('/')
+        } else {
+            part
+        };
+        path.push_str(part);
+    }
+    path
 }
 
 /// The pieces with whatever a URI does not allow escaped; escapes are kept.

@@ -115,7 +115,7 @@ fn the_most_specific_redirect_counts_in_whatever_order() {
 }
 
 #[test]
-fn what_is_asked_for_never_names_the_host() {
+fn a_destination_that_could_name_any_host_is_refused() {
     for to in [
         "//evil.example",
         "/\\evil.example",
@@ -139,9 +139,68 @@ fn what_is_asked_for_never_names_the_host() {
         let error = redirects(&[("/old/{*rest}", to)]).unwrap_err();
         assert_eq!(error.part, Part::To, "{to}");
     }
-    // What looks like another host when it is put after a slash cannot come out of a path.
-    let to = leads("/old/{*rest}", "/{rest}", "/old/%5Cevil.example", None);
-    assert_eq!(to.as_deref(), Some("/%5Cevil.example"));
+}
+
+#[test]
+fn what_is_asked_for_never_names_the_host() {
+    // What looks like another host when it is put after a slash cannot come out of a path, nor can
+    // a rest that is empty, or ends in a slash, bring two slashes together.
+    for (from, to, path, location) in [
+        (
+            "/old/{*rest}",
+            "/{rest}",
+            "/old/%5Cevil.example",
+            "/%5Cevil.example",
+        ),
+        ("/old/{*rest}", "/{rest}", "/old/", "/"),
+        (
+            "/old/{name}/{*rest}",
+            "/{rest}/{name}",
+            "/old/evil.example/",
+            "/evil.example",
+        ),
+        (
+            "/old/{name}/{*rest}",
+            "/{rest}/{name}",
+            "/old/c/a/b/",
+            "/a/b/c",
+        ),
+        (
+            "/docs/{*rest}",
+            "/{rest}/index.html",
+            "/docs/",
+            "/index.html",
+        ),
+        (
+            "/old/{*rest}",
+            "/{rest}//evil.example",
+            "/old/",
+            "/evil.example",
+        ),
+        (
+            "/old/{*rest}",
+            "/{rest}{rest}/evil.example",
+            "/old/",
+            "/evil.example",
+        ),
+        (
+            "/old/{*rest}",
+            "/{rest}/{rest}/evil.example",
+            "/old/",
+            "/evil.example",
+        ),
+        (
+            "/old/{*rest}",
+            "https://b.example/{rest}/c",
+            "/old/",
+            "https://b.example/c",
+        ),
+        // Two slashes that the operator has written stay.
+        ("/old/{*rest}", "/a//b/{rest}/c", "/old/", "/a//b/c"),
+    ] {
+        let to = leads(from, to, path, None);
+        assert_eq!(to.as_deref(), Some(location), "{from} {path}");
+    }
 }
 
 #[test]
@@ -156,6 +215,9 @@ fn what_never_ends_is_refused() {
             &[("/a/{name}", "/b/{name}"), ("/b/{*rest}", "/a/{rest}")],
             0,
         ),
+        // With nothing in the place of the rest, that is, and by no other's fault.
+        (&[("/a/{*rest}", "/{rest}/a/")], 0),
+        (&[("/a/{*rest}", "/b/{rest}"), ("/a/", "/a/")], 1),
     ] {
         let error = redirects(all).unwrap_err();
         assert_eq!((error.index, error.part), (index, Part::To), "{all:?}");
