@@ -303,6 +303,16 @@ pub fn path_reference(part: &str) -> Result<String, String> {
     Ok(percent_encode(&decoded, OUTSIDE_PATH).to_string())
 }
 
+/// How many segments of a reference's path a client takes for `.` or `..`. A dot may be escaped: it
+/// is the same (RFC 3986 §6.2.2.2).
+pub fn dot_segments(path: &str) -> usize {
+    let is_dots = |segment: &&str| {
+        let decoded = || percent_decode(segment.as_bytes());
+        decoded().eq(*b".") || decoded().eq(*b"..")
+    };
+    path.split('/').filter(is_dots).count()
+}
+
 /// The query as it may stand in a `Location`: nothing in it can end the field or the URI.
 pub fn query_reference(query: &[u8]) -> impl fmt::Display {
     percent_encode(query, OUTSIDE_QUERY)
@@ -490,6 +500,22 @@ mod tests {
             query_reference(b"a=%20b c\"<\xff").to_string(),
             "a=%20b%20c%22%3C%FF"
         );
+    }
+
+    #[test]
+    fn dot_segments_are_counted_as_a_client_sees_them() {
+        for (path, count) in [
+            ("", 0),
+            ("/", 0),
+            ("/a./.b/...", 0),
+            ("/%252e/%2", 0),
+            ("/.", 1),
+            ("/..", 1),
+            ("/a/./b/../", 2),
+            ("/%2e/%2E./.%2e/%2e%2E", 4),
+        ] {
+            assert_eq!(dot_segments(path), count, "{path}");
+        }
     }
 
     #[test]

@@ -3,12 +3,13 @@
 //! Paths are compared as references, that is sanitized, and with every byte escaped that has to be.
 //! What a placeholder stands for is therefore ready to be part of an address, and does not begin
 //! with a slash. It may be nothing, or end in a slash, which is why no two slashes are let meet
-//! where pieces are joined: no redirect leads to a host that the operator did not write.
+//! where pieces are joined: no redirect leads to a host that the operator did not write. It may also
+//! be `..`, cut out of a longer segment. What would make a dot segment is redirected nowhere.
 
 use super::{Plan, page, page_response};
 use crate::http::Status;
 use crate::http::response::FieldBlockWriter;
-use crate::http::target::{is_host, path_reference, query_reference};
+use crate::http::target::{dot_segments, is_host, path_reference, query_reference};
 use matchit::{InsertError, Router};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -57,6 +58,8 @@ pub enum Part {
 #[derive(Clone, Debug)]
 struct Destination {
     path: Vec<Piece>,
+    /// How many dot segments the operator has written in the path.
+    dot_segments: usize,
     query: Option<Vec<Piece>>,
     /// With its `#`; empty for none.
     fragment: String,
@@ -134,13 +137,14 @@ impl Redirects {
     }
 
     /// The redirect from a path, given as a reference, with its number from 1 and the address that
-    /// it leads to; the query is kept.
+    /// it leads to; the query is kept. `None`, too, where the address would have a dot segment of the
+    /// client's.
     pub fn find(&self, path: &str, query: Option<&[u8]>) -> Option<(usize, Status, String)> {
         let found = self.routes.at(path).ok()?;
         let (index, to) = found.value;
         let redirect = self.redirects.get(*index)?;
         let value = |name: &str| found.params.get(name).unwrap_or_default();
-        Some((index + 1, redirect.status, to.fill(value, query)))
+        Some((index + 1, redirect.status, to.fill(value, query)?))
     }
 
     /// Follows each redirect, with an example in the place of each placeholder, to see that it ends.
@@ -350,8 +354,10 @@ impl Destination {
         let (path, query) = address
             .split_once('?')
             .map_or((address, None), |(path, query)| (path, Some(query)));
+        let path = escaped(pieces(path)?);
         let destination = Self {
-            path: escaped(pieces(path)?),
+            dot_segments: dot_segments(&fill_path(&path, |_| "example")),
+            path,
             query: query.map(pieces).transpose()?.map(escaped),
             fragment: fragment.map_or_else(String::new, |fragment| {
                 format!("#{}", query_reference(fragment.as_bytes()))
@@ -374,9 +380,13 @@ impl Destination {
         }
     }
 
-    /// The address, with what the placeholders stand for.
-    fn fill<'v>(&self, value: impl Fn(&str) -> &'v str, query: Option<&[u8]>) -> String {
+    /// The address, with what the placeholders stand for. `None` if this makes a dot segment: a
+    /// client removes it, and a segment of the operator's before it (RFC 3986 §5.2.4).
+    fn fill<'v>(&self, value: impl Fn(&str) -> &'v str, query: Option<&[u8]>) -> Option<String> {
         let mut address = fill_path(&self.path, &value);
+        if dot_segments(&address) != self.dot_segments {
+            return None;
+        }
         let mut separator = '?';
         if let Some(own) = &self.query {
             address.push(separator);
@@ -393,7 +403,7 @@ impl Destination {
             address.push_str(&query_reference(query).to_string());
         }
         address.push_str(&self.fragment);
-        address
+        Some(address)
     }
 }
 

@@ -204,6 +204,46 @@ fn what_is_asked_for_never_names_the_host() {
 }
 
 #[test]
+fn what_is_asked_for_makes_no_dot_segment() {
+    for (from, to, path, location) in [
+        ("/u-{id}", "https://b.example/t/{id}/x", "/u-..", None),
+        ("/u-{id}", "https://b.example/t/{id}/x", "/u-.", None),
+        (
+            "/u-{id}",
+            "https://b.example/t/{id}/x",
+            "/u-...",
+            Some("https://b.example/t/.../x"),
+        ),
+        ("/u-{id}", "https://b.example/t/{id}", "/u-..", None),
+        ("/{page}.php", "/{page}", "/...php", None),
+        ("/a-{a}/b-{b}", "/{a}{b}", "/a-./b-.", None),
+        ("/a-{a}/b-{b}", "/{a}{b}", "/a-./b-b", Some("/.b")),
+        ("/a-{a}", "/.{a}", "/a-.", None),
+        ("/a-{a}", "/{a}.", "/a-.", None),
+        ("/a-{a}", "/%2E{a}", "/a-.", None),
+        ("/a-{a}", "/%2{a}", "/a-e", None),
+        ("/a-{a}", "/%2{a}", "/a-0", Some("/%20")),
+        // A rest has no dot segments, but what stands beside it may become one.
+        ("/a/{*rest}", "/.{rest}", "/a/", None),
+        ("/a/{*rest}", "/.{rest}", "/a/.b", Some("/..b")),
+        ("/a/{*rest}", "/{rest}..", "/a/b/", None),
+        ("/a/{*rest}", "/{rest}..", "/a/b", Some("/b..")),
+        // Behind the path, dots are but dots.
+        ("/a-{a}", "/b?{a}", "/a-..", Some("/b?..")),
+        ("/a-{a}", "/b?/{a}/#/../", "/a-..", Some("/b?/../#/../")),
+        ("/a-{a}", "/b", "/a-..", Some("/b")),
+        // What the operator has written stays, and takes nothing else along.
+        ("/a-{a}", "/b/../{a}", "/a-c", Some("/b/../c")),
+        ("/a-{a}", "/b/../{a}", "/a-..", None),
+        ("/a/{*rest}", "/{rest}/%2e%2E/b", "/a/", Some("/%2e%2E/b")),
+        ("/a-{a}", "https://../{a}", "/a-b", Some("https://../b")),
+    ] {
+        let to_path = leads(from, to, path, None);
+        assert_eq!(to_path.as_deref(), location, "{from} {to} {path}");
+    }
+}
+
+#[test]
 fn what_never_ends_is_refused() {
     for (all, index) in [
         (&[("/a", "/a")][..], 0),
