@@ -122,16 +122,17 @@ impl Redirects {
     }
 
     /// The redirects that undo what the site does by itself, so that the two may send a client to
-    /// and fro: with its number from 1, and the path where the site's own would begin.
+    /// and fro: with its number from 1, and the path where the site's own would begin. None that has
+    /// a rest is among them, as it would match where it leads to, and is refused for that.
     pub fn undoing(&self, has_clean_addresses: bool) -> impl Iterator<Item = (usize, String)> {
         let redirects = (1..).zip(self.redirects.iter());
         redirects.filter_map(move |(number, redirect)| {
-            let from = redirect.from.replace("{*", "{");
+            let from = &redirect.from;
             let to = redirect.to.split(['?', '#']).next().unwrap_or_default();
             let adds_slash = from.strip_suffix('/') == Some(to);
             let is_unclean = to
                 .strip_suffix(".html")
-                .is_some_and(|page| page == from || page.strip_suffix("index") == Some(&from));
+                .is_some_and(|page| page == from || page.strip_suffix("index") == Some(from));
             (adds_slash || has_clean_addresses && is_unclean).then(|| (number, to.to_owned()))
         })
     }
