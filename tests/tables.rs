@@ -33,6 +33,15 @@ fn what_is_wrong_with_a_table_is_told_with_its_place() {
 }
 
 #[test]
+fn an_extension_may_be_named_like_a_setting() {
+    let site = Site::small();
+    for name in ["root", "index", "user", "open", "hosts", "Root"] {
+        let settings = format!("[types]\n{name} = 'application/x-own; a=b'");
+        assert_eq!(check(&site, &settings), (Some(0), String::new()), "{name}");
+    }
+}
+
+#[test]
 fn what_is_printed_of_the_settings_gives_them_again() {
     let site = Site::small();
     let sample = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config/millpond.toml"));
@@ -119,6 +128,15 @@ const WRONG: &[(&str, &str)] = &[
     (
         "[types]\nspa = true",
         "2:1: spa is a setting of its own; move it to above all tables",
+    ),
+    (
+        "[types]\nindex = ['home.html']",
+        "2:1: index is a setting of its own; move it to above all tables",
+    ),
+    // Though made as a media type is.
+    (
+        "[types]\nroot = 'public/html'",
+        "2:1: root is a setting of its own; move it to above all tables",
     ),
     (
         "[[rule]]\npath = '/**'\nsets = {}",

@@ -12,7 +12,12 @@ pub(super) fn read(value: &Spanned<DeValue<'_>>) -> Result<Contents, Vec<Fault>>
     let mut types = BTreeMap::new();
     for (key, value) in in_order(table(value, "types", "[types]")?) {
         let extension = key.get_ref().to_lowercase();
-        if find(&extension).is_some() {
+        let read = text(value, "types: ").and_then(|(text, span)| {
+            media_type(text).map_err(|message| (span, format!("types: {message}")))
+        });
+        // An extension may be named like a setting: root, index and others exist.
+        let is_type = read.as_ref().is_ok_and(|read| is_of_known_kind(read));
+        if find(&extension).is_some() && !is_type {
             faults.push((key.span(), misplaced(&extension)));
             continue;
         }
@@ -23,9 +28,7 @@ pub(super) fn read(value: &Spanned<DeValue<'_>>) -> Result<Contents, Vec<Fault>>
             );
             faults.push((key.span(), message));
         }
-        match text(value, "types: ").and_then(|(text, span)| {
-            media_type(text).map_err(|message| (span, format!("types: {message}")))
-        }) {
+        match read {
             Ok(media_type) => {
                 types.insert(extension, media_type);
             }
@@ -51,6 +54,15 @@ fn media_type(text: &str) -> Result<String, String> {
     }
 }
 
+/// Whether a media type is under a top-level type that is registered (RFC 6838 §4.2); public/html, a
+/// directory, is not.
+fn is_of_known_kind(media_type: &str) -> bool {
+    let (main, _) = media_type.split_once('/').unwrap_or_default();
+    TOP_LEVEL_TYPES
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(main))
+}
+
 pub(super) fn show(settings: &Settings) -> String {
     let mut text = String::new();
     for (extension, media_type) in &settings.server.policy.types {
@@ -63,3 +75,16 @@ pub(super) fn show(settings: &Settings) -> String {
         format!("[types]\n{text}")
     }
 }
+
+const TOP_LEVEL_TYPES: [&str; 10] = [
+    "application",
+    "audio",
+    "font",
+    "haptics",
+    "image",
+    "message",
+    "model",
+    "multipart",
+    "text",
+    "video",
+];
