@@ -148,6 +148,15 @@ const WRONG: &[(&str, &str)] = &[
         "1:1: rule: it changes nothing; write set or remove",
     ),
     (
+        "[[rule]]\npath = []\nset = { A = 'b' }",
+        "2:8: rule: path: there is none, so that the rule never applies; write one like \"/**\"",
+    ),
+    (
+        "[[rule]]\npath = '/**'\non = []\nset = { A = 'b' }",
+        "3:6: rule: on: there is none, so that the rule never applies; write some of success, redirect, \
+             error, or leave it out",
+    ),
+    (
         "[[rule]]\npath = ['/a', '*.js']\nset = { A = 'b' }",
         "2:15: rule: path: \"*.js\" does not begin with a slash; write \"/*.js\", or \
              \"/**/*.js\" for any directory",

@@ -26,12 +26,18 @@ fn read_rule(table: &Spanned<DeValue<'_>>) -> Result<Rule, Vec<Fault>> {
     let mut paths = Vec::new();
     match fields.get("path") {
         None => faults.push((table.span(), "rule: it has no path".to_owned())),
-        Some(value) => paths = each(value, "rule: path: ", &mut faults, Pattern::parse),
+        Some(value) => {
+            let like = "write one like \"/**\"";
+            faults.extend(empty(value, "rule: path: ", like));
+            paths = each(value, "rule: path: ", &mut faults, Pattern::parse);
+        }
     }
-    let on = fields.get("on").map_or_else(
-        || vec![Class::Success],
-        |value| each(value, "rule: on: ", &mut faults, class),
-    );
+    let mut on = vec![Class::Success];
+    if let Some(value) = fields.get("on") {
+        let like = format!("write some of {}, or leave it out", classes());
+        faults.extend(empty(value, "rule: on: ", &like));
+        on = each(value, "rule: on: ", &mut faults, class);
+    }
     let mut edits = Vec::new();
     if let Some(value) = fields.get("set") {
         match value.get_ref() {
@@ -66,12 +72,21 @@ fn read_rule(table: &Spanned<DeValue<'_>>) -> Result<Rule, Vec<Fault>> {
     unless(faults, Rule { paths, edits, on })
 }
 
+/// What to say of an array that holds nothing.
+fn empty(value: &Spanned<DeValue<'_>>, prefix: &str, like: &str) -> Option<Fault> {
+    let is_empty = matches!(value.get_ref(), DeValue::Array(elements) if elements.is_empty());
+    let message = format!("{prefix}there is none, so that the rule never applies; {like}");
+    is_empty.then(|| (value.span(), message))
+}
+
 fn class(name: &str) -> Result<Class, String> {
     let known = Class::ALL.iter().find(|(_, known)| *known == name);
-    known.map(|(class, _)| *class).ok_or_else(|| {
-        let names = Class::ALL.map(|(_, name)| name).join(", ");
-        format!("{name:?} is none of {names}")
-    })
+    let known = known.map(|(class, _)| *class);
+    known.ok_or_else(|| format!("{name:?} is none of {}", classes()))
+}
+
+fn classes() -> String {
+    Class::ALL.map(|(_, name)| name).join(", ")
 }
 
 /// A field to set, with its value.
