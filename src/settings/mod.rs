@@ -244,10 +244,11 @@ const CONFIG_VARIABLE: &str = "MILLPOND_CONFIG";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::{forwarded::TrustedProxy, host::Host};
     use crate::server::{
         AccessLogFormat, Identity, ListenAddress, LogDestination, SandboxMode, User,
     };
-    use std::time::Duration;
+    use std::{collections::HashSet, mem, time::Duration};
 
     /// The settings of `millpond` with these words after it, these variables, and this file.
     fn load(
@@ -334,21 +335,12 @@ mod tests {
 
     #[test]
     fn every_kind_of_setting_can_be_given_in_every_way() {
-        let values = [
-            ("root", "/srv/www", "'/srv/www'"),
-            ("listen", "127.0.0.1:80", "['127.0.0.1:80']"),
-            ("access-log", "/var/log/a", "'/var/log/a'"),
-            ("access-log-format", "json", "'json'"),
-            ("cache-control", "", "''"),
-            ("server-field", "false", "false"),
-            ("user", "www:7", "'www:7'"),
-            ("sandbox", "require", "'require'"),
-            ("cache-bytes-max", "1000", "1_000"),
-            ("fields-max", "16", "0x10"),
-            ("connections-max", "5", "5"),
-            ("content-bytes-max", "3GiB", "'3GiB'"),
-            ("drain-timeout", "1m30s", "'1m30s'"),
-        ];
+        let values = ONE_OF_EACH_KIND;
+        let kind = |definition: &options::Definition| mem::discriminant(&definition.kind);
+        let all: HashSet<_> = options::all().map(kind).collect();
+        let given = values.iter().filter_map(|(name, ..)| options::find(name));
+        assert_eq!(given.map(kind).collect::<HashSet<_>>(), all);
+
         let mut expected = Settings::default().server;
         expected.site.root = PathBuf::from("/srv/www");
         expected.listen = vec![ListenAddress::Tcp(([127, 0, 0, 1], 80).into())];
@@ -366,6 +358,10 @@ mod tests {
         expected.connections_max = Some(5);
         expected.connection.limits.content_bytes_max = 3 << 30;
         expected.drain_timeout = Duration::from_secs(90);
+        expected.site.addressing.index = vec!["home.html".to_owned()];
+        expected.hosts = vec![Host::parse("a.example").expect("a host")];
+        expected.trusted_proxies = vec![TrustedProxy::Unix];
+        expected.pid_file = Some(PathBuf::from("/run/a.pid"));
 
         let words = values.map(|(name, value, _)| match name {
             "root" => value.to_owned(),
@@ -577,4 +573,25 @@ MILLPOND_FIELDS_MAX: \"many\" is not a number
         again.server.settings_file = None;
         assert_eq!(again.server, settings.server);
     }
+
+    /// A setting of each kind, with a value as it is in words and variables, and in the file.
+    const ONE_OF_EACH_KIND: [(&str, &str, &str); 17] = [
+        ("root", "/srv/www", "'/srv/www'"),
+        ("listen", "127.0.0.1:80", "['127.0.0.1:80']"),
+        ("access-log", "/var/log/a", "'/var/log/a'"),
+        ("access-log-format", "json", "'json'"),
+        ("cache-control", "", "''"),
+        ("server-field", "false", "false"),
+        ("user", "www:7", "'www:7'"),
+        ("sandbox", "require", "'require'"),
+        ("cache-bytes-max", "1000", "1_000"),
+        ("fields-max", "16", "0x10"),
+        ("connections-max", "5", "5"),
+        ("content-bytes-max", "3GiB", "'3GiB'"),
+        ("drain-timeout", "1m30s", "'1m30s'"),
+        ("index", "home.html", "['home.html']"),
+        ("hosts", "a.example", "['a.example']"),
+        ("trusted-proxies", "unix", "['unix']"),
+        ("pid-file", "/run/a.pid", "'/run/a.pid'"),
+    ];
 }
