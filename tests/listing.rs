@@ -296,6 +296,48 @@ fn json_tells_what_there_is() {
 }
 
 #[test]
+fn types_are_those_that_files_are_served_with() {
+    let site = Site::new();
+    for name in ["a.log", "A.LOG", "b.txt", "c.tar", "data", "plain"] {
+        site.file(format!("in/{name}"), "a");
+    }
+    let settings = "listing = true\n\
+         [types]\n\
+         log = 'text/x-log'\n\
+         [[rule]]\n\
+         path = '/in/data'\n\
+         set = { Content-Type = 'application/json', X-A = 'b' }\n\
+         [[rule]]\n\
+         path = '/in/*.tar'\n\
+         set = { Content-Type = 'application/x-one' }\n\
+         [[rule]]\n\
+         path = '/**/c.*'\n\
+         set = { Content-Type = 'application/x-two' }\n\
+         [[rule]]\n\
+         path = '/data'\n\
+         set = { Content-Type = 'text/x-other' }\n";
+    fs::write(site.outside("m.toml"), settings).unwrap();
+    let server = Launch::of(site.root())
+        .arg("--config")
+        .arg(site.outside("m.toml"))
+        .start();
+    let mut told = Vec::new();
+    for entry in entries(&server, "/in/") {
+        let name = entry["name"].as_str().unwrap();
+        let listed = entry["type"].as_str().unwrap().to_owned();
+        let response = server.get(&format!("/in/{name}"));
+        assert_eq!(Some(&*listed), response.field("content-type"), "{name}");
+        told.push(listed);
+    }
+    assert!(told.contains(&"text/x-log; charset=utf-8".to_owned()));
+    assert!(told.contains(&"application/x-two".to_owned()));
+    assert!(told.contains(&"application/json".to_owned()));
+    let page = server.get("/in/");
+    let row = "<tr class=\"text\"><th scope=\"row\"><a href=\"./a.log\">";
+    assert!(page.text().contains(row), "{}", page.text());
+}
+
+#[test]
 fn changes_are_seen_at_once() {
     let site = Site::new();
     let server = listing(&site);

@@ -3,6 +3,7 @@
 
 use super::kind::{Kind, KindOf};
 use super::text::{Count, Grouped, Size, Time, shown_name};
+use super::types::Types;
 use super::view::{Column, Direction, Order};
 use super::{Entry, Listing, STYLE};
 use crate::http::target::name_reference;
@@ -52,8 +53,8 @@ pub(super) fn head(listing: &Listing, out: &mut String) {
 }
 
 /// The row of an entry.
-pub(super) fn entry(entry: &Entry, order: Order, out: &mut String) {
-    let kind = Kind::of(entry);
+pub(super) fn entry(entry: &Entry, types: Types<'_>, order: Order, out: &mut String) {
+    let kind = Kind::of(entry, types);
     let name = shown_name(&entry.name);
     let reference = name_reference(&entry.name);
     let row = html! {

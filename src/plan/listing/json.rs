@@ -1,9 +1,9 @@
 //! A listing as JSON (RFC 8259): one object, one line for each entry.
 
 use super::text::Time;
+use super::types::Types;
 use super::view::{Column, Direction};
 use super::{Entry, Listing};
-use crate::http::media::content_type;
 use crate::http::target::name_reference;
 use std::fmt::Write as _;
 
@@ -33,7 +33,7 @@ pub(super) fn head(listing: &Listing, out: &mut String) {
 
 /// An entry. Names are as they are, invisible characters included, since a program reads them; what
 /// is no UTF-8 becomes U+FFFD, and the reference alone has the true bytes.
-pub(super) fn entry(entry: &Entry, is_last: bool, out: &mut String) {
+pub(super) fn entry(entry: &Entry, types: Types<'_>, is_last: bool, out: &mut String) {
     out.push_str("{\"name\":");
     string(out, &String::from_utf8_lossy(&entry.name));
     let slash = if entry.size.is_none() { "/" } else { "" };
@@ -43,7 +43,7 @@ pub(super) fn entry(entry: &Entry, is_last: bool, out: &mut String) {
         None => out.push_str(",\"kind\":\"directory\""),
         Some(size) => {
             out.push_str(",\"kind\":\"file\",\"type\":");
-            string(out, &content_type(&entry.name));
+            string(out, &types.of(&entry.name));
             let _ = write!(out, ",\"size\":{size}");
         }
     }

@@ -1,7 +1,7 @@
-//! What kind of thing a file is, in a word or two and as an icon: by its name, as its media type is.
+//! What kind of thing a file is, in a word or two and as an icon: by its name and its media type.
 
 use super::Entry;
-use crate::http::media::content_type;
+use super::types::Types;
 use std::fmt;
 
 /// A kind of things.
@@ -24,7 +24,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) fn of(entry: &Entry) -> Self {
+    pub(super) fn of(entry: &Entry, types: Types<'_>) -> Self {
         if entry.size.is_none() {
             return Self::Folder;
         }
@@ -33,7 +33,7 @@ impl Kind {
         if SOURCES.iter().any(|it| extension.eq_ignore_ascii_case(it)) {
             return Self::Source;
         }
-        let content_type = content_type(&entry.name);
+        let content_type = types.of(&entry.name);
         let (essence, _) = content_type.split_once(';').unwrap_or((&content_type, ""));
         let (main, subtype) = essence.split_once('/').unwrap_or((essence, ""));
         match (main, subtype) {
@@ -108,7 +108,7 @@ impl fmt::Display for KindOf<'_> {
             Kind::Text if extension.eq_ignore_ascii_case("txt") => out.write_str("Plain text"),
             Kind::Text if extension.eq_ignore_ascii_case("md") => out.write_str("Markdown text"),
             _ if is_telling => write!(out, "{} {}", extension.to_ascii_uppercase(), kind.noun()),
-            // Without an extension, no other kind can be told.
+            // There is no extension to call it by.
             _ => out.write_str("File"),
         }
     }
@@ -149,6 +149,8 @@ const ARCHIVES: [&str; 11] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::target::RequestPath;
+    use crate::plan::Policy;
     use bytes::Bytes;
 
     fn entry(name: &[u8], size: Option<u64>) -> Entry {
@@ -161,6 +163,9 @@ mod tests {
 
     #[test]
     fn things_are_called_by_their_extension() {
+        let path = RequestPath::parse(b"/").unwrap();
+        let policy = Policy::default();
+        let types = Types::new(&path, &policy);
         for (name, label, class) in [
             (&b"index.html"[..], "HTML page", "text"),
             (b"notes.TXT", "Plain text", "text"),
@@ -191,7 +196,7 @@ mod tests {
             (b"a.\xff", "File", "file"),
         ] {
             let entry = entry(name, Some(1));
-            let kind = Kind::of(&entry);
+            let kind = Kind::of(&entry, types);
             let shown = KindOf(kind, &entry).to_string();
             assert_eq!(
                 (shown.as_str(), kind.class()),
@@ -201,6 +206,9 @@ mod tests {
             );
         }
         let folder = entry(b"photos.zip", None);
-        assert_eq!(KindOf(Kind::of(&folder), &folder).to_string(), "Folder");
+        assert_eq!(
+            KindOf(Kind::of(&folder, types), &folder).to_string(),
+            "Folder"
+        );
     }
 }

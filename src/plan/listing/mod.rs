@@ -14,6 +14,7 @@ mod kind;
 mod order;
 mod readme;
 mod text;
+mod types;
 mod view;
 
 use super::{Facts, Policy, Representation};
@@ -25,6 +26,7 @@ use bytes::Bytes;
 use order::Ranked;
 use std::borrow::Cow;
 use std::collections::BinaryHeap;
+use types::Types;
 
 pub use readme::{README_BYTES_MAX, Readme, readme_rank};
 pub use view::{Form, Order, View};
@@ -117,8 +119,9 @@ impl Listing {
         HEAD_BYTES + entries * ROW_BYTES + 2 * self.totals.name_bytes
     }
 
-    /// Writes the next piece, once all entries are known: whether there is another.
-    pub fn write(&mut self, out: &mut String) -> bool {
+    /// Writes the next piece, once all entries are known: whether there is another. The policy is
+    /// that which the files are served by.
+    pub fn write(&mut self, policy: &Policy, out: &mut String) -> bool {
         let form = self.view.form;
         self.part = match self.part {
             Part::Head => {
@@ -128,7 +131,7 @@ impl Listing {
                 }
                 Part::Entries
             }
-            Part::Entries => self.write_entries(out),
+            Part::Entries => self.write_entries(policy, out),
             Part::Tail => {
                 match form {
                     Form::Page => html::tail(self, out),
@@ -141,14 +144,15 @@ impl Listing {
         self.part != Part::Nothing
     }
 
-    fn write_entries(&mut self, out: &mut String) -> Part {
+    fn write_entries(&mut self, policy: &Policy, out: &mut String) -> Part {
+        let types = Types::new(&self.path, policy);
         for _ in 0..ENTRIES_A_STEP {
             let Some(Ranked { entry, order }) = self.entries.pop() else {
                 return Part::Tail;
             };
             match self.view.form {
-                Form::Page => html::entry(&entry, order, out),
-                Form::Json => json::entry(&entry, self.entries.is_empty(), out),
+                Form::Page => html::entry(&entry, types, order, out),
+                Form::Json => json::entry(&entry, types, self.entries.is_empty(), out),
             }
         }
         Part::Entries

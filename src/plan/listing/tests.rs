@@ -42,7 +42,7 @@ fn listing(at: &'static str, target: &str, accept: &str, entries: &[Entry]) -> L
 
 fn rendered(mut listing: Listing) -> String {
     let mut out = String::new();
-    while listing.write(&mut out) {}
+    while listing.write(&Policy::default(), &mut out) {}
     out
 }
 

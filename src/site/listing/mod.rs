@@ -122,7 +122,7 @@ impl Work for Job {
                 Err(miss) => Err(miss),
             },
             State::Writing(writing) => {
-                return match writing.step(&mut self.listing) {
+                return match writing.step(&mut self.listing, means.policy) {
                     Ok(true) => None,
                     Ok(false) => Some(self.finish(means.policy)),
                     Err(_) => Some(Err(Miss::Exhausted)),
@@ -191,9 +191,9 @@ impl Writing {
     }
 
     /// Writes some more of it: whether there is more.
-    fn step(&mut self, listing: &mut Listing) -> io::Result<bool> {
+    fn step(&mut self, listing: &mut Listing, policy: &Policy) -> io::Result<bool> {
         self.piece.clear();
-        let has_more = listing.write(&mut self.piece);
+        let has_more = listing.write(policy, &mut self.piece);
         let piece = self.piece.as_bytes();
         match &mut self.sink {
             Sink::Plain(output) => output.write_all(piece)?,

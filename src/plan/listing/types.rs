@@ -1,0 +1,39 @@
+//! The media types of a directory's files: those that they would be sent with.
+
+use crate::http::target::RequestPath;
+use crate::plan::{Class, Policy, is_content_type};
+use std::borrow::Cow;
+
+/// What decides them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Types<'a> {
+    directory: &'a [u8],
+    policy: &'a Policy,
+    /// Whether any rule speaks of types: most do not, and need not be held against every name.
+    has_rules: bool,
+}
+
+impl<'a> Types<'a> {
+    pub(super) fn new(directory: &'a RequestPath<'_>, policy: &'a Policy) -> Self {
+        let mut edits = policy.rules.iter().flat_map(|rule| &rule.edits);
+        Self {
+            directory: directory.as_bytes(),
+            policy,
+            has_rules: edits.any(is_content_type),
+        }
+    }
+
+    /// The type of the file of this name.
+    pub(super) fn of(&self, name: &[u8]) -> Cow<'a, str> {
+        let ruled = self.has_rules.then(|| self.by_rule(name)).flatten();
+        ruled.map_or_else(|| self.policy.content_type(name), Cow::Borrowed)
+    }
+
+    fn by_rule(&self, name: &[u8]) -> Option<&'a str> {
+        let place = [self.directory, name].concat();
+        let rules = self.policy.rules.applying(&[&place], Class::Success);
+        let mut edits = rules.into_iter().flat_map(|(_, rule)| &rule.edits);
+        // The last one that speaks of it has its say.
+        edits.rfind(|edit| is_content_type(edit))?.value.as_deref()
+    }
+}
