@@ -46,7 +46,8 @@ fn site() -> Site {
     }
     site.file(
         "files/README.md",
-        "# About\n\nThese are *files*, see [the first](apple.txt).\n\n    code that is so long that \
+        "# About\n\nThese are *files*, see [the first](apple.txt).\n\n\
+         | of | size |\n| :-: | --: |\n| apple | 2000 |\n\n    code that is so long that \
          it does not fit on the screen of a phone, not even of one that is held across\n",
     );
     site
@@ -76,10 +77,14 @@ fn a_listing_is_good_for_everybody_and_keeps_its_policy() {
     };
     let site = site();
     let server = listed(&site);
-    for path in ["/files/", "/", "/files/albums/2024/"] {
+    for path in ["/", "/files/albums/2024/", "/files/"] {
         page.go_to(&url(&server, path));
         accessibility::assert_good_for_everybody(&page);
     }
+    // The columns of a README's table are where it says.
+    let aligned = "[...document.querySelectorAll('#readme td')]\
+                   .map((it) => getComputedStyle(it).textAlign).join()";
+    assert_eq!(page.text(aligned), "center,right");
     page.assert_no_complaints();
 }
 

@@ -98,8 +98,10 @@ fn a_part_of_a_listing_can_be_asked_for() {
 fn a_page_loads_nothing_and_runs_nothing() {
     let site = Site::new();
     site.file("a.txt", "a");
+    site.file("README.md", "|a|b|c|\n|--:|:-:|:--|\n|1|2|3|\n");
     let server = listing(&site);
     let page = server.get("/");
+    assert!(page.text().contains("<table><thead>"), "{}", page.text());
     let policy = page.field("content-security-policy").unwrap();
     assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"));
     assert!(!page.text().contains("<script") && !page.text().contains(" style="));

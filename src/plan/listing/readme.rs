@@ -6,7 +6,7 @@
 use super::text::shown_name;
 use crate::http::target::name_reference;
 use maud::{Markup, PreEscaped, html};
-use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{Alignment, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 /// What a README says, ready to be shown.
 #[derive(Clone, Debug)]
@@ -73,8 +73,10 @@ fn without_rest(content: &[u8]) -> &[u8] {
 /// Makes HTML of Markdown.
 fn markdown(text: &str) -> String {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
-    let mut links = Links::default();
-    let events = Parser::new_ext(text, options).filter_map(|event| links.filter(event));
+    let (mut links, mut columns) = (Links::default(), Columns::default());
+    let events = Parser::new_ext(text, options)
+        .filter_map(|event| links.filter(event))
+        .map(|event| columns.classify(event));
     let mut rendered = String::with_capacity(text.len() * 2);
     pulldown_cmark::html::push_html(&mut rendered, events);
     rendered
@@ -140,6 +142,47 @@ impl Links {
         let is_shown = is_harmless && !self.open.contains(&true);
         self.open.push(is_shown);
         is_shown
+    }
+}
+
+/// The columns of the table that is open. Their alignment would be written as a style of each cell,
+/// which the page's policy refuses: a class says the same to the style sheet.
+#[derive(Default)]
+struct Columns {
+    alignments: Vec<Alignment>,
+    /// Which of them the next cell is in.
+    next: usize,
+    /// Whether the row is the head.
+    is_head: bool,
+}
+
+impl Columns {
+    fn classify<'a>(&mut self, event: Event<'a>) -> Event<'a> {
+        match event {
+            Event::Start(Tag::Table(alignments)) => {
+                self.alignments = alignments;
+                Event::Start(Tag::Table(Vec::new()))
+            }
+            Event::Start(Tag::TableHead | Tag::TableRow) => {
+                self.next = 0;
+                self.is_head = event == Event::Start(Tag::TableHead);
+                event
+            }
+            Event::Start(Tag::TableCell) => {
+                let alignment = self.alignments.get(self.next);
+                self.next += 1;
+                let tag = match (alignment, self.is_head) {
+                    (Some(Alignment::Center), true) => "<th class=\"center\">",
+                    (Some(Alignment::Center), false) => "<td class=\"center\">",
+                    (Some(Alignment::Right), true) => "<th class=\"right\">",
+                    (Some(Alignment::Right), false) => "<td class=\"right\">",
+                    // The left is where all text begins.
+                    _ => return event,
+                };
+                Event::InlineHtml(tag.into())
+            }
+            event => event,
+        }
     }
 }
 
@@ -231,6 +274,25 @@ mod tests {
         ] {
             assert_eq!(markdown_of(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn cells_of_tables_have_the_class_of_their_alignment() {
+        let text = "|a|b|c|d|\n|--:|:-:|:--|---|\n|1|2|3|4|\n|5|\n";
+        let expected = "<table><thead><tr>\
+             <th class=\"right\">a</th><th class=\"center\">b</th><th>c</th><th>d</th>\
+             </tr></thead><tbody>\n\
+             <tr><td class=\"right\">1</td><td class=\"center\">2</td><td>3</td><td>4</td></tr>\n\
+             <tr><td class=\"right\">5</td><td class=\"center\"></td><td></td><td></td></tr>\n\
+             </tbody></table>";
+        assert_eq!(markdown_of(text), expected);
+        // The next table begins anew.
+        let next = markdown_of(&format!("{text}\na\n\n|a|\n|-|\n|b|\n"));
+        assert!(next.starts_with(expected), "{next}");
+        assert!(
+            next.contains("<th>a</th>") && next.contains("<td>b</td>"),
+            "{next}"
+        );
     }
 
     #[test]
