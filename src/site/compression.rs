@@ -5,6 +5,7 @@
 
 use super::facts::content_tag;
 use super::jobs::{Means, Outcome, Work};
+use super::reading::read_at;
 use super::root::stat_descriptor;
 use super::stamp::Stamp;
 use super::variants::VARY;
@@ -13,8 +14,6 @@ use crate::http::coding::Coding;
 use crate::plan::{Facts, Representation};
 use bytes::Bytes;
 use flate2::write::GzEncoder;
-use rustix::fd::OwnedFd;
-use rustix::io::Errno;
 use std::cell::Cell;
 use std::io::{self, Write as _};
 use std::rc::Rc;
@@ -88,6 +87,7 @@ impl Compression {
             }
             Source::Descriptor(descriptor) => {
                 let mut buffer = [0; STEP_BYTES];
+                // What comes of a file depends on its steps, so each but the last is a whole one.
                 let step = read_at(descriptor, &mut buffer, self.done)?;
                 self.encoder.write_all(step)?;
                 self.done += step.len() as u64;
@@ -171,21 +171,6 @@ impl Work for Compression {
             self.give_up()
         }))
     }
-}
-
-/// Fills the buffer, unless the file ends. What comes of a file depends on its steps, so each is
-/// a whole one.
-fn read_at<'a>(file: &OwnedFd, buffer: &'a mut [u8], offset: u64) -> io::Result<&'a [u8]> {
-    let mut filled = 0;
-    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match rustix::io::pread(file, rest, offset + filled as u64) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno.into()),
-        }
-    }
-    Ok(buffer.get(..filled).unwrap_or_default())
 }
 
 /// What the encoder writes to.

@@ -2,6 +2,7 @@
 
 use super::address::Addressing;
 use super::facts::facts;
+use super::reading::read_start;
 use super::root::{Root, stat_descriptor};
 use super::stamp::Stamp;
 use super::variants::{Finder, Variants};
@@ -11,7 +12,6 @@ use crate::plan::{Move, Policy, Representation, StandIn};
 use bytes::Bytes;
 use rustix::fd::OwnedFd;
 use rustix::fs::{FileType, Statx};
-use rustix::io::Errno;
 use std::ffi::{CStr, CString};
 use std::rc::Rc;
 use std::time::SystemTime;
@@ -218,7 +218,7 @@ fn read(descriptor: OwnedFd, mut stamp: Stamp) -> Result<(Source, Stamp), Miss> 
         if stamp.size > MEMORY_FILE_BYTES_MAX {
             break;
         }
-        let content = read_all(&descriptor, stamp.size).map_err(Miss::of)?;
+        let content = read_start(&descriptor, stamp.size).map_err(Miss::of)?;
         let after = Stamp::of(&stat_descriptor(&descriptor).map_err(Miss::of)?);
         if after == stamp && content.len() as u64 == stamp.size {
             return Ok((Source::Memory(Bytes::from(content)), stamp));
@@ -226,23 +226,6 @@ fn read(descriptor: OwnedFd, mut stamp: Stamp) -> Result<(Source, Stamp), Miss> 
         stamp = after;
     }
     Ok((Source::Descriptor(Rc::new(descriptor)), stamp))
-}
-
-/// Reads from the start up to `size` bytes, fewer if there are fewer.
-fn read_all(descriptor: &OwnedFd, size: u64) -> Result<Vec<u8>, Errno> {
-    let size = usize::try_from(size).map_err(|_| Errno::NOMEM)?;
-    let mut content = vec![0; size];
-    let mut filled = 0;
-    while let Some(rest) = content.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match rustix::io::pread(descriptor, rest, filled as u64) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    content.truncate(filled);
-    Ok(content)
 }
 
 /// Files of up to this size have a tag that is made of their content, which must be of the bytes that

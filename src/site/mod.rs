@@ -12,6 +12,7 @@ mod jobs;
 mod listing;
 mod load;
 mod miss;
+mod reading;
 mod root;
 mod stamp;
 mod stand_in;

@@ -4,11 +4,11 @@ use crate::http::date::HttpDate;
 use crate::http::target::RequestPath;
 use crate::plan::listing::{Entry, Listing, README_BYTES_MAX, Readme, readme_rank};
 use crate::site::Miss;
+use crate::site::reading::read_start;
 use crate::site::root::{Tree, stat_descriptor};
 use crate::site::stamp::Stamp;
 use bytes::BytesMut;
 use rustix::fs::{Access, AtFlags, Dir, FileType, Statx, StatxFlags};
-use rustix::io::Errno;
 use std::ffi::{CStr, CString};
 use std::rc::Rc;
 
@@ -45,17 +45,7 @@ impl Folder {
             return None;
         }
         // One byte more, to see whether there is more.
-        let mut content = vec![0; README_BYTES_MAX + 1];
-        let mut filled = 0;
-        while let Some(rest) = content.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match rustix::io::pread(&descriptor, rest, filled as u64) {
-                Ok(0) => break,
-                Ok(count) => filled += count,
-                Err(Errno::INTR) => {}
-                Err(_) => return None,
-            }
-        }
-        content.truncate(filled);
+        let content = read_start(&descriptor, README_BYTES_MAX as u64 + 1).ok()?;
         Some(Readme::new(name.to_bytes(), &content))
     }
 
