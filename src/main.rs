@@ -187,7 +187,7 @@ fn print(text: &str) -> io::Result<()> {
 fn start_log() {
     env_logger::Builder::from_env(Env::new().filter_or("RUST_LOG", "info"))
         .format(|out, record| {
-            let time = timestamp(SystemTime::now());
+            let time = server::timestamp(SystemTime::now());
             // What a client sent may be part of it, and must not pass for another line.
             let message = record
                 .args()
@@ -202,24 +202,6 @@ fn start_log() {
         })
         .init();
 }
-
-/// The time in UTC as RFC 3339 has it: `1994-11-06T08:49:37Z`.
-fn timestamp(time: SystemTime) -> String {
-    // `Sun, 06 Nov 1994 08:49:37 GMT` has all parts, in another order.
-    let date = httpdate::fmt_http_date(time);
-    let mut parts = date.split(' ').skip(1);
-    let mut part = || parts.next().unwrap_or_default();
-    let (day, month, year, clock) = (part(), part(), part(), part());
-    let month = MONTHS
-        .iter()
-        .position(|name| *name == month)
-        .map_or(0, |index| index + 1);
-    format!("{year}-{month:02}-{day}T{clock}Z")
-}
-
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
 
 /// Why what was asked for was not done.
 enum Failure {
@@ -266,18 +248,5 @@ impl fmt::Display for Failure {
             Self::Told => Ok(()),
             Self::Print(error) => write!(out, "standard output cannot be written to: {error}"),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    #[test]
-    fn a_timestamp_is_sortable() {
-        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
-        assert_eq!(timestamp(time), "1994-11-06T08:49:37Z");
-        assert_eq!(timestamp(SystemTime::UNIX_EPOCH), "1970-01-01T00:00:00Z");
     }
 }

@@ -1,4 +1,4 @@
-//! Dates as HTTP writes them (RFC 9110 §5.6.7), to the second.
+//! Dates as HTTP writes them (RFC 9110 §5.6.7), to the second, and as RFC 3339 does.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -31,6 +31,17 @@ impl HttpDate {
         let text = std::str::from_utf8(value).ok()?;
         Self::from_system_time(httpdate::parse_http_date(text).ok()?)
     }
+
+    /// The same as RFC 3339 writes it, in UTC: `1994-11-06T08:49:37Z`.
+    pub fn to_rfc3339(self) -> String {
+        // `Sun, 06 Nov 1994 08:49:37 GMT` has all parts, in another order.
+        let text = self.to_string();
+        let part = |range| text.get(range).unwrap_or_default();
+        let (day, name, year, time) = (part(5..7), part(8..11), part(12..16), part(17..25));
+        let month = MONTHS.iter().position(|known| *known == name);
+        let month = month.map_or(0, |index| index + 1);
+        format!("{year}-{month:02}-{day}T{time}Z")
+    }
 }
 
 impl fmt::Display for HttpDate {
@@ -39,6 +50,11 @@ impl fmt::Display for HttpDate {
         httpdate::HttpDate::from(time).fmt(f)
     }
 }
+
+/// As RFC 9110 §5.6.7 writes them.
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
 
 const LAST_SECOND_OF_9999: u64 = 253_402_300_799;
 
@@ -63,6 +79,19 @@ mod tests {
         let date = HttpDate::from_unix_seconds(784_111_777).unwrap();
         assert_eq!(date.to_string(), "Sun, 06 Nov 1994 08:49:37 GMT");
         assert_eq!(date.to_string().len(), HttpDate::LEN);
+    }
+
+    #[test]
+    fn dates_are_written_as_rfc_3339_has_them() {
+        for (seconds, expected) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (784_111_777, "1994-11-06T08:49:37Z"),
+            (1_709_164_800, "2024-02-29T00:00:00Z"),
+            (253_402_300_799, "9999-12-31T23:59:59Z"),
+        ] {
+            let date = HttpDate::from_unix_seconds(seconds).unwrap();
+            assert_eq!(date.to_rfc3339(), expected);
+        }
     }
 
     #[test]

@@ -102,3 +102,23 @@ impl Clock {
         &self.date
     }
 }
+
+/// A time in UTC for the log of what happens: `1994-11-06T08:49:37Z`, or `-` from a clock that
+/// cannot be right.
+pub fn timestamp(time: SystemTime) -> String {
+    let date = HttpDate::from_system_time(time);
+    date.map_or_else(|| "-".to_owned(), HttpDate::to_rfc3339)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timestamp_is_sortable_and_none_of_a_clock_that_cannot_be_right() {
+        let epoch = SystemTime::UNIX_EPOCH;
+        let time = epoch + Duration::from_secs(784_111_777);
+        assert_eq!(timestamp(time), "1994-11-06T08:49:37Z");
+        assert_eq!(timestamp(epoch - Duration::from_secs(1)), "-");
+    }
+}

@@ -63,6 +63,7 @@ use std::time::Duration;
 
 pub use access_log::{AccessLogFormat, LogDestination};
 pub use announcement::{Announcement, Ink};
+pub use clock::timestamp;
 pub use concern::{Concern, concerns};
 pub use daemon::{Daemon, Detached};
 pub use explain::{Explanation, explain};

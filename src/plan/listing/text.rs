@@ -96,48 +96,28 @@ impl fmt::Display for Count {
 
 /// A time in UTC, for people and for machines.
 #[derive(Clone, Debug)]
-pub(super) struct Time {
-    date: String,
-    month: usize,
-}
+pub(super) struct Time(String);
 
 impl Time {
     pub(super) fn new(date: HttpDate) -> Self {
-        let date = date.to_string();
-        let name = date.get(8..11).unwrap_or_default();
-        let month = MONTHS.iter().position(|month| *month == name);
-        Self {
-            month: month.unwrap_or_default() + 1,
-            date,
-        }
+        Self(date.to_rfc3339())
     }
 
     /// `1994-11-06`
-    pub(super) fn day(&self) -> String {
-        let (year, day) = (self.part(12, 16), self.part(5, 7));
-        format!("{year}-{:02}-{day}", self.month)
+    pub(super) fn day(&self) -> &str {
+        self.0.get(..10).unwrap_or_default()
     }
 
     /// `08:49`
     pub(super) fn minute(&self) -> &str {
-        self.part(17, 22)
+        self.0.get(11..16).unwrap_or_default()
     }
 
     /// `1994-11-06T08:49:37Z` (RFC 3339)
-    pub(super) fn machine(&self) -> String {
-        format!("{}T{}Z", self.day(), self.part(17, 25))
-    }
-
-    /// A part of a date like `Sun, 06 Nov 1994 08:49:37 GMT`.
-    fn part(&self, start: usize, end: usize) -> &str {
-        self.date.get(start..end).unwrap_or_default()
+    pub(super) fn machine(&self) -> &str {
+        &self.0
     }
 }
-
-/// As RFC 9110 §5.6.7 writes them.
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
 
 #[cfg(test)]
 mod tests {
@@ -210,7 +190,7 @@ mod tests {
             (1_709_164_800, "2024-02-29", "00:00", "2024-02-29T00:00:00Z"),
         ] {
             let time = Time::new(HttpDate::from_unix_seconds(seconds).unwrap());
-            assert_eq!((time.day().as_str(), time.minute()), (day, minute));
+            assert_eq!((time.day(), time.minute()), (day, minute));
             assert_eq!(time.machine(), machine);
         }
     }
