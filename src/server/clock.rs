@@ -1,6 +1,7 @@
 //! One reading of the clock a tick, and what is rendered from it once a second.
 
 use crate::http::date::HttpDate;
+use crate::site::Moment;
 use std::io::Write as _;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -81,15 +82,18 @@ impl Clock {
         self.now
     }
 
-    /// The moment of the last look at the wall clock, by both clocks.
-    pub(super) fn reference(&self) -> (Instant, SystemTime) {
-        self.compared
+    /// The present moment, for a look at the site.
+    pub(super) fn moment(&self) -> Moment {
+        Moment {
+            tick: self.tick,
+            now: self.now,
+            reference: self.compared,
+        }
     }
 
     /// The time that files are stamped with.
     pub(super) fn wall(&self) -> SystemTime {
-        let (instant, wall) = self.compared;
-        wall + self.now.duration_since(instant)
+        self.moment().wall()
     }
 
     /// The `Server` and `Date` lines of every response in this tick.

@@ -256,11 +256,7 @@ impl Service {
     }
 
     fn moment(&self) -> Moment {
-        Moment {
-            tick: self.clock.count(),
-            now: self.clock.now(),
-            reference: self.clock.reference(),
-        }
+        self.clock.moment()
     }
 
     /// Serves another site from now on. Answers that are pending are still given.
