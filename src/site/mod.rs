@@ -320,14 +320,14 @@ impl Site {
     pub fn find_stand_in(&mut self, stand_in: StandIn, moment: &Moment) -> Outcome {
         self.follow_root(moment);
         let key = stand_in::key(stand_in);
-        if let Some(file) = self.cache.get(key, moment, &self.root) {
+        if let Some(file) = self.cache.get(&key, moment, &self.root) {
             return Ok(file);
         }
         if let Some(miss) = self.missing.recall(stand_in, moment.tick) {
             return Err(miss);
         }
         match self.load(moment, |look| look.load_stand_in(stand_in)) {
-            Ok(loaded) => Ok(self.cache.insert(key, loaded, moment)),
+            Ok(loaded) => Ok(self.cache.insert(&key, loaded, moment)),
             Err(miss) => {
                 self.missing.note(stand_in, moment.tick, miss);
                 Err(miss)
