@@ -30,11 +30,9 @@ impl Readme {
     pub fn new(name: &[u8], content: &[u8]) -> Self {
         let is_cut = content.len() > README_BYTES_MAX;
         let text = String::from_utf8_lossy(without_rest(content));
-        let content = if name.to_ascii_lowercase().ends_with(b".md") {
-            PreEscaped(markdown(&text))
-        } else {
-            html! { pre { (text) } }
-        };
+        let is_markdown = name.to_ascii_lowercase().ends_with(b".md");
+        let content = is_markdown.then(|| markdown(&text)).flatten();
+        let content = content.map_or_else(|| html! { pre { (text) } }, PreEscaped);
         Self {
             name: shown_name(name).into_owned(),
             content,
@@ -70,16 +68,21 @@ fn without_rest(content: &[u8]) -> &[u8] {
     }
 }
 
-/// Makes HTML of Markdown.
-fn markdown(text: &str) -> String {
+/// Makes HTML of Markdown; `None` of what is mostly the cells that its tables lack. Each row is
+/// filled up to the width of its head, so that a few bytes may become many.
+fn markdown(text: &str) -> Option<String> {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
-    let (mut links, mut columns) = (Links::default(), Columns::default());
+    let (mut links, mut columns, mut cells) = (Links::default(), Columns::default(), 0);
     let events = Parser::new_ext(text, options)
+        .take_while(|event| {
+            cells += usize::from(*event == Event::Start(Tag::TableCell));
+            cells <= text.len()
+        })
         .filter_map(|event| links.filter(event))
         .map(|event| columns.classify(event));
     let mut rendered = String::with_capacity(text.len() * 2);
     pulldown_cmark::html::push_html(&mut rendered, events);
-    rendered
+    (cells <= text.len()).then_some(rendered)
 }
 
 /// What becomes of the links and images that are open.
@@ -229,7 +232,7 @@ mod tests {
     }
 
     fn markdown_of(content: &str) -> String {
-        markdown(content).trim_end().to_owned()
+        markdown(content).expect("no filler").trim_end().to_owned()
     }
 
     #[test]
@@ -293,6 +296,17 @@ mod tests {
             next.contains("<th>a</th>") && next.contains("<td>b</td>"),
             "{next}"
         );
+    }
+
+    #[test]
+    fn a_table_that_is_mostly_filler_is_text() {
+        let (head, delimiters) = ("|a".repeat(500), "|-".repeat(500));
+        let content = format!("{head}|\n{delimiters}|\n{}", "a\n".repeat(5_000));
+        let section = shown("README.md", &content);
+        assert!(section.contains("<pre>|a|a"));
+        assert!(section.len() < 2 * content.len(), "{}", section.len());
+        let content = format!("{head}|\n{delimiters}|\n{head}|\n");
+        assert!(shown("README.md", &content).contains("<table>"));
     }
 
     #[test]
