@@ -97,16 +97,47 @@ fn absolute_symlinks_that_name_a_place_inside_the_root_are_followed() {
 }
 
 #[test]
+fn relative_symlinks_that_lead_through_absolute_ones_are_followed() {
+    let site = Site::small();
+    site.file("v2/index.html", "second\n")
+        .file("v2/docs/b.txt", "beta\n")
+        .symlink("latest", site.path("v2"))
+        .symlink("start", "latest/index.html")
+        .symlink("dir", "latest/docs")
+        .symlink("v2/up", "../latest/../a.txt")
+        .symlink("chain", "dir/../up")
+        .symlink("gone", "latest/missing.txt")
+        .symlink("no-directory", "latest/index.html/../index.html");
+    let server = Launch::of(site.root()).arg("--listing").start();
+    assert_serves(&server, "/start", "second\n");
+    assert_serves(&server, "/dir/b.txt", "beta\n");
+    assert_serves(&server, "/v2/up", "alpha\n");
+    assert_serves(&server, "/chain", "alpha\n");
+    assert_eq!(server.get("/gone").status, 404);
+    assert_eq!(server.get("/no-directory").status, 404);
+    fs::remove_file(site.path("index.html")).unwrap();
+    let listing = server.get("/").text().to_owned();
+    for name in ["start", "dir", "chain"] {
+        assert!(listing.contains(&format!("./{name}")), "{name}: {listing}");
+    }
+}
+
+#[test]
 fn symlinks_that_lead_out_give_404_and_a_log_line_that_says_why() {
     let site = Site::small();
     fs::write(site.outside("secret.txt"), "secret\n").unwrap();
-    site.symlink("relative", "../secret.txt")
+    site.directory("dir")
+        .symlink("relative", "../secret.txt")
         .symlink("absolute", site.outside("secret.txt"))
         .symlink("directory", "..")
         .symlink("slash", "/")
         .symlink("system", "/etc/passwd")
         .symlink("magic", "/proc/self/root")
-        .symlink("chain", "relative");
+        .symlink("chain", "relative")
+        .symlink("through", site.path("dir"))
+        .symlink("dir/above", "../..")
+        .symlink("far", "through/above/secret.txt")
+        .symlink("near", "through/../../root/a.txt");
     // What leads out does not lead back in: otherwise a client could feel out where the root is.
     let around = format!("/slash{}/a.txt", site.root().display());
     let server = Launch::of(site.root())
@@ -121,6 +152,8 @@ fn symlinks_that_lead_out_give_404_and_a_log_line_that_says_why() {
         &around,
         "/magic/etc/passwd",
         "/chain",
+        "/far",
+        "/near",
     ];
     assert_all(targets.map(|target| (target, 404)), |target| {
         server.get(target).status
@@ -140,10 +173,19 @@ fn symlinks_that_lead_nowhere_or_in_circles_give_404() {
     let site = Site::new();
     site.symlink("dangling", "missing")
         .symlink("self", "self")
-        .symlink("one", "two");
-    site.symlink("two", "one");
+        .symlink("one", "two")
+        .symlink("two", "one")
+        .symlink("three", site.path("four"))
+        .symlink("four", "three");
     let server = Launch::of(site.root()).expecting(&["in a circle"]).start();
-    let targets = ["/dangling", "/self", "/one", "/one/below"];
+    let targets = [
+        "/dangling",
+        "/self",
+        "/one",
+        "/one/below",
+        "/three",
+        "/four/below",
+    ];
     assert_all(targets.map(|target| (target, 404)), |target| {
         server.get(target).status
     });

@@ -1,11 +1,13 @@
 //! The root: the one descriptor that every file is opened beneath, and what it is beneath.
 
 use super::stamp::Stamp;
+use super::trail::{LINKS_MAX, steps};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
 use rustix::io::{Errno, Result};
-use std::borrow::Cow;
-use std::ffi::{CStr, CString, OsStr};
+use rustix::path::Arg;
+use std::collections::VecDeque;
+use std::ffi::{CStr, OsStr};
 use std::io;
 use std::ops::Deref;
 use std::os::unix::ffi::OsStrExt;
@@ -168,20 +170,14 @@ impl Tree {
     }
 
     fn reach(&self, path: &CStr, flags: OFlags) -> Result<OwnedFd> {
-        let mut inside = Cow::Borrowed(path);
-        for _ in 0..ABSOLUTE_LINKS_MAX {
-            match self.openat2(&inside, flags) {
-                // The kernel takes no absolute link, but one may lead to a place within.
-                Err(Errno::XDEV) => {
-                    inside = Cow::Owned(self.follow_absolute_link(&inside).ok_or(Errno::XDEV)?);
-                }
-                reached => return reached,
-            }
+        match self.openat2(path, flags) {
+            // The kernel takes no absolute link, but one may lead to a place within.
+            Err(Errno::XDEV) => self.openat2(&self.follow_links(path)?, flags),
+            reached => reached,
         }
-        Err(Errno::LOOP)
     }
 
-    fn openat2(&self, path: &CStr, flags: OFlags) -> Result<OwnedFd> {
+    fn openat2(&self, path: impl Arg + Copy, flags: OFlags) -> Result<OwnedFd> {
         let flags = flags | OFlags::CLOEXEC;
         // openat2(2): EAGAIN says that a rename elsewhere kept the kernel from being sure.
         let mut attempts = 0..ATTEMPTS_MAX;
@@ -193,32 +189,47 @@ impl Tree {
         }
     }
 
-    /// Replaces the first absolute link in the path by the place within the root that it names;
-    /// `None` if there is none, or if it names one outside. Each step is taken beneath the root,
-    /// and the new path is opened beneath it like any other.
-    fn follow_absolute_link(&self, path: &CStr) -> Option<CString> {
-        let path = Path::new(OsStr::from_bytes(path.to_bytes()));
+    /// The place within the root that a path leads to. All its links are followed here, as an
+    /// absolute one may be met only on the way that a relative one takes. Each step is taken
+    /// beneath the root, and the place is to be opened beneath it like any other.
+    fn follow_links(&self, path: &CStr) -> Result<PathBuf> {
+        let mut ahead: VecDeque<_> = steps(Path::new(OsStr::from_bytes(path.to_bytes()))).collect();
+        let mut links = 0..LINKS_MAX;
+        // There is no link in it, so that `..` after it takes off its last name.
         let mut walked = PathBuf::new();
-        let mut components = path.components();
-        while let Some(component) = components.next() {
-            walked.push(component);
-            let step = CString::new(walked.as_os_str().as_bytes()).ok()?;
-            let step = self.openat2(&step, OFlags::PATH | OFlags::NOFOLLOW).ok()?;
+        while let Some(name) = ahead.pop_front() {
+            walked.push(&name);
+            let step = self.openat2(&walked, OFlags::PATH | OFlags::NOFOLLOW)?;
+            if name == ".." {
+                walked.pop();
+                walked.pop();
+                continue;
+            }
             let Ok(target) = rustix::fs::readlinkat(step, c"", Vec::new()) else {
                 continue;
             };
-            let target = Path::new(OsStr::from_bytes(target.to_bytes()));
+            links.next().ok_or(Errno::LOOP)?;
+            walked.pop();
+            let mut target = Path::new(OsStr::from_bytes(target.to_bytes()));
             if target.is_absolute() {
-                let inside = [&self.path, &self.real_path]
-                    .into_iter()
-                    .find_map(|root| target.strip_prefix(root).ok())?;
-                // Component by component: to join an empty rest would add a slash.
-                let inside: PathBuf = inside.components().chain(components).collect();
-                let inside = Some(inside.as_os_str().as_bytes()).filter(|path| !path.is_empty());
-                return CString::new(inside.unwrap_or(b".")).ok();
+                walked.clear();
+                target = self.within(target).ok_or(Errno::XDEV)?;
+            }
+            for name in steps(target).rev() {
+                ahead.push_front(name);
             }
         }
-        None
+        if walked.as_os_str().is_empty() {
+            walked.push(".");
+        }
+        Ok(walked)
+    }
+
+    /// What is left of an absolute path that begins with the root, by either of its names.
+    fn within<'a>(&self, path: &'a Path) -> Option<&'a Path> {
+        [&self.path, &self.real_path]
+            .into_iter()
+            .find_map(|root| path.strip_prefix(root).ok())
     }
 
     /// The stamp of what the path names now, through whatever links: cheap, but not held beneath
@@ -308,9 +319,6 @@ fn identity(facts: &Statx) -> Identity {
 
 /// The kernel itself keeps every step beneath the root, and out of links such as /proc/self/fd.
 const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS);
-
-/// As many absolute links in one path as the kernel allows links in all.
-const ABSOLUTE_LINKS_MAX: usize = 40;
 
 /// How often a lookup that the kernel was not sure of is made again.
 const ATTEMPTS_MAX: usize = 8;

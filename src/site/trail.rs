@@ -43,11 +43,11 @@ pub(super) fn follow(path: &Path) -> Trail {
 }
 
 /// The names in a path, `..` among them.
-fn steps(path: &Path) -> impl DoubleEndedIterator<Item = OsString> + '_ {
+pub(super) fn steps(path: &Path) -> impl DoubleEndedIterator<Item = OsString> + '_ {
     path.components()
         .filter(|component| matches!(component, Component::Normal(_) | Component::ParentDir))
         .map(|component| component.as_os_str().to_owned())
 }
 
 /// As many as Linux follows (`path_resolution(7)`); then it says ELOOP.
-const LINKS_MAX: usize = 40;
+pub(super) const LINKS_MAX: usize = 40;
