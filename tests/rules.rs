@@ -244,6 +244,35 @@ fn the_start_of_an_application_has_the_fields_of_its_own_file() {
 }
 
 #[test]
+fn the_start_of_an_application_has_the_fields_of_its_file_where_the_address_can_name_none() {
+    let site = Site::small();
+    site.file("404.html", "not here");
+    let settings = "spa = true\n\
+                    [[rule]]\npath = '/**'\non = ['success', 'error']\nset = { X-All = '1' }\n\
+                    [[rule]]\npath = '/index.html'\nset = { X-Start = '1' }\n\
+                    [[rule]]\npath = '/x*/**'\nset = { X-Address = '1' }\n";
+    let server = start(&site, settings);
+    let rules_seen = |fields: &[(&str, &str)]| {
+        let response = server.request("GET", "/x%2Fy", fields);
+        let seen = ["x-all", "x-start", "x-address"].map(|name| response.field(name).is_some());
+        (response.status, seen)
+    };
+    let page = ("Accept", "text/html");
+    let etag = server.await_strong_etag("/");
+    assert_eq!(rules_seen(&[page]), (200, [true, true, false]));
+    let range = ("Range", "bytes=0-1");
+    assert_eq!(rules_seen(&[page, range]), (206, [true, true, false]));
+    let condition = ("If-None-Match", &*etag);
+    assert_eq!(rules_seen(&[page, condition]), (304, [true, true, false]));
+    // The page of an error stands for the address, and that is none.
+    assert_eq!(rules_seen(&[]), (404, [false; 3]));
+    let text = explanation(&site, settings, "/x%2Fy");
+    assert!(text.contains("\nrule      1, "), "{text}");
+    assert!(text.contains("\nrule      2, "), "{text}");
+    assert!(!text.contains("\nrule      3, "), "{text}");
+}
+
+#[test]
 fn a_media_type_is_set_by_extension_or_by_rule() {
     let site = Site::small();
     for name in ["a.note", "B.NOTE", "c.mjs", "association", "d.svgz"] {
@@ -392,6 +421,9 @@ fn rules_and_redirects_are_explained() {
     assert!(text.contains("\nrule      3, /**: sets X-C\n"), "{text}");
     let text = explanation(&site, settings, "/none");
     assert!(text.contains("\nrule      3, /**: sets X-C\n"), "{text}");
+    let hosts = format!("hosts = ['a.example']\n{settings}");
+    let text = explanation(&site, &hosts, "http://b.example/none");
+    assert!(!text.contains("rule "), "{text}");
     site.file("404.html", "not here");
     let text = explanation(&site, settings, "/none");
     assert!(

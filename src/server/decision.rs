@@ -32,15 +32,19 @@ impl Decision {
         }
     }
 
-    /// The paths that rules are held against: the address, and the place of the file that is sent
-    /// for it. The page of an error is none of those.
-    pub(super) fn ruled_paths<'a>(&'a self, path: &'a RequestPath<'_>) -> [&'a [u8]; 2] {
+    /// The paths that rules are held against: the address, if it can name anything, and the place of
+    /// the file that is sent for it. The page of an error is none of those.
+    pub(super) fn ruled_paths<'a>(
+        &'a self,
+        path: Option<&'a RequestPath<'_>>,
+    ) -> Option<[&'a [u8]; 2]> {
         let file = match (&self.stand_in, &self.found) {
             (Some((StandIn::Start, file)), _) | (None, Some(Ok(file))) => Some(file),
             _ => None,
         };
-        let address = path.as_bytes();
-        [address, file.map_or(address, |file| &file.place)]
+        let address = path.map(RequestPath::as_bytes);
+        let place = file.map(|file| &*file.place);
+        Some([address.or(place)?, place.or(address)?])
     }
 
     /// Joins what was planned to the bytes that it speaks of.

@@ -126,7 +126,7 @@ impl Service {
         };
         if let Some(plan) = plan::redirect(request, &path, self.site.policy()) {
             let decision = Decision::at_once(plan);
-            return Answer::Ready(self.dress(decision, &path));
+            return Answer::Ready(self.dress(decision, Some(&path)));
         }
         let moment = self.moment();
         let mut resolution = self.site.resolve(request, &path, &moment);
@@ -168,17 +168,17 @@ impl Service {
 
     /// Decides on a request that no file can answer, by what was planned for it.
     fn decide_without_path(&mut self, request: &RequestHead<'_>, plan: Plan) -> Decision {
-        if plan.status != Status::NotFound {
-            let path = plan::addressed_path(request, &plan);
-            let decision = Decision::at_once(plan);
-            return match path {
-                Some(path) => self.dress(decision, &path),
-                None => decision,
-            };
-        }
-        // Its path is one that no file has, though perhaps an application knows what to do with it.
-        self.stand_in(request, Absence::NotFound)
-            .unwrap_or_else(|| Decision::at_once(plan::without_stand_in(plan, self.site.policy())))
+        let path = plan::addressed_path(request, &plan);
+        let decision = if plan.status == Status::NotFound {
+            // No file has such a path, though perhaps an application knows what to do with it.
+            let stand_in = self.stand_in(request, Absence::NotFound);
+            stand_in.unwrap_or_else(|| {
+                Decision::at_once(plan::without_stand_in(plan, self.site.policy()))
+            })
+        } else {
+            Decision::at_once(plan)
+        };
+        self.dress(decision, path.as_ref())
     }
 
     fn decide_on(
@@ -196,7 +196,7 @@ impl Service {
                 }
                 if let Some(decision) = self.stand_in(request, miss.absence()) {
                     let found = Some(found);
-                    return self.dress(Decision { found, ..decision }, path);
+                    return self.dress(Decision { found, ..decision }, Some(path));
                 }
                 Err(miss.absence())
             }
@@ -214,18 +214,21 @@ impl Service {
             found: Some(found),
             stand_in: None,
         };
-        self.dress(decision, path)
+        self.dress(decision, Some(path))
     }
 
     /// Changes the fields as the operator's rules have it, where they have not been made so.
-    fn dress(&self, decision: Decision, path: &RequestPath<'_>) -> Decision {
+    fn dress(&self, decision: Decision, path: Option<&RequestPath<'_>>) -> Decision {
         let rules = &self.site.policy().rules;
         let is_dressed = matches!(&decision.found, Some(Ok(_)))
             && Class::of(decision.plan.status) == Class::Success;
         if rules.is_empty() || is_dressed {
             return decision;
         }
-        let plan = rules.dress(decision.plan.clone(), &decision.ruled_paths(path));
+        let Some(paths) = decision.ruled_paths(path) else {
+            return decision;
+        };
+        let plan = rules.dress(decision.plan.clone(), &paths);
         Decision { plan, ..decision }
     }
 

@@ -85,6 +85,7 @@ pub fn explain(options: Options, target: &OsStr) -> Result<Explanation, StartErr
             tell_request(&mut explanation, head, &service);
             let decision = service.decide_now(head);
             tell_decision(&mut explanation, &decision, head, &service);
+            tell_rules(&mut explanation, &decision, head, &service);
             decision.into_response()
         }
         Some(Event::Refused(refusal)) => {
@@ -159,15 +160,27 @@ fn tell_decision(
         explanation.tell("redirect", format_args!("{number}, from {from} to {to}"));
     }
     tell_stand_in(explanation, decision);
-    let class = Class::of(decision.plan.status);
-    for (number, rule) in policy.rules.applying(&decision.ruled_paths(&path), class) {
-        explanation.tell("rule", format_args!("{number}, {rule}"));
-    }
 }
 
 fn tell_stand_in(explanation: &mut Explanation, decision: &Decision) {
     if let Some((stand_in, file)) = &decision.stand_in {
         explanation.tell("instead", format_args!("{stand_in}, {}", Found(file)));
+    }
+}
+
+fn tell_rules(
+    explanation: &mut Explanation,
+    decision: &Decision,
+    head: &RequestHead<'_>,
+    service: &Service,
+) {
+    let path = plan::addressed_path(head, &decision.plan);
+    let Some(paths) = decision.ruled_paths(path.as_ref()) else {
+        return;
+    };
+    let class = Class::of(decision.plan.status);
+    for (number, rule) in service.site.policy().rules.applying(&paths, class) {
+        explanation.tell("rule", format_args!("{number}, {rule}"));
     }
 }
 
