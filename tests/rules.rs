@@ -309,6 +309,49 @@ fn a_media_type_is_set_by_extension_or_by_rule() {
 }
 
 #[test]
+fn what_stands_in_for_others_keeps_the_media_type_of_its_own_file() {
+    let site = Site::small();
+    site.file("404.html", "not here");
+    let server = start(
+        &site,
+        "spa = true\n\
+         [[rule]]\n\
+         path = '/**/*.html'\n\
+         set = { Content-Type = 'text/html; charset=windows-1252', X-Page = '1' }\n\
+         [[rule]]\n\
+         path = '/data/**'\n\
+         set = { Content-Type = 'application/json' }\n",
+    );
+    let page = ("Accept", "text/html");
+    let all = [
+        ("/", &[page][..], 200),
+        ("/404.html", &[], 200),
+        ("/deep/link", &[page], 200),
+        // What is sent there is a page, whatever is meant to be there.
+        ("/data/1", &[page], 200),
+        ("/data%2F1", &[page], 200),
+        ("/data/1", &[], 404),
+        ("/data%2F1", &[], 404),
+    ];
+    for (target, fields, status) in all {
+        let response = server.request("GET", target, fields);
+        assert_eq!(response.status, status, "{target} {fields:?}");
+        let media_type = response.field("content-type");
+        assert_eq!(
+            media_type,
+            Some("text/html; charset=windows-1252"),
+            "{target} {fields:?}"
+        );
+        let is_page = response.field("x-page").is_some();
+        assert_eq!(is_page, status == 200, "{target} {fields:?}");
+    }
+    let ranges = ("Range", "bytes=0-0,2-3");
+    let parts = server.request("GET", "/deep/link", &[page, ranges]);
+    let head = "Content-Type: text/html; charset=windows-1252\r\n";
+    assert!(parts.text().contains(head));
+}
+
+#[test]
 fn a_redirect_goes_before_whatever_file_there_is_and_keeps_the_query() {
     let site = Site::small();
     site.file("old/a.txt", "old");

@@ -149,6 +149,16 @@ impl Rules {
         }
     }
 
+    /// Changes the media type of a file that stands in for others. That is a fact about the file,
+    /// whatever it is sent for, so its own place decides; all else is the response's.
+    pub fn describe_stand_in(&self, facts: &mut Facts, place: &[u8]) {
+        let mut edits = self.edits(&[place], Class::Success).into_iter();
+        let media_type = edits.find(|edit| is_content_type(edit));
+        if let Some(media_type) = media_type.and_then(|edit| edit.value.clone()) {
+            facts.content_type = Cow::Owned(media_type);
+        }
+    }
+
     /// Changes the fields of a response to a request for one of these paths.
     pub fn dress(&self, plan: Plan, paths: &[&[u8]]) -> Plan {
         let mut edits = self.edits(paths, Class::of(plan.status));

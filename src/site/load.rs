@@ -136,8 +136,9 @@ impl Look<'_> {
                 facts.vary = variants.as_ref().and_then(Variants::vary);
                 (Representation::new(facts, self.policy), variants)
             }
-            // It is sent as it is, and rules depend on what it is sent for.
+            // It is sent as it is, and most that rules say depends on what it is sent for.
             Role::StandsIn(stand_in) => {
+                self.policy.rules.describe_stand_in(&mut facts, place);
                 let stand_in = Representation::standing_in(stand_in, facts, self.policy);
                 (stand_in, None)
             }
