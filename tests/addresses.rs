@@ -241,6 +241,30 @@ fn a_clean_address_brings_nothing_hidden_to_light() {
 }
 
 #[test]
+fn a_directory_is_found_though_a_page_of_its_name_would_have_too_long_a_name() {
+    let site = Site::new();
+    let names: Vec<_> = (250..=255).map(|length| "n".repeat(length)).collect();
+    for name in &names {
+        site.file(format!("{name}/a.txt"), "alpha");
+    }
+    let server = Launch::of(site.root())
+        .args(["--clean-addresses", "--listing"])
+        .start();
+    for name in &names {
+        let redirect = (301, format!("/{name}/"));
+        assert_eq!(outcome(&server, &format!("/{name}")), redirect);
+        let (status, listing) = outcome(&server, &format!("/{name}/"));
+        assert_eq!(status, 200, "{}", name.len());
+        assert!(listing.contains("a.txt"));
+    }
+    for length in [251, 255, 256] {
+        let absent = "m".repeat(length);
+        assert_eq!(server.get(&format!("/{absent}")).status, 404);
+        assert_eq!(server.get(&format!("/{absent}/")).status, 404);
+    }
+}
+
+#[test]
 fn a_clean_address_is_current_within_the_tick() {
     let site = site(&["about.html"]);
     let server = Launch::of(site.root()).arg("--clean-addresses").start();

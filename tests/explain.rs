@@ -40,6 +40,7 @@ fn telling(site: &Site) {
 fn every_outcome_is_told_with_its_reason() {
     let site = Site::small();
     telling(&site);
+    let too_long = format!("/{}/", "n".repeat(256));
     for (target, code, status, why) in [
         ("/", 0, "200 OK", "35 bytes of text/html; charset=utf-8"),
         ("/a.txt?x=y", 0, "200 OK", "6 bytes of text/plain"),
@@ -59,6 +60,7 @@ fn every_outcome_is_told_with_its_reason() {
             "404 Not Found",
             "a file, and the address ends in",
         ),
+        (&too_long, 1, "404 Not Found", "longer than"),
         ("/.git/config", 1, "404 Not Found", "starts with a dot"),
         ("/out", 1, "404 Not Found", "leads out of the root"),
         ("/round", 1, "404 Not Found", "in a circle"),

@@ -48,6 +48,7 @@ impl Look<'_> {
     pub(super) fn load(&self, path: &RequestPath<'_>) -> Result<Loaded, Miss> {
         let (mut miss, mut besides) = (Miss::Nothing, Vec::new());
         for place in self.addressing.places(path.as_bytes()) {
+            let is_asked_for = place == path.as_bytes();
             let location = CString::new(place).map_err(|_| Miss::Nothing)?;
             match look(self.root, &location) {
                 Ok(()) => {
@@ -58,6 +59,8 @@ impl Look<'_> {
                 // A directory: what has its name with an extension comes before it.
                 Err(Miss::NeedsSlash) if !path.is_directory() => miss = Miss::NeedsSlash,
                 Err(Miss::NeedsSlash) => miss = Miss::NotRegular,
+                // Too long is what was made of the address here: no file can have that name.
+                Err(Miss::NameTooLong) if !is_asked_for => {}
                 Err(miss) => return Err(miss),
             }
             besides.push((location, false));
@@ -202,13 +205,15 @@ pub(super) fn open_regular(root: &Root, location: &CStr) -> Result<(Source, Stam
 /// Finds the reason why nothing is in a directory's place: only after it, and only to be told.
 fn explain(root: &Root, path: &RequestPath<'_>) -> Miss {
     let directory = path.as_bytes().strip_suffix(b"/").unwrap_or(b".");
-    let facts = CString::new(directory)
-        .ok()
-        .and_then(|path| root.look_beneath(&path).ok());
-    match facts.map(|facts| FileType::from_raw_mode(facts.stx_mode.into())) {
-        Some(FileType::Directory) => Miss::NoIndex,
-        Some(_) => Miss::FileWithSlash,
-        None => Miss::Nothing,
+    let Ok(directory) = CString::new(directory) else {
+        return Miss::Nothing;
+    };
+    match root.look_beneath(&directory) {
+        Ok(facts) => match FileType::from_raw_mode(facts.stx_mode.into()) {
+            FileType::Directory => Miss::NoIndex,
+            _ => Miss::FileWithSlash,
+        },
+        Err(errno) => Miss::of(errno),
     }
 }
 

@@ -261,7 +261,7 @@ impl Tree {
         let (flags, mask) = (AtFlags::NO_AUTOMOUNT, StatxFlags::TYPE);
         let found = rustix::fs::statx(&self.directory, path, flags, mask);
         found.map_or_else(
-            |errno| !matches!(errno, Errno::NOENT | Errno::NOTDIR),
+            |errno| !matches!(errno, Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG),
             |facts| FileType::from_raw_mode(facts.stx_mode.into()) != FileType::Directory,
         )
     }
