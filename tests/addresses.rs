@@ -265,6 +265,35 @@ fn a_directory_is_found_though_a_page_of_its_name_would_have_too_long_a_name() {
 }
 
 #[test]
+fn a_directory_that_is_named_like_a_page_or_an_index_is_neither() {
+    let site = Site::new();
+    site.file("alone.html/a.txt", "alpha")
+        .file("both.html/a.txt", "alpha")
+        .file("both/b.txt", "beta")
+        .file("odd/index.html/c.txt", "gamma");
+    let args = ["--clean-addresses", "--listing"];
+    let server = Launch::of(site.root()).args(args).start();
+    let table = [
+        ("/alone", (404, "")),
+        ("/alone/", (404, "")),
+        ("/alone.html", (301, "/alone.html/")),
+        ("/alone.html/", (200, "a.txt")),
+        ("/both", (301, "/both/")),
+        ("/both/", (200, "b.txt")),
+        ("/odd", (301, "/odd/")),
+        ("/odd/", (200, "index.html")),
+        ("/odd/index", (404, "")),
+        ("/odd/index.html", (301, "/odd/index.html/")),
+        ("/odd/index.html/", (200, "c.txt")),
+    ];
+    for (target, (status, what)) in table {
+        let outcome = outcome(&server, target);
+        assert_eq!(outcome.0, status, "{target}");
+        assert!(outcome.1.contains(what), "{target}: {}", outcome.1);
+    }
+}
+
+#[test]
 fn a_clean_address_is_current_within_the_tick() {
     let site = site(&["about.html"]);
     let server = Launch::of(site.root()).arg("--clean-addresses").start();

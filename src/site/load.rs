@@ -57,10 +57,9 @@ impl Look<'_> {
                 }
                 Err(Miss::Nothing) => {}
                 // A directory: what has its name with an extension comes before it.
-                Err(Miss::NeedsSlash) if !path.is_directory() => miss = Miss::NeedsSlash,
-                Err(Miss::NeedsSlash) => miss = Miss::NotRegular,
-                // Too long is what was made of the address here: no file can have that name.
-                Err(Miss::NameTooLong) if !is_asked_for => {}
+                Err(Miss::NeedsSlash) if is_asked_for => miss = Miss::NeedsSlash,
+                // The name was made of the address here. What has it is no file, or can be none.
+                Err(Miss::NeedsSlash | Miss::NameTooLong) if !is_asked_for => {}
                 Err(miss) => return Err(miss),
             }
             besides.push((location, false));

@@ -25,7 +25,7 @@ pub enum Miss {
     LeadsOut,
     /// Symbolic links lead in a circle, or into the kernel's own.
     TooManyLinks,
-    /// It is a FIFO, a socket, a device, or a directory in an index file's place.
+    /// It is a FIFO, a socket or a device.
     NotRegular,
     /// A segment, or the path, is longer than the file system allows.
     NameTooLong,
