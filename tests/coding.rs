@@ -312,3 +312,39 @@ fn rules_hold_for_every_variant_of_what_they_name() {
         assert_eq!(unchanged.field("cache-control"), Some("max-age=60"));
     }
 }
+
+#[test]
+fn a_coded_file_is_sent_for_its_own_original_alone_whichever_answers_the_path() {
+    let site = Site::new();
+    for name in ["later/index.htm", "gone/index.html", "gone/index.htm"] {
+        site.file(name, name)
+            .file(format!("{name}.gz"), format!("{name} coded"));
+    }
+    site.file("about.html", "about.html")
+        .file("about.html.gz", "about.html coded");
+    // From here on all of them stay in the cache.
+    thread::sleep(Duration::from_millis(2_100));
+    let server = Launch::of(site.root())
+        .args(["--index", "index.html", "--index", "index.htm"])
+        .arg("--clean-addresses")
+        .start();
+    let assert_found = |target, name| {
+        assert_eq!(server.get(target).text(), name);
+        let coded = accepting(&server, target, "gzip");
+        assert_eq!(coded.text(), format!("{name} coded"));
+        assert_eq!(coded.field("content-encoding"), Some("gzip"));
+    };
+    for _ in 0..2 {
+        assert_found("/later/", "later/index.htm");
+        assert_found("/gone/", "gone/index.html");
+        assert_found("/about", "about.html");
+    }
+    for name in ["later/index.html", "about"] {
+        site.file(name, name)
+            .file(format!("{name}.gz"), format!("{name} coded"));
+    }
+    fs::remove_file(site.path("gone/index.html")).unwrap();
+    assert_found("/later/", "later/index.html");
+    assert_found("/gone/", "gone/index.htm");
+    assert_found("/about", "about");
+}

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub(super) struct Cache {
     /// By request path, or by a name with a slash before it for what no path leads to, or by what
-    /// tells a thing that was made; `None` when the cache is off.
+    /// tells a coded form from any other (see [`Variants::key`]); `None` when the cache is off.
     entries: Option<LruCache<Box<[u8]>, Entry>>,
     bytes: usize,
     bytes_max: usize,

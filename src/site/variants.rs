@@ -38,7 +38,9 @@ impl Variants {
     }
 
     /// Writes down what tells this coding of the file from anything else that is kept: a file
-    /// beside it by its path, as its content may change, and what is made by what it is made of.
+    /// beside it by its place, as its content may change, and what is made by what it is made of.
+    /// The path does not stand for the place, as another file may come to answer it, nor the place
+    /// for the path, as rules speak of both.
     pub(super) fn key(
         &self,
         path: &RequestPath<'_>,
@@ -48,10 +50,12 @@ impl Variants {
     ) {
         key.clear();
         key.extend_from_slice(path.as_bytes());
-        // No path has this byte.
+        // No path and no place has this byte.
         key.push(0);
+        key.extend_from_slice(self.location.to_bytes());
         key.extend_from_slice(coding.extension().as_bytes());
         if !self.is_beside(coding) {
+            key.push(0);
             let facts = file.representation.facts();
             if let Some(tag) = &facts.entity_tag {
                 key.extend_from_slice(tag.opaque().as_bytes());
