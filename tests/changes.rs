@@ -130,6 +130,34 @@ fn a_change_of_the_same_size_and_time_is_seen() {
 }
 
 #[test]
+fn a_change_of_the_same_size_and_time_is_seen_however_long_a_file_was_in_the_cache() {
+    let site = Site::new();
+    let versions = |size| [noise(size), noise(size + 1).split_off(1)];
+    // Some are held in memory, and some are held open.
+    let files = [
+        ("small.bin", versions(1_000)),
+        ("large.bin", versions(100_000)),
+    ];
+    for (name, [first, _]) in &files {
+        site.file(name, first);
+    }
+    thread::sleep(Duration::from_millis(2_100));
+    let server = Server::start(site.root());
+    let mut client = server.connect();
+    for (name, [first, second]) in files {
+        let target = format!("/{name}");
+        for _ in 0..2 {
+            assert!(content(&mut client, &target) == first, "{name}");
+        }
+        // The modification time is set back to what it was.
+        site.file(name, &second);
+        assert!(content(&mut client, &target) == second, "{name} in place");
+        site.replace(name, &first);
+        assert!(content(&mut client, &target) == first, "{name} renamed");
+    }
+}
+
+#[test]
 fn a_larger_file_that_was_long_in_the_cache_and_changes_is_seen_at_once() {
     let site = Site::new();
     let sizes = [20_000, 3_000_000];

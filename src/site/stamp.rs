@@ -33,6 +33,19 @@ impl Stamp {
         out.extend_from_slice(&self.modified.1.to_ne_bytes());
     }
 
+    /// Writes all of it.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        let (major, minor) = self.device;
+        let (seconds, nanos) = self.changed;
+        for number in [major, minor, nanos] {
+            out.extend_from_slice(&number.to_ne_bytes());
+        }
+        for number in [self.inode, self.size, seconds.cast_unsigned()] {
+            out.extend_from_slice(&number.to_ne_bytes());
+        }
+        self.write_modified(out);
+    }
+
     /// Whether no change lies within the settling time before `wall`, or after it.
     pub(super) fn is_settled(&self, wall: SystemTime) -> bool {
         [self.modified, self.changed].into_iter().all(|time| {

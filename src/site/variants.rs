@@ -8,7 +8,7 @@ use super::facts::facts;
 use super::load::{Loaded, Look, open_regular};
 use super::root::Root;
 use super::stamp::Stamp;
-use super::{File, Miss, Options, Origin};
+use super::{File, Miss, Options, Origin, Source};
 use crate::http::coding::{Coding, CodingSet};
 use crate::http::etag::EntityTag;
 use crate::http::media::is_compressible;
@@ -56,12 +56,15 @@ impl Variants {
         key.extend_from_slice(coding.extension().as_bytes());
         if !self.is_beside(coding) {
             key.push(0);
-            let facts = file.representation.facts();
-            if let Some(tag) = &facts.entity_tag {
-                key.extend_from_slice(tag.opaque().as_bytes());
+            match (&file.source, &file.representation.facts().entity_tag) {
+                (Source::Memory(_), Some(tag)) => {
+                    key.extend_from_slice(tag.opaque().as_bytes());
+                    // It is passed on, and may change without the content.
+                    self.stamp.write_modified(key);
+                }
+                // A tag of size and time can be that of other content, too.
+                _ => self.stamp.write(key),
             }
-            // It is passed on, and may change without the content.
-            self.stamp.write_modified(key);
         }
     }
 
