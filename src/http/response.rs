@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use std::fmt::{self, Write as _};
+use std::sync::Arc;
 
 /// Field lines as they are sent, each with its line end, without the empty line that ends a head.
 ///
@@ -16,15 +17,23 @@ impl FieldBlock {
     pub fn as_bytes(&self) -> &[u8] {
         &self.lines
     }
+
+    /// The same, in memory that has no room to spare, as it is to be kept.
+    #[must_use]
+    pub fn compact(&self) -> Self {
+        Self {
+            lines: Bytes::copy_from_slice(&self.lines),
+        }
+    }
 }
 
-/// A change to one field of a response.
+/// A change to one field of a response. To clone it shares its texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {
     /// The name, as it is to be written.
-    pub name: String,
+    pub name: Arc<str>,
     /// The value to set; `None` to remove the field.
-    pub value: Option<String>,
+    pub value: Option<Arc<str>>,
 }
 
 impl Edit {
@@ -154,8 +163,8 @@ mod tests {
             .field("X-Frame-Options", "DENY")
             .finish();
         let edit = |name: &str, value: Option<&str>| Edit {
-            name: name.to_owned(),
-            value: value.map(str::to_owned),
+            name: name.into(),
+            value: value.map(Arc::from),
         };
         let edits = [
             edit("cache-control", Some("max-age=1")),

@@ -82,9 +82,9 @@ impl Representation {
             .finish();
         let edits: Vec<_> = facts.edits.iter().collect();
         Self {
-            whole: whole.edited(&edits),
-            of_any_part: of_any_part.edited(&edits),
-            not_modified: not_modified.edited(&without_content(&edits)),
+            whole: whole.edited(&edits).compact(),
+            of_any_part: of_any_part.edited(&edits).compact(),
+            not_modified: not_modified.edited(&without_content(&edits)).compact(),
             facts,
         }
     }
@@ -104,7 +104,7 @@ impl Representation {
         let (of_any_part, not_modified) = Default::default();
         Self {
             facts,
-            whole,
+            whole: whole.compact(),
             of_any_part,
             not_modified,
         }
@@ -113,6 +113,18 @@ impl Representation {
     /// The facts that it was made from.
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// How much memory it takes besides itself, so far as that has no bound: the blocks, and what the
+    /// facts do not share with others.
+    pub fn bytes(&self) -> usize {
+        let blocks = [&self.whole, &self.of_any_part, &self.not_modified];
+        let blocks: usize = blocks.iter().map(|block| block.as_bytes().len()).sum();
+        let content_type = match &self.facts.content_type {
+            Cow::Owned(content_type) => content_type.len(),
+            Cow::Borrowed(_) => 0,
+        };
+        blocks + content_type + size_of_val(self.facts.edits.as_slice())
     }
 
     pub(super) fn whole(&self) -> Plan {

@@ -142,11 +142,12 @@ impl Rules {
             match &edit.value {
                 _ if is_our_page && belongs_to_page(edit) => {}
                 Some(media_type) if is_content_type(edit) => {
-                    facts.content_type = Cow::Owned(media_type.clone());
+                    facts.content_type = Cow::Owned(media_type.to_string());
                 }
                 _ => facts.edits.push(edit.clone()),
             }
         }
+        facts.edits.shrink_to_fit();
     }
 
     /// Changes the media type of a file that stands in for others. That is a fact about the file,
@@ -155,7 +156,7 @@ impl Rules {
         let mut edits = self.edits(&[place], Class::Success).into_iter();
         let media_type = edits.find(|edit| is_content_type(edit));
         if let Some(media_type) = media_type.and_then(|edit| edit.value.clone()) {
-            facts.content_type = Cow::Owned(media_type);
+            facts.content_type = Cow::Owned(media_type.to_string());
         }
     }
 
@@ -250,8 +251,8 @@ mod tests {
 
     fn rule(paths: &[&str], edits: &[(&str, Option<&str>)], on: &[Class]) -> Rule {
         let edit = |(name, value): &(&str, Option<&str>)| Edit {
-            name: (*name).to_owned(),
-            value: value.map(str::to_owned),
+            name: (*name).into(),
+            value: value.map(Arc::from),
         };
         Rule {
             paths: paths

@@ -307,7 +307,7 @@ pub(super) static GROUPS: &[Group] = &[
                 ),
                 help: "Memory for small files and compressed ones; 0 for no cache",
                 reason: "The cache makes responses faster and never older: a file that changed is \
-                         read again.",
+                         read again. The fields and names that are kept of each file count, too.",
             },
             Definition {
                 name: "cache-entries-max",

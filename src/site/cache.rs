@@ -223,6 +223,21 @@ impl Cache {
 }
 
 impl Place {
+    /// How much memory it takes besides itself.
+    fn bytes(&self) -> usize {
+        let location = match &self.location {
+            Location::Path => 0,
+            Location::Other(location) => location.len(),
+            Location::Link { location, .. } => location.count_bytes(),
+        };
+        let besides: usize = self
+            .besides
+            .iter()
+            .map(|(place, _)| place.count_bytes())
+            .sum();
+        location + besides + self.besides.capacity() * size_of::<(CString, bool)>()
+    }
+
     /// Compares the file that is kept by `path` with the disk.
     fn is_current(&mut self, path: &[u8], moment: &Moment, root: &Root, ways: &mut Ways) -> bool {
         if !self.is_settled {
@@ -295,13 +310,24 @@ impl Location {
 }
 
 impl Entry {
-    /// What the entry costs: its content, and about what is kept besides.
-    fn bytes(&self, path: &[u8]) -> usize {
-        let content = match &self.file.source {
+    /// What the entry costs: its content, its fields, its names, and all else.
+    fn bytes(&self, key: &[u8]) -> usize {
+        let File {
+            representation,
+            source,
+            place,
+            variants,
+            ..
+        } = &*self.file;
+        let content = match source {
             Source::Memory(content) => content.len(),
             Source::Descriptor(_) => 0,
         };
-        content + 2 * path.len() + OVERHEAD_BYTES
+        let names = key.len()
+            + place.len()
+            + variants.as_ref().map_or(0, Variants::bytes)
+            + self.place.as_ref().map_or(0, Place::bytes);
+        content + representation.bytes() + names + OVERHEAD_BYTES
     }
 
     fn descriptors(&self) -> usize {
@@ -315,7 +341,8 @@ impl Entry {
 /// A coded file that is new makes responses smaller, and can wait for it; each look is three calls.
 const SURVEYED_EVERY: Duration = Duration::from_secs(4);
 
-/// Field blocks, facts and the entry itself, measured.
+/// The entry itself, its place in the order, the facts that it has of its own, and what each piece of
+/// memory takes besides what is asked for, measured by tests/memory.rs.
 const OVERHEAD_BYTES: usize = 1024;
 
 /// The most descriptors that are held for files which nobody may be asking for.

@@ -61,7 +61,8 @@ pub struct Options {
     pub compression: bool,
     /// Whether a directory without an index file is listed.
     pub listing: bool,
-    /// Bytes of file content that the cache may hold; 0 turns the cache off.
+    /// Bytes of memory that the cache may take, for content and for all that is kept of a file
+    /// besides; 0 turns the cache off.
     pub cache_bytes_max: usize,
     /// Files that the cache may hold; 0 turns the cache off.
     pub cache_entries_max: usize,

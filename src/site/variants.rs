@@ -87,6 +87,11 @@ impl Variants {
         &self.stamp
     }
 
+    /// How much memory it takes besides itself.
+    pub(super) fn bytes(&self) -> usize {
+        self.location.count_bytes()
+    }
+
     /// Whether the files beside it still are those that were found.
     pub(super) fn are_current(&self, root: &Root) -> bool {
         self.beside

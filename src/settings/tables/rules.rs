@@ -59,7 +59,10 @@ fn read_rule(table: &Spanned<DeValue<'_>>) -> Result<Rule, Vec<Fault>> {
     }
     if let Some(value) = fields.get("remove") {
         let removed = each(value, "rule: remove: ", &mut faults, removable);
-        edits.extend(removed.into_iter().map(|name| Edit { name, value: None }));
+        edits.extend(removed.into_iter().map(|name| Edit {
+            name: name.into(),
+            value: None,
+        }));
     }
     if edits.is_empty() && faults.is_empty() {
         let message = "rule: it changes nothing; write set or remove".to_owned();
@@ -98,8 +101,8 @@ fn edit(name: &Key<'_>, value: &Spanned<DeValue<'_>>) -> Result<Edit, Fault> {
     let value = value::field_value(text)
         .map_err(|message| (span, format!("{prefix}{}: {message}", name.get_ref())))?;
     Ok(Edit {
-        name: named,
-        value: Some(value),
+        name: named.into(),
+        value: Some(value.into()),
     })
 }
 
@@ -134,7 +137,7 @@ pub(super) fn show(settings: &Settings) -> String {
         });
         let set = set.collect::<Vec<_>>().join(", ");
         let removed = rule.edits.iter().filter(|edit| edit.value.is_none());
-        let removed = list(removed.map(|edit| edit.name.clone()));
+        let removed = list(removed.map(|edit| edit.name.to_string()));
         let _ = write!(
             text,
             "[[rule]]\npath = {paths}\non = {on}\nset = {{ {set} }}\nremove = {removed}\n"

@@ -1,0 +1,133 @@
+//! How much memory the cache takes: no more than it says, so that its bound is one.
+//!
+//! The allocator counts, so this has a process of its own.
+
+mod support;
+
+use millpond::http::Limits;
+use millpond::http::coding::Coding;
+use millpond::http::fields::FieldStorage;
+use millpond::http::request::RequestHead;
+use millpond::http::response::Edit;
+use millpond::http::target::RequestPath;
+use millpond::plan::{Class, Pattern, Policy, Rule, Rules};
+use millpond::site::{self, Addressing, File, Moment, Options, Resolution};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use std::alloc::System;
+use std::rc::Rc;
+use std::time::{Duration, Instant, SystemTime};
+use support::Site;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+const FILES: usize = 500;
+
+/// What the system's allocator needs for itself and by rounding up, for each piece of memory.
+const PIECE_BYTES: usize = 16;
+
+#[test]
+fn the_cache_takes_no_more_memory_than_it_says() {
+    let site = Site::new();
+    let long = "long/".repeat(40);
+    let page = "<p>pond</p>".repeat(200);
+    for number in 0..FILES {
+        site.file(format!("tiny/{number}"), "pond")
+            .file(format!("{long}{number}/index.htm"), "pond")
+            .file(format!("page/{number}.html"), &page)
+            .file(format!("coded/{number}.html"), &page)
+            .file(format!("coded/{number}.html.br"), "pond");
+    }
+    for (what, address, coding) in [
+        ("tiny files", "/tiny/#".to_owned(), None),
+        ("deep in directories", format!("/{long}#/"), None),
+        ("clean addresses", "/page/#".to_owned(), None),
+        ("compressed here", "/page/#".to_owned(), Some(Coding::Gzip)),
+        ("coded beside", "/coded/#".to_owned(), Some(Coding::Brotli)),
+    ] {
+        for policy in [Policy::default(), policy_with_long_rules()] {
+            let (said, taken) = weigh(&site, policy, &address, coding);
+            println!("{what}: {said} said, {taken} taken");
+            assert!(taken <= said, "{what}: {said} said, {taken} taken");
+            // It says not much more, either, or it would hold less than it may.
+            assert!(said < 2 * taken, "{what}: {said} said, {taken} taken");
+        }
+    }
+}
+
+fn policy_with_long_rules() -> Policy {
+    let edit = |name: &str, value: &str| Edit {
+        name: name.into(),
+        value: Some(value.into()),
+    };
+    let rule = Rule {
+        paths: vec![Pattern::parse("/**").unwrap()],
+        edits: vec![
+            edit("Content-Security-Policy", &"x".repeat(1500)),
+            edit("Content-Type", &"y".repeat(100)),
+            edit("Cache-Control", "max-age=60"),
+        ],
+        on: vec![Class::Success],
+    };
+    Policy {
+        rules: Rules::new(vec![rule]),
+        ..Policy::default()
+    }
+}
+
+/// Bytes that a file takes on average, by what the cache says and by what was allocated for it.
+fn weigh(root: &Site, policy: Policy, address: &str, coding: Option<Coding>) -> (usize, usize) {
+    let options = Options {
+        root: root.root(),
+        addressing: Addressing {
+            index: vec!["index.html".to_owned(), "index.htm".to_owned()],
+            clean: true,
+        },
+        ..Options::default()
+    };
+    let now = Instant::now();
+    let mut site = site::Site::open(&options, policy, now).unwrap();
+    let moment = Moment {
+        tick: 1,
+        now,
+        // So late that all files have settled.
+        reference: (now, SystemTime::now() + Duration::from_mins(1)),
+    };
+    let region = Region::new(ALLOCATOR);
+    for number in 0..FILES {
+        let address = address.replace('#', &number.to_string());
+        let file = find(&mut site, &address, coding, &moment);
+        // What is shared for the first time takes a little more from then on.
+        drop((file.representation.clone(), file.source.clone()));
+    }
+    let change = region.change();
+    let figures = site.cache_figures();
+    assert_eq!(figures.evictions, 0);
+    assert_eq!(figures.entries, FILES * (1 + usize::from(coding.is_some())));
+    let bytes = change.bytes_allocated - change.bytes_deallocated;
+    let pieces = change.allocations - change.deallocations;
+    let taken = bytes + PIECE_BYTES * pieces;
+    (figures.bytes / figures.entries, taken / figures.entries)
+}
+
+fn find(site: &mut site::Site, address: &str, coding: Option<Coding>, moment: &Moment) -> Rc<File> {
+    let head = format!("GET {address} HTTP/1.1\r\nHost: a\r\n\r\n");
+    let mut storage = FieldStorage::default();
+    let (request, _) = RequestHead::parse(head.as_bytes(), &mut storage, &Limits::default())
+        .unwrap()
+        .unwrap();
+    let path = RequestPath::parse(address.as_bytes()).unwrap();
+    let Resolution::Ready(Ok(file)) = site.resolve(&request, &path, moment) else {
+        panic!("{address} is not there");
+    };
+    let Some(coding) = coding else {
+        return file;
+    };
+    match site.encode(&path, &file, coding, moment) {
+        Resolution::Ready(coded) => coded.unwrap(),
+        Resolution::Pending(pending) => {
+            while !site.advance() {}
+            pending.outcome().unwrap().unwrap()
+        }
+    }
+}
