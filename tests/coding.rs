@@ -348,3 +348,53 @@ fn a_coded_file_is_sent_for_its_own_original_alone_whichever_answers_the_path() 
     assert_found("/gone/", "gone/index.htm");
     assert_found("/about", "about");
 }
+
+#[test]
+fn a_coded_file_that_cannot_be_read_gives_way_to_the_next_coding_until_it_can() {
+    let site = site_with_coded_files();
+    site.file("app.css", "pond {}\n".repeat(500))
+        .file("app.css.gz", "coded")
+        .file("tiny.css", "pond {}\n")
+        .file("tiny.css.gz", "coded");
+    let unreadable = ["app.js.br", "app.css.gz", "tiny.css.gz"];
+    for name in unreadable {
+        site.mode(name, 0);
+    }
+    // From here on the originals stay in the cache.
+    thread::sleep(Duration::from_millis(2_100));
+    let server = Launch::unprivileged(&site.root())
+        .expecting(&["cannot be served in place of the file that it was made of"])
+        .start();
+    let coding = |target| {
+        let response = accepting(&server, target, "br, gzip");
+        assert_eq!(response.field("vary"), Some("Accept-Encoding"), "{target}");
+        let coding = response.field("content-encoding").map(str::to_owned);
+        (coding, response.content.len())
+    };
+    let gzip = || Some("gzip".to_owned());
+    for _ in 0..3 {
+        assert_eq!(coding("/app.js"), (gzip(), 1200), "it lies beside, too");
+        let (made, length) = coding("/app.css");
+        assert_eq!(made, gzip(), "it is made");
+        assert!((6..200).contains(&length), "{length}");
+        assert_eq!(coding("/tiny.css"), (None, 8), "it is too small for that");
+    }
+    for name in unreadable {
+        site.mode(name, 0o644);
+    }
+    let readable = Instant::now();
+    let br = || Some("br".to_owned());
+    poll_until("what lies beside", || {
+        let is_seen = coding("/app.js") == (br(), 1000)
+            && coding("/app.css") == (gzip(), 5)
+            && coding("/tiny.css") == (gzip(), 5);
+        is_seen.then_some(())
+    });
+    assert!(
+        readable.elapsed() < Duration::from_millis(4_500),
+        "{:?}",
+        readable.elapsed()
+    );
+    let said = server.process.stderr();
+    assert_eq!(said.lines().count(), 3, "each is told once: {said}");
+}

@@ -67,6 +67,12 @@ impl CodingSet {
         Self(self.0 | others.0)
     }
 
+    /// These, but not this one.
+    #[must_use]
+    pub const fn without(self, coding: Coding) -> Self {
+        Self(self.0 & !coding.bit())
+    }
+
     /// Whether this one is among them.
     pub const fn contains(self, coding: Coding) -> bool {
         self.0 & coding.bit() != 0
@@ -241,5 +247,10 @@ mod tests {
         );
         assert!(CodingSet::EMPTY.is_empty() && !set.is_empty());
         assert_eq!(CodingSet::EMPTY.union(set), set);
+        assert_eq!(
+            set.without(Coding::Gzip).iter().collect::<Vec<_>>(),
+            [Coding::Brotli]
+        );
+        assert_eq!(set.without(Coding::Zstandard), set);
     }
 }

@@ -15,9 +15,10 @@ use crate::http::host::Host;
 use crate::http::request::RequestHead;
 use crate::http::target::RequestPath;
 use crate::plan::{self, Absence, Class, Plan, StandIn};
-use crate::site::{Miss, Moment, Outcome, Pending, Resolution, Site};
+use crate::site::{File, Miss, Moment, Outcome, Pending, Resolution, Site};
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// What all sessions share.
@@ -131,13 +132,30 @@ impl Service {
         let moment = self.moment();
         let mut resolution = self.site.resolve(request, &path, &moment);
         if let Resolution::Ready(Ok(file)) = &resolution
-            && let Some(coding) = plan::select_coding(&request.fields, file.codings())
+            && let Some(encoded) = self.encode(request, &path, file, &moment)
         {
-            resolution = self.site.encode(&path, file, coding, &moment);
+            resolution = encoded;
         }
         match resolution {
             Resolution::Ready(found) => Answer::Ready(self.decide_on(request, &path, found)),
             Resolution::Pending(pending) => Answer::Pending(pending),
+        }
+    }
+
+    /// The file in the coding that suits the request best, of those that it is to be had in.
+    fn encode(
+        &mut self,
+        request: &RequestHead<'_>,
+        path: &RequestPath<'_>,
+        file: &Rc<File>,
+        moment: &Moment,
+    ) -> Option<Resolution> {
+        loop {
+            let coding = plan::select_coding(&request.fields, file.codings())?;
+            // What comes to nothing leaves one less to choose from.
+            if let Some(encoded) = self.site.encode(path, file, coding, moment) {
+                return Some(encoded);
+            }
         }
     }
 

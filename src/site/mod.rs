@@ -241,31 +241,35 @@ impl Site {
     }
 
     /// Finds a file in one of the codings that it is to be had in, as it is on disk in this turn
-    /// of the loop. The file itself is what comes of it where that turns out not to be so.
+    /// of the loop. `None` where there turns out to be none to be had, so that another is to be
+    /// chosen: what lies beside the file with this coding is not among its codings any more. Where
+    /// it can be made but not now, the file itself is what comes of it.
     pub fn encode(
         &mut self,
         path: &RequestPath<'_>,
         file: &Rc<File>,
         coding: Coding,
         moment: &Moment,
-    ) -> Resolution {
+    ) -> Option<Resolution> {
         let Some(variants) = &file.variants else {
-            return Resolution::Ready(Ok(Rc::clone(file)));
+            return Some(Resolution::Ready(Ok(Rc::clone(file))));
         };
         variants.key(path, file, coding, &mut self.key);
         if variants.is_beside(coding) {
-            return Resolution::Ready(Ok(self.find_beside(file, variants, coding, moment)));
+            let found = self.find_beside(file, variants, coding, moment);
+            return found.map(|found| Resolution::Ready(Ok(found)));
         }
         if let Some(made) = self.cache.get_made(&self.key) {
-            return Resolution::Ready(Ok(made));
+            return Some(Resolution::Ready(Ok(made)));
         }
         if let Some(pending) = self.jobs.join(&self.key) {
-            return Resolution::Pending(pending);
+            return Some(Resolution::Pending(pending));
         }
-        match Compression::begin(file, &self.key, &self.workload) {
+        let begun = Compression::begin(file, &self.key, &self.workload);
+        Some(match begun {
             Some(work) => Resolution::Pending(self.jobs.begin(&self.key, Box::new(work))),
             None => Resolution::Ready(Ok(Rc::clone(file))),
-        }
+        })
     }
 
     fn find_beside(
@@ -274,16 +278,16 @@ impl Site {
         variants: &Variants,
         coding: Coding,
         moment: &Moment,
-    ) -> Rc<File> {
+    ) -> Option<Rc<File>> {
         if let Some(found) = self.cache.get(&self.key, moment, &self.root) {
-            return found;
+            return Some(found);
         }
         let look = self.look(moment);
         let opened = self.finder.open(&look, file, variants, coding);
-        match opened {
-            Some(loaded) => self.cache.insert(&self.key, loaded, moment),
-            None => Rc::clone(file),
+        if opened.is_none() {
+            variants.give_up_beside(coding);
         }
+        opened.map(|loaded| self.cache.insert(&self.key, loaded, moment))
     }
 
     fn find(&mut self, path: &RequestPath<'_>, moment: &Moment) -> Outcome {

@@ -2,7 +2,8 @@
 //!
 //! A coded file counts as long as it is not older than the one that it was made of. Whether there
 //! is one is looked at when that is read, and every few seconds after that; one that is served is
-//! compared with the disk in each turn, as any file is.
+//! compared with the disk in each turn, as any file is, and one that cannot be opened is passed over
+//! until it is looked again.
 
 use super::facts::facts;
 use super::load::{Loaded, Look, open_regular};
@@ -25,8 +26,10 @@ use std::num::NonZeroUsize;
 pub(super) struct Variants {
     location: CString,
     stamp: Stamp,
-    /// Those of the files beside it; `None` where they are not looked for.
-    beside: Option<CodingSet>,
+    /// Those of the files that were found beside it; `None` where they are not looked for.
+    found: Option<CodingSet>,
+    /// Those of them that are to be had, as far as is known: not all that is there can be opened.
+    beside: Cell<CodingSet>,
     /// Those that are made here, on request.
     made: Cell<CodingSet>,
 }
@@ -34,7 +37,7 @@ pub(super) struct Variants {
 impl Variants {
     /// All codings that the file is to be had in.
     pub(super) fn codings(&self) -> CodingSet {
-        self.beside.unwrap_or_default().union(self.made.get())
+        self.beside.get().union(self.made.get())
     }
 
     /// Writes down what tells this coding of the file from anything else that is kept: a file
@@ -68,14 +71,21 @@ impl Variants {
         }
     }
 
-    /// The value of `Vary` on whatever is sent of the file.
+    /// The value of `Vary` on whatever is sent of the file, to be asked for when that is read: what
+    /// is given up after that may yet be had again.
     pub(super) fn vary(&self) -> Option<&'static str> {
         (!self.codings().is_empty()).then_some(VARY)
     }
 
-    /// Whether there is a file beside it that has this coding.
+    /// Whether there is a file beside it that has this coding and is to be had.
     pub(super) fn is_beside(&self, coding: Coding) -> bool {
-        self.beside.unwrap_or_default().contains(coding)
+        self.beside.get().contains(coding)
+    }
+
+    /// Takes note that the file beside it that has this coding is not to be had, until it is looked
+    /// again what there is. It can still be that the coding is made here.
+    pub(super) fn give_up_beside(&self, coding: Coding) {
+        self.beside.set(self.beside.get().without(coding));
     }
 
     /// Takes note that it is not worth while to make this coding.
@@ -92,10 +102,14 @@ impl Variants {
         self.location.count_bytes()
     }
 
-    /// Whether the files beside it still are those that were found.
+    /// Whether the files beside it still are those that were found. Those that were not to be had
+    /// are tried anew from now on: what kept them from being opened may be gone, and need not show
+    /// in their stamps.
     pub(super) fn are_current(&self, root: &Root) -> bool {
-        self.beside
-            .is_none_or(|found| found == survey(root, &self.location, &self.stamp, |_, _| {}))
+        self.found.is_none_or(|found| {
+            self.beside.set(found);
+            found == survey(root, &self.location, &self.stamp, |_, _| {})
+        })
     }
 }
 
@@ -140,7 +154,7 @@ impl Finder {
         if is_coded {
             return None;
         }
-        let beside = self.precompressed.then(|| {
+        let found = self.precompressed.then(|| {
             let tell = |location: &CStr, stamp| self.tell(location, Flaw::Older(stamp));
             survey(root, location, stamp, tell)
         });
@@ -149,13 +163,14 @@ impl Finder {
         } else {
             CodingSet::EMPTY
         };
-        if beside.is_none() && made.is_empty() {
+        if found.is_none() && made.is_empty() {
             return None;
         }
         Some(Variants {
             location: location.into(),
             stamp: *stamp,
-            beside,
+            found,
+            beside: Cell::new(found.unwrap_or_default()),
             made: Cell::new(made),
         })
     }
