@@ -201,13 +201,18 @@ impl Cache {
         self.ways.clear();
     }
 
-    /// Drops everything, if that closes any descriptor.
+    /// Drops all files that are held open: whether there was one.
     pub(super) fn release_descriptors(&mut self) -> bool {
-        let holds_any = self.descriptors > 0;
-        if holds_any {
-            self.clear();
+        let entries = self.entries.iter().flatten();
+        let is_open = |(_, entry): &(_, &Entry)| entry.descriptors() > 0;
+        let open: Vec<_> = entries
+            .filter(is_open)
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in &open {
+            self.remove(key);
         }
-        holds_any
+        !open.is_empty()
     }
 
     fn remove(&mut self, path: &[u8]) {
@@ -423,6 +428,28 @@ mod tests {
             cache.remove(name.as_bytes());
         }
         assert_eq!((cache.bytes, cache.descriptors), (0, 0));
+    }
+
+    #[test]
+    fn where_descriptors_are_short_what_needs_none_is_kept() {
+        let root = root();
+        let mut cache = Cache::new(1 << 20, 100);
+        insert(&mut cache, &root, "/lib.rs");
+        assert!(!cache.release_descriptors(), "there is none");
+        let descriptor = root.open_beneath(c"lib.rs").unwrap();
+        let file = cache.get(b"lib.rs", &moment(), &root).unwrap();
+        let open = Rc::new(File {
+            origin: file.origin,
+            representation: file.representation.clone(),
+            source: Source::Descriptor(Rc::new(descriptor)),
+            place: file.place.clone(),
+            variants: None,
+        });
+        cache.insert_made(b"open", &open);
+        assert!(cache.release_descriptors());
+        let figures = cache.figures();
+        assert_eq!((figures.entries, figures.descriptors), (1, 0));
+        assert!(cache.get(b"lib.rs", &moment(), &root).is_some());
     }
 
     #[test]

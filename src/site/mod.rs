@@ -310,7 +310,7 @@ impl Site {
         }
     }
 
-    /// Lets go of the descriptors that the cache holds, and of all else in it: whether it held any.
+    /// Lets go of the descriptors that the cache holds: whether it held any.
     /// Those that are sent from stay open until that is done.
     pub fn release_descriptors(&mut self) -> bool {
         self.cache.release_descriptors()
