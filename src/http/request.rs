@@ -552,7 +552,8 @@ mod tests {
         ] {
             assert_eq!(parse(input.as_bytes()), Err(expected), "{input:?}");
         }
-        assert!(parse(format!("GET /{} HTTP/1.0\r\n\r\n", long(39)).as_bytes()).is_ok());
+        let target = format!("GET /{} HTTP/1.0\r\n\r\n", long(39));
+        assert!(parse(target.as_bytes()).is_ok_and(|head| head.is_some()));
         let fields = format!("GET / HTTP/1.0\r\n{}\r\n", "A: b\r\n".repeat(4));
         assert!(parse(fields.as_bytes()).is_ok_and(|head| head.is_some()));
     }

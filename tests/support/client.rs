@@ -107,6 +107,16 @@ impl Client {
         bytes
     }
 
+    /// Receives until the server resets the connection. Any other end is a failure.
+    #[track_caller]
+    pub(crate) fn until_reset(&mut self) -> Vec<u8> {
+        let mut bytes = std::mem::take(&mut self.received);
+        let end = self.stream.read_to_end(&mut bytes);
+        let error = end.expect_err("a reset in place of an end");
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        bytes
+    }
+
     /// Whether the server sends nothing and keeps the connection open for so long.
     pub(crate) fn is_silent_for(&mut self, duration: Duration) -> bool {
         self.stream
