@@ -96,6 +96,86 @@ fn a_user_that_cannot_be_become_gives_one_sentence_and_code_1() {
     }
 }
 
+fn has_setpriv() -> bool {
+    let version = Command::new("setpriv").arg("--version").output();
+    geteuid().is_root() && version.is_ok_and(|output| output.status.success())
+}
+
+/// Lets `setpriv` start a server as somebody who is not what it seems.
+fn through_setpriv(site: &Site, arguments: &[&str]) -> Launch {
+    Launch::unprivileged(&site.root()).within(|command| {
+        let mut outer = Command::new("setpriv");
+        outer
+            .args(arguments)
+            .arg(command.get_program())
+            .args(command.get_args());
+        outer
+    })
+}
+
+#[test]
+fn whoever_only_seems_to_be_the_user_already_becomes_it_for_good() {
+    if !has_setpriv() {
+        return unavailable("root's powers, and setpriv to drop some of them");
+    }
+    let site = Site::small();
+    let ids = "65534 65534 65534 65534";
+    for seeming in [
+        &["--euid=65534", "--egid=65534", "--groups=0,4"][..],
+        &["--ruid=65534", "--regid=65534", "--clear-groups"],
+        &["--euid=65534", "--regid=65534", "--keep-groups"],
+        // With a power that would make it root again.
+        &[
+            "--reuid=65534",
+            "--regid=65534",
+            "--groups=65534",
+            "--inh-caps=+setuid",
+            "--ambient-caps=+setuid",
+        ],
+    ] {
+        let server = through_setpriv(&site, seeming)
+            .args(["--user", "65534:65534"])
+            .start();
+        assert_all(
+            [
+                ("Uid", ids),
+                ("Gid", ids),
+                ("Groups", "65534"),
+                ("CapPrm", "0000000000000000"),
+            ]
+            .map(|(name, values)| (name, values.to_owned())),
+            |name| status_of(&server, name),
+        );
+    }
+}
+
+#[test]
+fn who_is_the_user_already_starts_unless_it_is_in_another_group_than_the_named_one() {
+    if !has_setpriv() {
+        return unavailable("root's powers, and setpriv to drop some of them");
+    }
+    let site = Site::small();
+    let launch = |groups, user| {
+        through_setpriv(&site, &["--reuid=65534", "--regid=65534", groups]).args(["--user", user])
+    };
+    for (groups, user, present) in [
+        ("--clear-groups", "65534:65534", ""),
+        ("--groups=65534", "65534:65534", "65534"),
+        // As whoever started it has arranged for.
+        ("--groups=4", "65534", "4"),
+    ] {
+        let server = launch(groups, user).start();
+        assert_eq!(status_of(&server, "Groups"), present, "{groups} {user}");
+    }
+    let mut process = launch("--groups=65534,4", "65534:65534").spawn();
+    assert_eq!(process.wait().code(), Some(1));
+    let said = process.end();
+    assert!(
+        said.contains("it is in group 4, too, which only root can leave"),
+        "{said}"
+    );
+}
+
 #[test]
 fn a_root_or_a_log_that_the_user_cannot_open_keeps_the_server_from_starting() {
     if !geteuid().is_root() {

@@ -4,7 +4,7 @@
 //! them, and an image need not have the files where numbers are given.
 
 use rustix::io::Errno;
-use rustix::process::{Gid, Uid, getegid, geteuid};
+use rustix::process::{Gid, Uid, getgroups};
 use rustix::thread::{
     CapabilitySet, CapabilitySets, clear_ambient_capability_set, set_capabilities,
     set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid, set_thread_uid,
@@ -36,6 +36,8 @@ pub(super) struct Account {
     gid: u32,
     /// All groups, the first one's `gid`.
     groups: Vec<u32>,
+    /// Whether it is to be in that one alone.
+    is_group_named: bool,
 }
 
 /// Why privileges could not be dropped.
@@ -52,6 +54,8 @@ pub enum PrivilegeError {
     Unreadable(&'static str, io::Error),
     /// There are so many threads where there has to be one.
     Threads(usize),
+    /// It is in this group beside the one to be in, and has no powers to leave it.
+    Group(u32),
     /// The kernel does not allow it.
     Refused(io::Error),
     /// The kernel would give the privileges back.
@@ -99,28 +103,38 @@ impl Account {
         }
         let others = others.into_iter().filter(|other| *other != gid);
         let groups = std::iter::once(gid).chain(others).collect();
-        Ok(Self { uid, gid, groups })
+        Ok(Self {
+            uid,
+            gid,
+            groups,
+            is_group_named: user.group.is_some(),
+        })
     }
 
-    /// Whether the process is this user already, as under systemd with `User=`.
-    fn is_present(&self) -> bool {
-        geteuid() == Uid::from_raw(self.uid) && getegid() == Gid::from_raw(self.gid)
-    }
-
-    /// Becomes this user, with no way back.
+    /// Becomes this user. Whoever is it already, as under systemd with `User=`, needs no powers for
+    /// that.
     fn become_it(&self) -> Result<(), PrivilegeError> {
         let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
         let groups: Vec<_> = self.groups.iter().copied().map(Gid::from_raw).collect();
-        // Groups first: whoever is no longer root cannot change them. All three ids of each, since
-        // a saved one would be a way back.
-        set_thread_groups(&groups)
-            .and_then(|()| set_thread_res_gid(gid, gid, gid))
+        // An effective id says little: with root as the real or the saved one, this is root in
+        // waiting, and has to be root once more to leave its groups.
+        let is_root = set_thread_uid(Uid::ROOT).is_ok();
+        // Groups first: whoever is no longer root cannot change them.
+        let are_set = match set_thread_groups(&groups) {
+            Err(Errno::PERM) => false,
+            outcome => outcome.map(|()| true).map_err(refused)?,
+        };
+        // All three ids of each, since any of them would be a way back.
+        set_thread_res_gid(gid, gid, gid)
             .and_then(|()| set_thread_res_uid(uid, uid, uid))
             .map_err(refused)?;
-        if set_thread_uid(Uid::ROOT).is_ok() {
-            return Err(PrivilegeError::Kept);
+        // Unless one is named, those of the user are what whoever made it this user has given it.
+        if are_set || !is_root && !self.is_group_named {
+            return Ok(());
         }
-        Ok(())
+        let present = getgroups().map_err(refused)?;
+        let other = present.iter().find(|group| !groups.contains(group));
+        other.map_or(Ok(()), |other| Err(PrivilegeError::Group(other.as_raw())))
     }
 }
 
@@ -133,9 +147,7 @@ pub(super) fn drop_to(user: Option<&User>) -> Result<(), PrivilegeError> {
     };
     let account = Account::of(user)?;
     require_one_thread()?;
-    if !account.is_present() {
-        account.become_it()?;
-    }
+    account.become_it()?;
     // The kernel takes them with the user id, unless it was told to let us keep them.
     let none = CapabilitySets {
         effective: CapabilitySet::empty(),
@@ -144,7 +156,12 @@ pub(super) fn drop_to(user: Option<&User>) -> Result<(), PrivilegeError> {
     };
     clear_ambient_capability_set()
         .and_then(|()| set_capabilities(None, none))
-        .map_err(refused)
+        .map_err(refused)?;
+    // Whatever it was before, and however it came to be that.
+    match set_thread_uid(Uid::ROOT) {
+        Ok(()) => Err(PrivilegeError::Kept),
+        Err(_) => Ok(()),
+    }
 }
 
 /// On Linux users, groups and Landlock's rules belong to a thread, so that the process has only
@@ -231,6 +248,7 @@ impl fmt::Display for PrivilegeError {
                 f,
                 "there are {count} threads, of which only one would lose its privileges"
             ),
+            Self::Group(gid) => write!(f, "it is in group {gid}, too, which only root can leave"),
             Self::Refused(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 f.write_str("only root can become another user")
             }
@@ -244,7 +262,12 @@ impl std::error::Error for PrivilegeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Unreadable(_, error) | Self::Refused(error) => Some(error),
-            Self::NoUser(_) | Self::NoGroup(_) | Self::Root | Self::Threads(_) | Self::Kept => None,
+            Self::NoUser(_)
+            | Self::NoGroup(_)
+            | Self::Root
+            | Self::Threads(_)
+            | Self::Group(_)
+            | Self::Kept => None,
         }
     }
 }
