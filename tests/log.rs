@@ -3,7 +3,7 @@
 mod support;
 
 use std::{fs, time::Duration};
-use support::{Launch, Server, Signal, Site, noise, poll_until};
+use support::{Hearing, Launch, Server, Signal, Site, noise, poll_until};
 
 /// A record taken apart as readers of the Common Log Format do it: at spaces, except where
 /// brackets or quotes hold them, in which a backslash takes the meaning from what follows it.
@@ -341,7 +341,7 @@ fn the_log_goes_where_the_operator_says() {
 fn a_log_that_nobody_reads_any_more_does_not_end_the_server() {
     let site = Site::small();
     let mut server = Launch::of(site.root())
-        .unheard()
+        .hearing(Hearing::OneLine)
         .expecting(&["records were lost"])
         .start();
     for _ in 0..10 {

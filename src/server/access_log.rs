@@ -1,17 +1,20 @@
 //! The access log: one record an exchange, one write a tick.
 //!
 //! A record is written when its response has been handed over: to the kernel or, if it is small
-//! enough to leave together with its head, to the buffer that is about to be sent.
+//! enough to leave together with its head, to the buffer that is about to be sent. Where nobody reads
+//! the log, what is served is served all the same: see `backlog`.
 
+use super::Options;
+use super::backlog::Backlog;
 use super::clock::Clock;
+use super::log_output::{Output, Written};
 use crate::http::Status;
 use crate::http::fields::FieldName;
 use crate::http::request::{RequestHead, Version};
-use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::net::IpAddr;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Where access records go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,13 +41,14 @@ pub enum AccessLogFormat {
 }
 
 /// What a log writes to; nothing if it is off.
-pub(super) type Output = Option<Box<dyn Write>>;
+pub(super) type Outlet = Option<Output>;
 
+#[derive(Debug)]
 pub(super) struct AccessLog {
-    output: Output,
+    output: Outlet,
     format: AccessLogFormat,
-    /// Records that were finished in this tick.
-    finished: Vec<u8>,
+    /// Records that were finished in this tick, and those that could not be written before.
+    backlog: Backlog,
     begun: Record,
 }
 
@@ -69,8 +73,16 @@ pub(super) struct Ending {
 }
 
 impl AccessLog {
-    pub(super) fn open(destination: &LogDestination, format: AccessLogFormat) -> io::Result<Self> {
-        let output = open(destination)?;
+    /// Opens a log, or takes the stream that was opened for it.
+    pub(super) fn open(
+        destination: &LogDestination,
+        stream: Outlet,
+        format: AccessLogFormat,
+    ) -> io::Result<Self> {
+        let output = match stream {
+            Some(stream) => wanted(Some(stream)),
+            None => open(destination, Output::open)?,
+        };
         let begun = Record {
             before: Vec::new(),
             after: Vec::new(),
@@ -79,15 +91,18 @@ impl AccessLog {
         Ok(Self {
             output,
             format,
-            finished: Vec::new(),
+            backlog: Backlog::default(),
             begun,
         })
     }
 
     /// Writes what was finished where it went until now, and what is to come elsewhere.
-    pub(super) fn redirect(&mut self, output: Output, format: AccessLogFormat) {
-        self.flush();
+    pub(super) fn redirect(&mut self, output: Outlet, format: AccessLogFormat, now: Instant) {
+        self.flush(now);
+        self.backlog.turn_elsewhere();
         (self.output, self.format) = (output, format);
+        // What there was no room for there.
+        self.flush(now);
     }
 
     /// Writes records in another form from now on.
@@ -131,7 +146,7 @@ impl AccessLog {
     /// Finishes the record that was begun last.
     pub(super) fn finish(&mut self, ending: Ending) {
         if self.is_on() {
-            write(&mut self.finished, &self.begun, ending);
+            write(self.backlog.next(), &self.begun, ending);
         }
     }
 
@@ -141,55 +156,83 @@ impl AccessLog {
     }
 
     pub(super) fn finish_kept(&mut self, record: &Record, ending: Ending) {
-        write(&mut self.finished, record, ending);
+        if self.is_on() {
+            write(self.backlog.next(), record, ending);
+        }
     }
 
-    /// Writes the records that were finished in this tick.
-    pub(super) fn flush(&mut self) {
-        if self.finished.is_empty() {
-            return;
+    /// Writes the records that were finished in this tick, after those that were left from before.
+    pub(super) fn flush(&mut self, now: Instant) {
+        self.backlog.write(now, |records| match &self.output {
+            Some(output) => output.write(records),
+            // It was turned off, and has no use for what was left.
+            None => Written::all_of(records),
+        });
+    }
+
+    /// When it is to be flushed again, though there may be nothing new.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.backlog.due()
+    }
+
+    /// Writes what is left, as far as whoever reads it takes it in a moment.
+    pub(super) fn close(mut self) {
+        let deadline = Instant::now() + LAST_EFFORT;
+        loop {
+            let now = Instant::now();
+            self.flush(now);
+            let left = deadline.saturating_duration_since(now);
+            match &self.output {
+                Some(output) if !self.backlog.is_empty() && !left.is_zero() => {
+                    output.await_room(left);
+                }
+                _ => return self.backlog.give_up(now),
+            }
         }
-        if let Some(output) = &mut self.output
-            && let Err(error) = output
-                .write_all(&self.finished)
-                .and_then(|()| output.flush())
-        {
-            log::warn!("access records were lost: {error}");
-        }
-        self.finished.clear();
+    }
+}
+
+/// Opens the standard stream that is the log once more, if it can be. It is to be done as whoever
+/// the server is started by, who has got the stream; a terminal is not for other users.
+pub(super) fn own_stream(options: &Options) -> Outlet {
+    // A daemon lets go of its streams, and must not hold what they led to.
+    match options.access_log {
+        LogDestination::Stdout if !options.daemon => Some(Output::stdout().for_us_alone()),
+        LogDestination::Stderr if !options.daemon => Some(Output::stderr().for_us_alone()),
+        _ => None,
     }
 }
 
 /// Opens what a log is to write to.
-fn open(destination: &LogDestination) -> io::Result<Output> {
-    let output: Output = match destination {
+fn open(
+    destination: &LogDestination,
+    open_file: fn(&Path) -> io::Result<Output>,
+) -> io::Result<Outlet> {
+    let output = match destination {
         LogDestination::Off => None,
-        LogDestination::Stdout => Some(Box::new(io::stdout())),
-        LogDestination::Stderr => Some(Box::new(io::stderr())),
-        LogDestination::File(path) => Some(Box::new(
-            OpenOptions::new().append(true).create(true).open(path)?,
-        )),
+        LogDestination::Stdout => Some(Output::stdout()),
+        LogDestination::Stderr => Some(Output::stderr()),
+        LogDestination::File(path) => Some(open_file(path)?),
     };
-    // RUST_LOG has a say in access records as in any others.
-    Ok(output.filter(|_| log::log_enabled!(target: TARGET, log::Level::Info)))
+    Ok(wanted(output))
+}
+
+/// `RUST_LOG` has a say in access records as in any others.
+fn wanted(output: Outlet) -> Outlet {
+    output.filter(|_| log::log_enabled!(target: TARGET, log::Level::Info))
 }
 
 /// As [`open`], where a log goes to `old` until now. `None` if there is nothing to be opened: what
-/// is no file is not renamed, and to open a FIFO that nobody reads would stop the server.
-pub(super) fn reopen(old: &LogDestination, new: &LogDestination) -> io::Result<Option<Output>> {
-    let is_file = |path| fs::metadata(path).map_or(true, |facts| facts.is_file());
-    match new {
-        LogDestination::File(path) if new == old && !is_file(path) => Ok(None),
-        _ => open(new).map(Some),
+/// is no file is not renamed, and a FIFO that nobody reads must not stop the server.
+pub(super) fn reopen(old: &LogDestination, new: &LogDestination) -> io::Result<Option<Outlet>> {
+    let is_file = |destination: &LogDestination| match destination {
+        LogDestination::File(path) => path.metadata().map_or(true, |facts| facts.is_file()),
+        LogDestination::Off | LogDestination::Stdout | LogDestination::Stderr => false,
+    };
+    if new == old && !is_file(new) {
+        return Ok(None);
     }
-}
-
-impl std::fmt::Debug for AccessLog {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AccessLog")
-            .field("format", &self.format)
-            .finish_non_exhaustive()
-    }
+    open(new, Output::open_at_once).map(Some)
 }
 
 fn write(line: &mut Vec<u8>, record: &Record, ending: Ending) {
@@ -316,3 +359,6 @@ fn escape(line: &mut Vec<u8>, text: &[u8]) {
 
 /// What `RUST_LOG` calls access records.
 const TARGET: &str = "millpond::access";
+
+/// How long the end of the process waits for whoever reads the log.
+const LAST_EFFORT: Duration = Duration::from_secs(1);

@@ -111,7 +111,7 @@ fn open(options: Options) -> Result<Service, StartError> {
     let clock = Clock::new(options.policy.server_field);
     let site = Site::open(&options.site, options.policy, clock.now())
         .map_err(|error| StartError::Root(options.site.root, error))?;
-    let log = AccessLog::open(&LogDestination::Off, AccessLogFormat::Common)
+    let log = AccessLog::open(&LogDestination::Off, None, AccessLogFormat::Common)
         .map_err(|error| StartError::AccessLog(LogDestination::Off, error))?;
     let front = Front {
         hosts: options.hosts,

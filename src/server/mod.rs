@@ -6,6 +6,7 @@
 mod access_log;
 mod admin;
 mod announcement;
+mod backlog;
 mod browser;
 mod clock;
 mod concern;
@@ -22,6 +23,7 @@ mod inherited;
 mod last_page;
 mod lifecycle;
 mod listener;
+mod log_output;
 mod metrics;
 mod notify;
 mod pid_file;
@@ -207,13 +209,14 @@ impl Server {
             .open
             .then(|| Opener::of(announcement.address_to_open()));
         let pid_file = pid_file::write(&options)?;
+        let stream = access_log::own_stream(&options);
         privileges::drop_to(options.user.as_ref())
             .map_err(|error| StartError::Privileges(options.user.clone(), error))?;
         let clock = Clock::new(options.policy.server_field);
         let site = site::Site::open(&options.site, options.policy.clone(), clock.now())
             .map_err(|error| StartError::Root(options.site.root.clone(), error))?;
         let access_log =
-            access_log::AccessLog::open(&options.access_log, options.access_log_format)
+            access_log::AccessLog::open(&options.access_log, stream, options.access_log_format)
                 .map_err(|error| StartError::AccessLog(options.access_log.clone(), error))?;
         // What is read of it is opened before the sandbox closes.
         let has_admin = listeners.first().is_some_and(|it| it.side() == Side::Admin);
@@ -292,7 +295,7 @@ impl Server {
             self.notifier.tick(self.service.clock.now());
         }
         self.sessions.finish_exchanges(&mut self.service);
-        self.service.access_log.flush();
+        self.service.access_log.close();
         Ok(())
     }
 
@@ -305,7 +308,7 @@ impl Server {
         self.accept_waiting();
         self.handle_deadlines();
         self.advance_jobs();
-        self.service.access_log.flush();
+        self.service.access_log.flush(self.service.clock.now());
     }
 
     /// Goes on with sessions that need no event, or wait for nothing but room to send, after those
@@ -436,10 +439,8 @@ impl Server {
             ),
             Lifecycle::Stopped => Some(self.service.clock.now()),
         };
-        let deadline = match (deadline, self.notifier.deadline()) {
-            (Some(deadline), Some(watchdog)) => Some(deadline.min(watchdog)),
-            (deadline, watchdog) => deadline.or(watchdog),
-        };
+        let (watchdog, log) = (self.notifier.deadline(), self.service.access_log.due());
+        let deadline = [deadline, watchdog, log].into_iter().flatten().min();
         // Reckoned from the tick's own time: late by no more than the tick has taken.
         deadline.map(|deadline| deadline.saturating_duration_since(self.service.clock.now()))
     }

@@ -62,7 +62,8 @@ impl Server {
         match access_log::reopen(destination, destination) {
             Ok(None) => {}
             Ok(Some(output)) => {
-                self.service.access_log.redirect(output, *format);
+                let now = self.service.clock.now();
+                self.service.access_log.redirect(output, *format, now);
                 if let LogDestination::File(path) = destination {
                     log::info!("the access log {} was opened anew", path.display());
                 }
@@ -108,7 +109,7 @@ impl Server {
             Some(output) => self
                 .service
                 .access_log
-                .redirect(output, new.access_log_format),
+                .redirect(output, new.access_log_format, now),
             None => self.service.access_log.reformat(new.access_log_format),
         }
         self.service.clock.show_server(new.policy.server_field);

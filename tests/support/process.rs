@@ -28,6 +28,17 @@ pub(crate) fn poll_until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T
     }
 }
 
+/// How much of standard output is read.
+#[derive(Clone, Copy)]
+pub(crate) enum Hearing {
+    /// All, as it comes.
+    All,
+    /// The first line; then the reading end is closed.
+    OneLine,
+    /// As far as the first address; the rest when it is asked for.
+    Address,
+}
+
 /// A running child.
 pub(crate) struct Process {
     child: Child,
@@ -37,15 +48,10 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn spawn(command: &mut Command) -> Self {
-        Self::spawn_and_hear(command, |_| false)
+        Self::spawn_and_hear(command, Hearing::All)
     }
 
-    /// As [`Process::spawn`], but closes the reading end of standard output after its first line.
-    pub(crate) fn spawn_and_hear_one_line(command: &mut Command) -> Self {
-        Self::spawn_and_hear(command, |heard| heard.contains(&b'\n'))
-    }
-
-    fn spawn_and_hear(command: &mut Command, is_enough: fn(&[u8]) -> bool) -> Self {
+    pub(crate) fn spawn_and_hear(command: &mut Command, hearing: Hearing) -> Self {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -57,8 +63,8 @@ impl Process {
             spawned => Some(spawned),
         })
         .unwrap_or_else(|error| panic!("{command:?} did not start: {error}"));
-        let stdout = Collector::of(child.stdout.take().expect("stdout is piped"), is_enough);
-        let stderr = Collector::of(child.stderr.take().expect("stderr is piped"), |_| false);
+        let stdout = Collector::of(child.stdout.take().expect("stdout is piped"), hearing);
+        let stderr = Collector::of(child.stderr.take().expect("stderr is piped"), Hearing::All);
         Self {
             child,
             stdout,
@@ -94,7 +100,12 @@ impl Process {
             .is_none()
     }
 
-    /// What was written to standard output so far.
+    /// Reads on what was left in standard output.
+    pub(crate) fn hear_the_rest(&self) {
+        self.stdout.resume();
+    }
+
+    /// What was read of standard output so far.
     pub(crate) fn stdout(&self) -> String {
         self.stdout.text()
     }
@@ -156,10 +167,11 @@ struct Collector {
 struct Collected {
     bytes: Vec<u8>,
     ended: bool,
+    wants_rest: bool,
 }
 
 impl Collector {
-    fn of(mut pipe: impl Read + Send + 'static, is_enough: fn(&[u8]) -> bool) -> Self {
+    fn of(mut pipe: impl Read + Send + 'static, hearing: Hearing) -> Self {
         let shared = Arc::new((Mutex::new(Collected::default()), Condvar::new()));
         let theirs = Arc::clone(&shared);
         let reader = thread::spawn(move || {
@@ -168,8 +180,17 @@ impl Collector {
                 let count = pipe.read(&mut buffer).unwrap_or(0);
                 let mut collected = locked(&theirs.0);
                 collected.bytes.extend_from_slice(&buffer[..count]);
-                collected.ended = count == 0 || is_enough(&collected.bytes);
+                collected.ended = count == 0
+                    || matches!(hearing, Hearing::OneLine) && collected.bytes.contains(&b'\n');
                 theirs.1.notify_all();
+                while matches!(hearing, Hearing::Address)
+                    && !collected.ended
+                    && !collected.wants_rest
+                    && has_address(&collected.bytes)
+                {
+                    let waited = theirs.1.wait(collected);
+                    collected = waited.unwrap_or_else(PoisonError::into_inner);
+                }
                 if collected.ended {
                     return;
                 }
@@ -201,7 +222,13 @@ impl Collector {
         }
     }
 
+    fn resume(&self) {
+        locked(&self.shared.0).wants_rest = true;
+        self.shared.1.notify_all();
+    }
+
     fn join(&mut self) {
+        self.resume();
         if let Some(reader) = self.reader.take() {
             let _ = reader.join();
         }
@@ -210,4 +237,11 @@ impl Collector {
 
 fn locked(collected: &Mutex<Collected>) -> MutexGuard<'_, Collected> {
     collected.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether there is an address with a line's end behind it.
+fn has_address(bytes: &[u8]) -> bool {
+    String::from_utf8_lossy(bytes)
+        .split_once("http://")
+        .is_some_and(|(_, rest)| rest.contains('\n'))
 }

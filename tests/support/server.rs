@@ -1,6 +1,6 @@
 //! The real binary on a free port.
 
-use super::{Client, Process, Response, poll_until, responses};
+use super::{Client, Hearing, Process, Response, poll_until, responses};
 use rustix::{
     fd::{AsRawFd, BorrowedFd},
     io::{FdFlags, fcntl_setfd},
@@ -21,7 +21,7 @@ use std::{
 pub(crate) struct Launch {
     command: Command,
     expected: &'static [&'static str],
-    heard: bool,
+    hearing: Hearing,
 }
 
 impl Launch {
@@ -85,7 +85,7 @@ impl Launch {
         Self {
             command,
             expected: &[],
-            heard: true,
+            hearing: Hearing::All,
         }
     }
 
@@ -122,20 +122,16 @@ impl Launch {
         self
     }
 
-    /// Nobody reads standard output after its first line.
-    pub(crate) fn unheard(mut self) -> Self {
-        self.heard = false;
+    /// How much of standard output is read.
+    pub(crate) fn hearing(mut self, hearing: Hearing) -> Self {
+        self.hearing = hearing;
         self
     }
 
     /// Starts the server and waits until it says where it listens.
     #[track_caller]
     pub(crate) fn start(mut self) -> Server {
-        let process = if self.heard {
-            Process::spawn(&mut self.command)
-        } else {
-            Process::spawn_and_hear_one_line(&mut self.command)
-        };
+        let process = Process::spawn_and_hear(&mut self.command, self.hearing);
         let address = process.await_stdout("a line with the address", |stdout| {
             let (_, rest) = stdout.split_once(" at http://")?;
             let (address, _) = rest.split_once("/\n")?;
@@ -150,7 +146,7 @@ impl Launch {
 
     /// Starts what may end by itself, or say something else.
     pub(crate) fn spawn(mut self) -> Process {
-        Process::spawn(&mut self.command)
+        Process::spawn_and_hear(&mut self.command, self.hearing)
     }
 }
 
