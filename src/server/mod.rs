@@ -316,10 +316,12 @@ impl Server {
     /// however many they are: who asks for little waits for one turn of those who take much, and
     /// not for one of each.
     fn go_on(&mut self) {
-        while let Some(key) = self.sessions.next_newcomer() {
+        let begun = self.service.work;
+        while self.service.work - begun < BYTES_A_TURN as u64
+            && let Some(key) = self.sessions.next_newcomer()
+        {
             self.pump(key);
         }
-        let begun = self.service.work;
         for _ in 0..self.sessions.runnable_count() {
             if let Some(key) = self.sessions.next_runnable() {
                 self.pump(key);

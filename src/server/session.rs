@@ -188,9 +188,6 @@ impl Session {
             Outcome::Done
         });
         self.connection.reclaim(&mut service.output);
-        if outcome == Outcome::Done {
-            self.finish_exchange(service);
-        }
         outcome
     }
 
