@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
-    /// Records, a line each; of the first, a part may be written.
+    /// Records, a line each.
     bytes: Vec<u8>,
+    /// How many of these bytes are written already.
+    written: usize,
     /// Whether what was written last was a part of a record.
     is_within: bool,
     /// What was lost and not told yet.
@@ -38,14 +40,18 @@ impl Backlog {
     /// Where the next record is to be put, a line.
     pub(super) fn next(&mut self) -> &mut Vec<u8> {
         // The rest of a record that was begun is gone: it must not be glued to this one.
-        if self.is_within && self.bytes.is_empty() {
+        if self.is_within && self.is_empty() {
             self.bytes.push(b'\n');
         }
         &mut self.bytes
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.left().is_empty()
+    }
+
+    fn left(&self) -> &[u8] {
+        self.bytes.get(self.written..).unwrap_or_default()
     }
 
     /// When it is to be written on, if nothing else happens before.
@@ -56,11 +62,15 @@ impl Backlog {
     /// Lets `write` have all, and keeps what it leaves, as much as is kept. If it fails, it would fail
     /// again: all is lost then.
     pub(super) fn write(&mut self, now: Instant, write: impl FnOnce(&[u8]) -> Written) {
-        if !self.bytes.is_empty() {
-            let Written { bytes, failure } = write(&self.bytes);
-            if let Some(last) = self.bytes.get(..bytes).and_then(<[u8]>::last) {
+        if !self.is_empty() {
+            let Written { bytes, failure } = write(self.left());
+            if let Some(last) = self.left().get(..bytes).and_then(<[u8]>::last) {
                 self.is_within = *last != b'\n';
-                self.bytes.drain(..bytes);
+                self.written += bytes;
+            }
+            // Not each time: a reader that is slow would have all that is left moved again and again.
+            if self.written > self.bytes.len() / 2 {
+                self.forget_written();
             }
             match failure {
                 Some(error) => self.lose_from(0, Reason::Failed(error)),
@@ -71,7 +81,7 @@ impl Backlog {
             self.tell(now);
         }
         let soon = now + AGAIN_AFTER;
-        self.due = if !self.bytes.is_empty() {
+        self.due = if !self.is_empty() {
             Some(soon)
         } else if self.lost.is_some() {
             self.told
@@ -86,6 +96,7 @@ impl Backlog {
     /// of no use there.
     pub(super) fn turn_elsewhere(&mut self) {
         if std::mem::take(&mut self.is_within) {
+            self.forget_written();
             let end = memchr(b'\n', &self.bytes).map_or(0, |at| at + 1);
             let rest = self.bytes.split_off(end);
             self.lose_from(0, Reason::Behind);
@@ -101,17 +112,24 @@ impl Backlog {
         }
     }
 
-    /// How many bytes are kept: so many, and what is left of the record that lies across.
-    fn kept(&self) -> usize {
-        let beyond = self.bytes.get(BYTES_MAX..).unwrap_or_default();
-        memchr(b'\n', beyond).map_or(self.bytes.len(), |at| BYTES_MAX + at + 1)
+    fn forget_written(&mut self) {
+        self.bytes.drain(..self.written);
+        self.written = 0;
     }
 
+    /// How many bytes that are left are kept: so many, and the rest of the record that lies across.
+    fn kept(&self) -> usize {
+        let left = self.left();
+        let beyond = left.get(BYTES_MAX..).unwrap_or_default();
+        memchr(b'\n', beyond).map_or(left.len(), |at| BYTES_MAX + at + 1)
+    }
+
+    /// Loses what is left, from there on.
     fn lose_from(&mut self, at: usize, reason: Reason) {
-        let gone = self.bytes.get(at..).unwrap_or_default();
+        let gone = self.left().get(at..).unwrap_or_default();
         let lines = gone.split_inclusive(|byte| *byte == b'\n');
         let records = lines.filter(|line| *line != b"\n").count();
-        self.bytes.truncate(at);
+        self.bytes.truncate(self.written + at);
         if records > 0 {
             let before = self.lost.map_or(0, |loss| loss.records);
             let records = before + records;
