@@ -1,10 +1,10 @@
 //! The program: arguments to settings, settings to a server, and how it ended to an exit status.
 
-use env_logger::Env;
+use env_logger::{Env, Target};
 use millpond::{
     server::{
-        self, Announcement, Concern, Daemon, Ink, ListenAddress, Load, LogDestination, Server,
-        StartError, Unhealthy,
+        self, Announcement, Concern, Daemon, Diagnostics, Ink, ListenAddress, Load, LogDestination,
+        Server, StartError, Unhealthy,
     },
     settings::{self, Action, Arguments, Refusal, Settings},
 };
@@ -200,6 +200,7 @@ fn start_log() {
                 record.target()
             )
         })
+        .target(Target::Pipe(Box::new(Diagnostics::new())))
         .init();
 }
 

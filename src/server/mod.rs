@@ -1,7 +1,7 @@
 //! The event loop: the only code that waits, and the only one that owns sockets.
 //!
 //! One turn of the loop is a tick: one wait, one reading of the clock, then whatever is ready, then
-//! one write of the access log.
+//! one write of the access log (to a pipe, one for each 4096 bytes).
 
 mod access_log;
 mod admin;
@@ -12,6 +12,7 @@ mod clock;
 mod concern;
 mod daemon;
 mod decision;
+mod diagnostics;
 mod exchange;
 mod explain;
 mod exposition;
@@ -68,6 +69,7 @@ pub use announcement::{Announcement, Ink};
 pub use clock::timestamp;
 pub use concern::{Concern, concerns};
 pub use daemon::{Daemon, Detached};
+pub use diagnostics::Diagnostics;
 pub use explain::{Explanation, explain};
 pub use filter::{FilterError, refuse_calls};
 pub use health::{Unhealthy, check_health};

@@ -1,0 +1,63 @@
+//! Diagnostics: lines on standard error, for which nothing that is served has to wait.
+
+use super::log_output::Output;
+use std::io::{self, Write};
+use std::time::Duration;
+
+/// Standard error, to hand whole lines to. Where nobody reads it, they are lost, and that is told
+/// once there is room again.
+#[derive(Debug)]
+pub struct Diagnostics {
+    output: Output,
+    /// Lines that were lost and not told of yet.
+    lost: usize,
+    /// Whether what was written last was a part of a line.
+    is_within: bool,
+}
+
+impl Diagnostics {
+    /// Standard error as it is, and as it will be if it is led elsewhere.
+    #[expect(clippy::new_without_default, reason = "there is one standard error")]
+    pub fn new() -> Self {
+        Self {
+            output: Output::stderr(),
+            lost: 0,
+            is_within: false,
+        }
+    }
+}
+
+impl Write for Diagnostics {
+    /// Takes all, whatever comes of it: there is nobody to be told.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        // Who has been waited for in vain is not waited for again.
+        if self.lost == 0 {
+            self.output.await_room(PATIENCE);
+        }
+        let mut text = Vec::with_capacity(line.len());
+        if self.is_within {
+            text.push(b'\n');
+        }
+        if self.lost > 0 {
+            writeln!(text, "{} lines before this one were lost", self.lost)?;
+        }
+        text.extend_from_slice(line);
+        let written = self.output.write(&text).bytes;
+        if let Some(last) = text.get(..written).and_then(<[u8]>::last) {
+            self.is_within = *last != b'\n';
+        }
+        self.lost = if written == text.len() {
+            0
+        } else {
+            self.lost + 1
+        };
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// How long a terminal may take to make room in a burst of lines.
+const PATIENCE: Duration = Duration::from_millis(100);
