@@ -236,7 +236,7 @@ fn coded_files_may_come_change_and_go() {
     let come = Instant::now();
     poll_until("a coded file", coded);
     assert!(
-        come.elapsed() < Duration::from_millis(4_500),
+        come.elapsed() < Duration::from_secs(8),
         "{:?}",
         come.elapsed()
     );
@@ -391,7 +391,7 @@ fn a_coded_file_that_cannot_be_read_gives_way_to_the_next_coding_until_it_can() 
         is_seen.then_some(())
     });
     assert!(
-        readable.elapsed() < Duration::from_millis(4_500),
+        readable.elapsed() < Duration::from_secs(8),
         "{:?}",
         readable.elapsed()
     );

@@ -103,12 +103,13 @@ fn a_request_after_a_download_is_answered_once_more() {
     poll_until("the listener to close", || {
         TcpStream::connect(server.address).err()
     });
+    // Sent before the end of the download, so that it is sure to be in time.
+    client.send("GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n");
     assert!(
         !client.response_to("GET").closes(),
         "it had begun before the signal"
     );
-    let next = client.send("GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n");
-    let next = next.response_to("GET");
+    let next = client.response_to("GET");
     assert_eq!((next.status, next.closes()), (200, true));
     drop(client);
     assert_eq!(server.process.wait().code(), Some(0));

@@ -1,4 +1,5 @@
-//! The states of a connection, and all transitions between them.
+//! The states of a connection, and the transitions between them; those for which a deadline is the
+//! reason are in [`deadline`].
 
 mod deadline;
 mod phase;

@@ -1,4 +1,5 @@
-//! The access log: one record an exchange, one write a tick.
+//! The access log: one record an exchange, one write a tick; to a pipe or a terminal, one for each
+//! 4096 bytes.
 //!
 //! A record is written when its response has been handed over: to the kernel or, if it is small
 //! enough to leave together with its head, to the buffer that is about to be sent. Where nobody reads

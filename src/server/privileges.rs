@@ -111,8 +111,7 @@ impl Account {
         })
     }
 
-    /// Becomes this user. Whoever is it already, as under systemd with `User=`, needs no powers for
-    /// that.
+    /// Becomes this user. Whoever is it already needs no powers for that.
     fn become_it(&self) -> Result<(), PrivilegeError> {
         let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
         let groups: Vec<_> = self.groups.iter().copied().map(Gid::from_raw).collect();
