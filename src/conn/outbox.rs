@@ -246,5 +246,6 @@ impl<F> Outbox<F> {
 /// The most content that is copied behind its head rather than sent from where it is.
 const JOINED_BYTES_MAX: usize = 8 * 1024;
 
-/// So much ready to be sent, and it is sent before the next response is made.
-const READY_BYTES_MAX: usize = 64 * 1024;
+/// So much ready to be sent, and it is sent before the next response is made: enough for some dozens
+/// of small ones, and little for a peer that does not read them.
+const READY_BYTES_MAX: usize = 32 * 1024;
