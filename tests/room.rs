@@ -198,6 +198,18 @@ fn the_kernel_holds_little_for_a_client_that_does_not_read() {
 }
 
 #[test]
+fn who_has_been_told_all_and_does_not_close_makes_room() {
+    let site = Site::small();
+    let server = Launch::of(site.root())
+        .args(["--connections-max", "1", "--linger-timeout", "1h"])
+        .expecting(&["accepting pauses"])
+        .start();
+    let mut told = server.connect();
+    assert_eq!(told.send("nonsense\r\n\r\n").response_to("GET").status, 400);
+    assert_eq!(server.get("/a.txt").status, 200);
+}
+
+#[test]
 fn half_an_empty_line_keeps_nobody_from_making_room() {
     let site = Site::small();
     let server = server(&site, "--connections-max", 1);

@@ -2,8 +2,11 @@
 
 mod support;
 
+use socket2::{Domain, Socket, Type};
 use std::{
     fs::File,
+    io::{Read, Write},
+    net::TcpStream,
     thread,
     time::{Duration, Instant},
 };
@@ -170,6 +173,36 @@ fn a_slow_reader_that_makes_progress_is_not_cut() {
         client.await_bytes(count);
     }
     assert_eq!(client.response_to("GET").content.len(), 40_000_000);
+}
+
+/// As one who has seen enough ahead, or whose way has become narrow. Much is left with the kernel by
+/// then, of which it says nothing for long.
+#[test]
+fn a_reader_that_becomes_slow_is_not_cut_either() {
+    const QUICKLY: usize = 20_000_000;
+    let site = Site::small();
+    File::create(site.path("large.bin"))
+        .unwrap()
+        .set_len(40_000_000)
+        .unwrap();
+    let server = Launch::of(site.root())
+        .args(["--send-stall-timeout", "1s"])
+        .start();
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    // What is here already would not have to be waited for.
+    socket.set_recv_buffer_size(64 * 1024).unwrap();
+    socket.connect(&server.address.into()).unwrap();
+    let mut stream = TcpStream::from(socket);
+    stream
+        .write_all(b"GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n")
+        .unwrap();
+    let mut buffer = vec![0; QUICKLY];
+    stream.read_exact(&mut buffer).unwrap();
+    // 200 kB a second: half of 2 MiB are taken in five.
+    for _ in 0..80 {
+        thread::sleep(Duration::from_millis(100));
+        stream.read_exact(&mut buffer[..20_000]).unwrap();
+    }
 }
 
 #[test]

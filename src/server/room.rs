@@ -42,6 +42,8 @@ pub(super) struct Traffic {
 /// Why a session can make room for another: first those that cost nobody anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Spare {
+    /// All has been said since then, and it could have closed.
+    Lingering(Instant),
     /// Nothing has been under way since then.
     Idle(Instant),
     /// A request has been coming in since then.
@@ -52,6 +54,7 @@ impl Spare {
     /// From when on it can make room.
     pub(super) fn due(self) -> Instant {
         match self {
+            Self::Lingering(since) => since + LINGER_GRACE,
             Self::Idle(since) => since + IDLE_GRACE,
             Self::Arriving(since) => since + ARRIVAL_GRACE,
         }
@@ -293,6 +296,9 @@ const DESCRIPTORS_OF_OUR_OWN: u64 = 16;
 
 /// The usual soft limit, where the real one cannot be learnt.
 const DESCRIPTORS_ASSUMED: u64 = 1024;
+
+/// How long the last response may be on its way: closing before it is read would destroy it.
+const LINGER_GRACE: Duration = Duration::from_millis(500);
 
 /// How long a connection may be idle before it can make room: its first request, or its next, may be
 /// on its way just now. Without it, newcomers would drive out one another before any is answered.

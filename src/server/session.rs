@@ -1,22 +1,23 @@
 //! One connection with its socket: the shell around the protocol machine.
 
+mod telling;
+
 use super::BYTES_A_TURN;
-use super::access_log::{self, Record};
 use super::admin;
 use super::decision::OpenFile;
 use super::exchange::{Answer, Service};
 use super::promptness::FirstLook;
 use super::room::Spare;
 use super::socket::{Next, Socket, is_not_ready, is_of_the_peer};
-use super::unsent::Lack;
+use super::unsent::{Lack, note_room};
 use crate::conn::{Connection, Event, Phase, Timeouts, Transmit, Wants};
-use crate::http::Status;
 use crate::http::fields::FieldStorage;
 use crate::site::{self, Pending};
 use mio::Interest;
 use rustix::io::Errno;
 use std::net::IpAddr;
 use std::time::Instant;
+use telling::Exchange;
 
 #[derive(Debug)]
 pub(super) struct Session {
@@ -53,15 +54,6 @@ pub(super) enum Side {
     Public,
     /// The operator, on a listener of their own.
     Admin,
-}
-
-/// What is to be told of an exchange when its response has been handed over.
-#[derive(Debug)]
-struct Exchange {
-    /// `None` for as long as there is no response.
-    status: Option<Status>,
-    started: Instant,
-    record: Option<Box<Record>>,
 }
 
 /// What is known of the end of what the peer sends.
@@ -161,7 +153,8 @@ impl Session {
         let has_begun = !matches!(*self.rest, [] | [b'\r']);
         let idle = self.connection.idle_since().filter(|_| !has_begun);
         let arriving = || self.connection.arriving_since().map(Spare::Arriving);
-        idle.map(Spare::Idle).or_else(arriving)
+        let lingering = || self.connection.lingering_since().map(Spare::Lingering);
+        idle.map(Spare::Idle).or_else(arriving).or_else(lingering)
     }
 
     pub(super) fn drain(&mut self, service: &Service) {
@@ -170,7 +163,16 @@ impl Session {
 
     pub(super) fn handle_timeout(&mut self, service: &mut Service) {
         let deadline = self.deadline(&service.options.timeouts);
-        if self.side == Side::Public && deadline.is_some_and(|it| it <= service.clock.now()) {
+        if deadline.is_none_or(|deadline| service.clock.now() < deadline) {
+            return;
+        }
+        if self.phase() == Phase::Send
+            && let Some(large_send) = &mut self.socket.large_send
+            && large_send.forgives()
+        {
+            return self.connection.extend(&service.tick());
+        }
+        if self.side == Side::Public {
             service.metrics.note_timeout(self.phase());
         }
         if let Some(event) = self.connection.handle_timeout(&service.tick()) {
@@ -274,7 +276,8 @@ impl Session {
                 length,
                 ..
             }) => {
-                service.large_sends.begin(&mut self.socket, length);
+                let now = service.clock.now();
+                service.large_sends.adjust(&mut self.socket, now, length);
                 // Not less for what the turn has moved before: whole pages, and often the whole file.
                 let length = usize::try_from(length).map_or(BYTES_A_TURN, |l| l.min(BYTES_A_TURN));
                 match self.socket.send_file(&**file, offset, length) {
@@ -295,6 +298,7 @@ impl Session {
             }
             Ok(sent) => {
                 service.work += sent as u64;
+                note_room(&mut self.socket, service.clock.now());
                 if self.side == Side::Public {
                     service.metrics.sent_bytes += sent as u64;
                 }
@@ -306,6 +310,8 @@ impl Session {
             }
             Err(errno) if is_not_ready(errno) => {
                 self.socket.lack = Lack::Now;
+                let now = service.clock.now();
+                self.socket.lacked_since.get_or_insert(now);
                 Ok(false)
             }
             Err(errno) => Err(errno),
@@ -434,39 +440,6 @@ impl Session {
         self.connection.respond(response, &service.tick());
         if !self.connection.is_exchanging() {
             self.finish_exchange(service);
-        }
-    }
-
-    fn begin_exchange(&mut self, event: &Event<'_>, status: Option<Status>, service: &mut Service) {
-        if let Some(exchange) = &mut self.exchange {
-            // A request whose content went wrong: there is one response to it, and one record.
-            exchange.status = status;
-            return;
-        }
-        self.socket.lack.pass();
-        service.begin_record(self.peer, event);
-        if self.connection.is_exchanging() {
-            self.exchange = Some(Exchange {
-                status,
-                started: service.clock.now(),
-                record: service.keep_record(),
-            });
-        } else {
-            service.finish_at_once(status, self.connection.content_bytes());
-        }
-    }
-
-    /// Tells of the exchange that was under way, if there was one.
-    pub(super) fn finish_exchange(&mut self, service: &mut Service) {
-        self.socket.end_large_send();
-        if let Some(exchange) = self.exchange.take() {
-            let ending = access_log::Ending {
-                // One that waited for the end of the content in vain was none.
-                status: exchange.status.filter(|_| !self.connection.is_held()),
-                content_bytes: self.connection.content_bytes(),
-                taken: service.clock.now().duration_since(exchange.started),
-            };
-            service.finish(exchange.record.as_deref(), ending);
         }
     }
 }

@@ -6,7 +6,7 @@ use rustix::io::{Errno, Result};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 use std::cell::Cell;
 use std::io::IoSlice;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[derive(Debug)]
 pub(super) struct Socket {
@@ -14,6 +14,10 @@ pub(super) struct Socket {
     /// Whether the kernel may hold back what was sent last.
     holds_back: Cell<bool>,
     pub(super) lack: Lack,
+    /// Since when the kernel has had no room for more of the present response, if it has none.
+    pub(super) lacked_since: Option<Instant>,
+    /// Whether the peer was quick to make room, the last time that it lacked.
+    pub(super) is_quick: bool,
     /// Leave to leave much with the kernel, while a large file is sent.
     pub(super) large_send: Option<LargeSend>,
 }
@@ -33,6 +37,8 @@ impl Socket {
             descriptor,
             holds_back: Cell::new(false),
             lack: Lack::Never,
+            lacked_since: None,
+            is_quick: false,
             large_send: None,
         }
     }

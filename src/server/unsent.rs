@@ -1,13 +1,15 @@
 //! How much of a response is left with the kernel, yet unsent.
 //!
-//! Little, so that a thousand clients that do not read cannot use up its memory for all sockets. But
-//! the less it has, the more often it must ask for more. So a few clients at a time that take a
-//! large file on and on may have it served from much.
+//! Little, so that a thousand clients that do not read cannot use up its memory for all sockets, and
+//! because it says nothing before half of it has been taken, so that a client that is slow would seem
+//! to take nothing. But the less it has, the more often it must ask for more. So a few clients at a
+//! time that take a large file at speed may have it served from much.
 
 use super::socket::Socket;
 use mio::Interest;
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 /// What may be left with the kernel for most clients.
 pub(super) const UNSENT_BYTES_MAX: u32 = 128 * 1024;
@@ -17,6 +19,12 @@ const LARGE_UNSENT_BYTES_MAX: u32 = 2 * 1024 * 1024;
 
 /// How many clients may have so much left with the kernel at once.
 const LARGE_MAX: usize = 32;
+
+/// Who takes half of the little within this time may have much.
+const QUICK: Duration = Duration::from_millis(10);
+
+/// Who takes half of much within this time may have it again.
+const STEADY: Duration = Duration::from_millis(250);
 
 /// What is left of a file has to be worth two calls more.
 const WORTH_BYTES_MIN: u64 = 512 * 1024;
@@ -60,23 +68,62 @@ pub(super) struct LargeSends {
 #[derive(Debug)]
 pub(super) struct LargeSend {
     under_way: Rc<Cell<usize>>,
+    /// How often it has been put up with that nothing was taken, or not enough to be told of.
+    stalls: u32,
+    /// Whether it is to be left little again, once it has taken what it was left.
+    is_ending: bool,
 }
 
 impl LargeSends {
-    /// Lets much be left with the kernel for a client, if it had to wait for room before and goes
-    /// on to take what it is sent, so much of a file is left for it, and not too many others have
-    /// the same.
-    pub(super) fn begin(&self, socket: &mut Socket, left_bytes: u64) {
-        let is_worth_it = socket.lack != Lack::Never && left_bytes >= WORTH_BYTES_MIN;
+    /// Lets much be left with the kernel for a client, if it is quick to make room for what it is
+    /// sent, so much of a file is left for it, and not too many others have the same. Who has become
+    /// slow is left little again.
+    pub(super) fn adjust(&self, socket: &mut Socket, now: Instant, left_bytes: u64) {
+        let waited = socket.lacked_since.map(|since| now.duration_since(since));
+        if let Some(large_send) = &mut socket.large_send {
+            if !large_send.is_ending && waited.is_some_and(|waited| waited > STEADY) {
+                large_send.is_ending = true;
+                socket.set_unsent_bytes_max(UNSENT_BYTES_MAX);
+            }
+            return;
+        }
+        let is_quick = waited.map_or(socket.is_quick, |waited| waited <= QUICK);
         let count = self.under_way.get();
-        if socket.large_send.is_some() || !is_worth_it || count >= LARGE_MAX {
+        if !is_quick || left_bytes < WORTH_BYTES_MIN || count >= LARGE_MAX {
             return;
         }
         socket.set_unsent_bytes_max(LARGE_UNSENT_BYTES_MAX);
         self.under_way.set(count + 1);
         socket.large_send = Some(LargeSend {
             under_way: Rc::clone(&self.under_way),
+            stalls: 0,
+            is_ending: false,
         });
+    }
+}
+
+/// Takes note that a client has made room.
+pub(super) fn note_room(socket: &mut Socket, now: Instant) {
+    let Some(since) = socket.lacked_since.take() else {
+        return;
+    };
+    socket.is_quick = now.duration_since(since) <= QUICK;
+    match &mut socket.large_send {
+        // It has taken what it was left.
+        Some(LargeSend {
+            is_ending: true, ..
+        }) => socket.large_send = None,
+        Some(large_send) => large_send.stalls = 0,
+        None => {}
+    }
+}
+
+impl LargeSend {
+    /// Whether to put up with it once more that nothing seems to be taken: what was left is so much
+    /// that a client as slow as any may be takes so many times as long to half of it.
+    pub(super) fn forgives(&mut self) -> bool {
+        self.stalls += 1;
+        self.stalls < LARGE_UNSENT_BYTES_MAX / UNSENT_BYTES_MAX
     }
 }
 
@@ -97,14 +144,15 @@ mod tests {
         let mut sockets: Vec<_> = (0..=LARGE_MAX)
             .map(|_| Socket::new(UnixStream::pair().unwrap().0.into()))
             .collect();
-        sends.begin(&mut sockets[0], u64::MAX);
+        let now = Instant::now();
+        sends.adjust(&mut sockets[0], now, u64::MAX);
         assert_eq!(sends.under_way.get(), 0, "it has never lacked room");
         for socket in &mut sockets {
-            socket.lack = Lack::Now;
+            socket.is_quick = true;
         }
         let begin = |sockets: &mut [Socket]| {
             for socket in &mut *sockets {
-                sends.begin(socket, WORTH_BYTES_MIN);
+                sends.adjust(socket, now, WORTH_BYTES_MIN);
             }
             let have = |socket: &&Socket| socket.large_send.is_some();
             sockets.iter().filter(have).count()
@@ -114,7 +162,42 @@ mod tests {
         assert_eq!(begin(&mut sockets), LARGE_MAX, "the last one, too");
         sockets[0].end_large_send();
         assert_eq!(sends.under_way.get(), LARGE_MAX - 1);
-        sends.begin(&mut sockets[0], WORTH_BYTES_MIN - 1);
+        sends.adjust(&mut sockets[0], now, WORTH_BYTES_MIN - 1);
         assert_eq!(sends.under_way.get(), LARGE_MAX - 1, "not worth it");
+    }
+
+    #[test]
+    fn who_becomes_slow_is_left_little_again() {
+        let sends = LargeSends::default();
+        let mut socket = Socket::new(UnixStream::pair().unwrap().0.into());
+        let now = Instant::now();
+        for (waited, is_ending, is_ending_after) in [
+            (QUICK * 2, None, None),
+            (QUICK, Some(false), Some(false)),
+            (STEADY, Some(false), Some(false)),
+            // Until it has taken what it was left.
+            (STEADY * 2, Some(true), None),
+            (STEADY, None, None),
+        ] {
+            let is_ending_now = |socket: &Socket| Some(socket.large_send.as_ref()?.is_ending);
+            socket.lacked_since = Some(now);
+            sends.adjust(&mut socket, now + waited, u64::MAX);
+            assert_eq!(is_ending_now(&socket), is_ending, "{waited:?}");
+            note_room(&mut socket, now + waited);
+            assert_eq!(is_ending_now(&socket), is_ending_after, "{waited:?}");
+            // There is room for more.
+            sends.adjust(&mut socket, now + waited, u64::MAX);
+            assert_eq!(is_ending_now(&socket), is_ending_after, "{waited:?}");
+        }
+    }
+
+    #[test]
+    fn what_much_takes_longer_is_put_up_with() {
+        let mut send = LargeSend {
+            under_way: Rc::default(),
+            stalls: 0,
+            is_ending: false,
+        };
+        assert_eq!((0..100).filter(|_| send.forgives()).count(), 15);
     }
 }

@@ -73,6 +73,11 @@ impl<F> Connection<F> {
         self.is_idle().then_some(self.since)
     }
 
+    /// Since when all has been said and the peer has yet to close, if that is so.
+    pub fn lingering_since(&self) -> Option<Instant> {
+        matches!(self.state, State::Lingering).then_some(self.since)
+    }
+
     /// Since when a request has been coming in, head or content, if one is.
     pub fn arriving_since(&self) -> Option<Instant> {
         match &self.state {
