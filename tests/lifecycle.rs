@@ -12,7 +12,8 @@ use std::{
     time::{Duration, Instant},
 };
 use support::{
-    Launch, Process, Response, Server, Signal, Site, noise, poll_until, responses, unavailable,
+    Client, Launch, Process, Response, Server, Signal, Site, noise, poll_until, responses,
+    unavailable,
 };
 
 /// Long before the default deadline of 10 s for what is under way.
@@ -21,6 +22,23 @@ const AT_ONCE: Duration = Duration::from_secs(7);
 /// A server that may say that it stops.
 fn started(site: &Site) -> Server {
     Launch::of(site.root()).expecting(&["stopping"]).start()
+}
+
+/// A client that has a part of a file, and more to come.
+fn downloading(server: &Server, name: &str) -> Client {
+    let mut client = server.connect();
+    client
+        .send(format!("GET /{name} HTTP/1.1\r\nHost: a\r\n\r\n"))
+        .await_bytes(100_000);
+    client
+}
+
+/// Tells a server to stop, and waits until nobody new is let in.
+fn begin_to_stop(server: &Server) {
+    server.process.signal(Signal::TERM);
+    poll_until("the listener to close", || {
+        TcpStream::connect(server.address).err()
+    });
 }
 
 #[test]
@@ -56,14 +74,8 @@ fn a_response_under_way_is_finished() {
     let content = noise(30_000_000);
     site.file("large.bin", &content);
     let mut server = started(&site);
-    let mut client = server.connect();
-    client
-        .send("GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n")
-        .await_bytes(100_000);
-    server.process.signal(Signal::TERM);
-    poll_until("the listener to close", || {
-        TcpStream::connect(server.address).err()
-    });
+    let mut client = downloading(&server, "large.bin");
+    begin_to_stop(&server);
     assert!(server.process.is_running());
     assert!(client.response_to("GET").content == content);
     assert_eq!(client.rest(), b"");
@@ -95,14 +107,8 @@ fn a_request_after_a_download_is_answered_once_more() {
     let site = Site::small();
     site.file("large.bin", noise(30_000_000));
     let mut server = started(&site);
-    let mut client = server.connect();
-    client
-        .send("GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n")
-        .await_bytes(100_000);
-    server.process.signal(Signal::TERM);
-    poll_until("the listener to close", || {
-        TcpStream::connect(server.address).err()
-    });
+    let mut client = downloading(&server, "large.bin");
+    begin_to_stop(&server);
     // Sent before the end of the download, so that it is sure to be in time.
     client.send("GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n");
     assert!(
@@ -124,10 +130,7 @@ fn what_takes_longer_than_the_drain_timeout_is_cut() {
         .unwrap();
     let launch = Launch::of(site.root()).args(["--drain-timeout", "300ms"]);
     let mut server = launch.expecting(&["stopping"]).start();
-    let mut client = server.connect();
-    client
-        .send("GET /huge.bin HTTP/1.1\r\nHost: a\r\n\r\n")
-        .await_bytes(100_000);
+    let mut client = downloading(&server, "huge.bin");
     let start = Instant::now();
     assert_eq!(server.stop(Signal::TERM).code(), Some(0));
     assert!(start.elapsed() >= Duration::from_millis(300) && start.elapsed() < AT_ONCE);
@@ -142,15 +145,9 @@ fn a_second_signal_ends_the_server_now() {
         .set_len(1 << 30)
         .unwrap();
     let mut server = started(&site);
-    let mut client = server.connect();
-    client
-        .send("GET /huge.bin HTTP/1.1\r\nHost: a\r\n\r\n")
-        .await_bytes(100_000);
+    let _client = downloading(&server, "huge.bin");
     let start = Instant::now();
-    server.process.signal(Signal::TERM);
-    poll_until("the listener to close", || {
-        TcpStream::connect(server.address).err()
-    });
+    begin_to_stop(&server);
     assert!(
         server.process.is_running(),
         "the first one waits for what is under way"
