@@ -137,7 +137,7 @@ impl Backlog {
         }
     }
 
-    /// Where nobody reads the log, nobody may read standard error either, and telling would wait.
+    /// Where nobody reads the log, nobody may read standard error either, and the number would be lost.
     fn may_tell(&self, now: Instant) -> bool {
         let is_time = |told| now.saturating_duration_since(told) >= TOLD_EVERY;
         self.told.is_none_or(is_time) && is_stderr_ready()
