@@ -5,13 +5,15 @@
 //! enough to leave together with its head, to the buffer that is about to be sent. Where nobody reads
 //! the log, what is served is served all the same: see `backlog`.
 
+mod backlog;
+
 use super::Options;
-use super::backlog::Backlog;
 use super::clock::Clock;
 use super::log_output::{Output, Written};
 use crate::http::Status;
 use crate::http::fields::FieldName;
 use crate::http::request::{RequestHead, Version};
+use backlog::Backlog;
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};

@@ -4,11 +4,13 @@
 //! A request for it goes through the same loop and the same protocol machine as any other, but is
 //! neither logged nor counted.
 
+mod exposition;
+mod process;
+mod scrape;
+
 use super::decision::{Decision, OpenFile};
 use super::exchange::Service;
-use super::process::Process;
 use super::room::Traffic;
-use super::scrape;
 use super::sessions::ADMIN_CONNECTIONS_MAX;
 use crate::conn::{Content, Event, Phase, Response, Segment};
 use crate::http::Status;
@@ -16,12 +18,13 @@ use crate::http::host::{Host, is_out_of_public_dns};
 use crate::http::response::FieldBlockWriter;
 use crate::plan;
 use bytes::Bytes;
+use process::Process;
 use std::time::SystemTime;
 
 /// What is told that the service does not know of itself.
 #[derive(Debug)]
 pub(super) struct Admin {
-    pub(super) process: Process,
+    process: Process,
     pub(super) survey: Survey,
 }
 

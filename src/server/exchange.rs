@@ -1,10 +1,11 @@
 //! One exchange: from a request to the response that answers it, through site and plan.
 
+mod last_page;
+
 use super::access_log::{AccessLog, Ending, Record};
 use super::admin::Admin;
 use super::clock::Clock;
 use super::decision::{Decision, OpenFile};
-use super::last_page::LastPage;
 use super::metrics::Metrics;
 use super::unsent::LargeSends;
 use crate::conn::{self, Event, Refusal, Response, Tick};
@@ -16,6 +17,7 @@ use crate::http::request::RequestHead;
 use crate::http::target::RequestPath;
 use crate::plan::{self, Absence, Class, Plan, StandIn};
 use crate::site::{File, Miss, Moment, Outcome, Pending, Resolution, Site};
+use last_page::LastPage;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::rc::Rc;

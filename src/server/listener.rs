@@ -1,11 +1,14 @@
 //! Listening sockets.
 
-use super::handover::{Handover, Predecessor};
-use super::inherited::{self, Inherited};
+mod handover;
+mod inherited;
+
 use super::session::Side;
 use super::socket::Socket;
 use super::unsent::UNSENT_BYTES_MAX;
 use super::{ListenAddress, Options, StartError};
+use handover::{Handover, Predecessor};
+use inherited::Inherited;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use rustix::event::{PollFd, PollFlags, Timespec};

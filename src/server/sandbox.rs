@@ -4,10 +4,12 @@
 //! [`Sandbox::of`] takes what goes on being allowed from `grants`, [`Sandbox::enter`] closes everything
 //! else for the rest of the process's life. docs/sandbox.md tells an operator what comes of it.
 
-use super::filter::{self, FilterError};
-use super::grants::{self, Grant, Right};
+mod filter;
+mod grants;
+
 use super::privileges::{Account, PrivilegeError, require_one_thread};
 use super::{Options, StartError};
+use grants::{Grant, Right};
 use landlock::{
     ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
@@ -15,6 +17,8 @@ use landlock::{
 use rustix::fs::{CWD, Mode, OFlags};
 use std::path::PathBuf;
 use std::{fmt, io};
+
+pub use filter::{FilterError, refuse_calls};
 
 /// Whether there is a sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +80,7 @@ impl Sandbox {
         if has_landlock {
             self.restrict_thread()?;
         }
-        match filter::refuse_calls() {
+        match refuse_calls() {
             Err(error) if self.mode == SandboxMode::Require => Err(SandboxError::Filter(error)),
             Err(error) => {
                 log::debug!("system calls are not filtered: {error}");

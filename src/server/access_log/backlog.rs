@@ -1,7 +1,7 @@
 //! Access records that are yet to be written: those of this tick, and those that there was no room
 //! for. What is lost of them is lost as whole records, and told.
 
-use super::log_output::{Written, is_stderr_ready};
+use crate::server::log_output::{Written, is_stderr_ready};
 use memchr::memchr;
 use rustix::io::Errno;
 use std::fmt;

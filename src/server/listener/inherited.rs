@@ -1,8 +1,8 @@
 //! Listening sockets that whoever starts the server has opened for it, as systemd does for a
 //! socket unit: `sd_listen_fds(3)`.
 
-use super::ListenAddress;
-use super::listener::set_for_connections;
+use super::set_for_connections;
+use crate::server::ListenAddress;
 use listenfd::ListenFd;
 use rustix::fd::OwnedFd;
 use rustix::net::sockopt;

@@ -1,6 +1,6 @@
 //! What a server has to be allowed: places, as narrow as they can be, and what may be done there.
 
-use super::{ListenAddress, LogDestination, Options};
+use crate::server::{ListenAddress, LogDestination, Options};
 use landlock::{AccessFs, BitFlags};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

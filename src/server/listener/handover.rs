@@ -10,7 +10,7 @@
 //! on together with what it is about. Anybody can connect to it, and anybody can take the name
 //! before us: both sides look at who the other one is.
 
-use super::ListenAddress;
+use crate::server::ListenAddress;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;

@@ -1,13 +1,13 @@
 //! The metrics: what each is called, and where its number comes from. `docs/metrics.md` lists
 //! them, and a test holds it to what is told here.
 
-use super::admin::Survey;
-use super::exchange::Service;
+use super::Survey;
 use super::exposition::{Exposition, Family, Kind};
-use super::metrics::Metrics;
 use super::process::ProcessFigures;
 use crate::conn::Phase;
 use crate::http::Status;
+use crate::server::exchange::Service;
+use crate::server::metrics::Metrics;
 use crate::site::CacheFigures;
 use std::time::{Duration, SystemTime};
 
