@@ -89,6 +89,51 @@ fn a_listing_is_good_for_everybody_and_keeps_its_policy() {
 }
 
 #[test]
+fn a_readme_keeps_the_words_of_its_tables_whole_and_its_rules_in_line() {
+    let Some(page) = Page::open() else {
+        return;
+    };
+    let site = Site::new();
+    let prose = "so many words that each is worth a line ".repeat(4);
+    site.file(
+        "README.md",
+        format!(
+            "Above.\n\n***\n\n| left | centre | right | in a word | note |\n\
+             | :-- | :-: | --: | --- | --- |\n\
+             | 1 | 2 | 3 | Donaudampfschifffahrtsgesellschaft | {prose} |\n"
+        ),
+    );
+    let server = listed(&site);
+    page.go_to(&url(&server, "/"));
+    accessibility::assert_good_for_everybody(&page);
+    let is_table = |node: &&accessibility::Node| node.role == "table";
+    assert_eq!(
+        accessibility::tree(&page).iter().filter(is_table).count(),
+        2
+    );
+    for width in [1280, 360] {
+        page.size(width, 800);
+        let broken = page.text(
+            "[...document.querySelectorAll('#readme :is(th, td)')]\
+             .filter((it) => !it.innerText.includes(' '))\
+             .filter((it) => {\
+               const range = document.createRange();\
+               range.selectNodeContents(it);\
+               return range.getClientRects().length > 1;\
+             })\
+             .map((it) => it.innerText).join()",
+        );
+        assert_eq!(broken, "", "{width}");
+        let left = |tag: &str| {
+            let element = format!("document.querySelector('#readme > {tag}')");
+            page.evaluate(&format!("{element}.getBoundingClientRect().left"))
+        };
+        assert_eq!(left("hr"), left("p"), "{width}");
+    }
+    page.assert_no_complaints();
+}
+
+#[test]
 fn a_listing_is_sorted_by_its_heads_entered_and_left_in_the_same_order() {
     let Some(page) = Page::open() else {
         return;
