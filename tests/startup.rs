@@ -3,10 +3,13 @@
 mod support;
 
 use std::{
-    fs,
+    fs::{self, Permissions},
     io::{Read, Write},
     net::{SocketAddr, TcpListener},
-    os::unix::net::UnixStream,
+    os::unix::{
+        fs::PermissionsExt,
+        net::{UnixListener, UnixStream},
+    },
     path::Path,
     process::Command,
 };
@@ -274,6 +277,24 @@ fn a_file_in_the_place_of_a_unix_socket_is_left_alone() {
     fs::write(&path, "important").unwrap();
     let address = format!("unix:{}", path.display());
     let launch = Launch::bare().arg(site.root()).args(["--listen", &address]);
-    assert_one_sentence(launch, "important.txt");
+    let is_no_socket = "important.txt cannot be listened on: it is there already, and no socket";
+    assert_one_sentence(launch, is_no_socket);
     assert_eq!(fs::read(&path).unwrap(), b"important");
+}
+
+#[test]
+fn a_unix_socket_that_the_user_may_neither_make_nor_look_at_is_told_as_such() {
+    let site = Site::small();
+    let (closed, private) = (site.outside("closed"), site.outside("private"));
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, Permissions::from_mode(0o555)).unwrap();
+    // Whether a server has this one cannot be known.
+    drop(UnixListener::bind(&private).unwrap());
+    fs::set_permissions(&private, Permissions::from_mode(0o000)).unwrap();
+    for path in [closed.join("socket"), private] {
+        let listen = format!("unix:{}", path.display());
+        let launch = Launch::unprivileged(&site.root()).args(["--listen", &listen]);
+        let refused = format!("{listen} cannot be listened on: Permission denied");
+        assert_one_sentence(launch, &refused);
+    }
 }

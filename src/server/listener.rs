@@ -403,9 +403,16 @@ fn bind_unix(path: &Path) -> io::Result<(OwnedFd, ListenAddress)> {
     let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)?;
     let address = SockAddr::unix(path)?;
     if let Err(error) = socket.bind(&address) {
-        // Only what a server that was killed has left behind is removed.
-        let is_socket = std::fs::symlink_metadata(path)?.file_type().is_socket();
-        if !is_socket || error.kind() != io::ErrorKind::AddrInUse || is_listened_on(&address)? {
+        // bind(2) says so of whatever is there. What a server that was killed has left behind is
+        // removed, and nothing else.
+        if error.kind() != io::ErrorKind::AddrInUse {
+            return Err(error);
+        }
+        if !std::fs::symlink_metadata(path)?.file_type().is_socket() {
+            let why = "it is there already, and no socket";
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
+        }
+        if is_listened_on(&address)? {
             return Err(error);
         }
         std::fs::remove_file(path)?;
@@ -419,9 +426,12 @@ fn bind_unix(path: &Path) -> io::Result<(OwnedFd, ListenAddress)> {
 fn is_listened_on(address: &SockAddr) -> io::Result<bool> {
     // Not waiting: a server that is too busy to answer is a server.
     let probe = socket2::Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)?;
-    Ok(!probe
-        .connect(address)
-        .is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused))
+    match probe.connect(address) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(false),
+        // Whether anybody does is not for us to know.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),
+        _ => Ok(true),
+    }
 }
 
 fn ip_of(address: &SocketAddrAny) -> Option<IpAddr> {
