@@ -60,6 +60,15 @@ fn the_browser_gets_an_address_that_answers_and_is_confined_by_nothing() {
 }
 
 #[test]
+fn the_browser_gets_the_address_whose_host_is_answered() {
+    let (site, launch) = site_and_launch("echo \"$1\" >\"${0%/*}/../url\"\n");
+    let server = launch.args(["--hosts", "localhost"]).start();
+    let port = server.address.port();
+    let url = await_note(&site, "url");
+    assert_eq!(url, format!("http://localhost:{port}/\n"));
+}
+
+#[test]
 fn the_browser_is_nobodys_zombie_and_outlives_the_server() {
     let (site, launch) = site_and_launch(
         "here=${0%/*}/..\necho $$ >\"$here/id\"\n\

@@ -82,11 +82,7 @@ impl Announcement {
             let label = ink.faint(&format!("{label:<12}"));
             format!("  {label}  {what}")
         };
-        for (label, addresses) in [
-            ("this machine", self.local()),
-            ("your network", self.network()),
-            ("elsewhere", self.elsewhere()),
-        ] {
+        for (label, addresses) in self.places() {
             let labels = iter::once(label).chain(iter::repeat(""));
             let rows = labels.zip(&addresses);
             lines.extend(rows.map(|(label, address)| row(label, ink.bold(address))));
@@ -110,9 +106,32 @@ impl Announcement {
 
     /// The address to open in this machine's browser, if there is one.
     pub(super) fn address_to_open(&self) -> Option<String> {
-        let tcp = |address: &String| address.starts_with("http:");
         let all = self.local().into_iter().chain(self.elsewhere());
-        all.chain(self.network()).find(tcp)
+        all.chain(self.network()).find(|it| self.is_answered(it))
+    }
+
+    /// Addresses by whom they are for. Those at which only other hosts are answered are left out,
+    /// unless they are all that there is.
+    fn places(&self) -> [(&'static str, Vec<String>); 3] {
+        let mut places = [
+            ("this machine", self.local()),
+            ("your network", self.network()),
+            ("elsewhere", self.elsewhere()),
+        ];
+        let mut all = places.iter().flat_map(|(_, addresses)| addresses);
+        if all.any(|address| self.is_answered(address)) {
+            for (_, addresses) in &mut places {
+                addresses.retain(|it| !it.starts_with(SCHEME) || self.is_answered(it));
+            }
+        }
+        places
+    }
+
+    /// Whether this is a URL whose host is answered.
+    fn is_answered(&self, address: &str) -> bool {
+        let rest = address.strip_prefix(SCHEME);
+        let authority = rest.and_then(|rest| rest.strip_suffix('/'));
+        authority.is_some_and(|it| plan::is_answered(it.as_bytes(), &self.hosts))
     }
 
     /// Addresses that reach the server from this machine.
@@ -128,10 +147,11 @@ impl Announcement {
             };
             let both = address.ip().is_loopback()
                 && reached.contains(&SocketAddr::new(other, address.port()));
-            let url = if both && is_named {
+            let by_number = url_of(*address);
+            let url = if is_named && (both || !self.is_answered(&by_number)) {
                 url("localhost", address.port())
             } else {
-                url_of(*address)
+                by_number
             };
             if !local.contains(&url) {
                 local.push(url);
@@ -275,8 +295,10 @@ fn url_of(address: SocketAddr) -> String {
 }
 
 fn url(host: impl Display, port: u16) -> String {
-    format!("http://{host}:{port}/")
+    format!("{SCHEME}{host}:{port}/")
 }
+
+const SCHEME: &str = "http://";
 
 #[cfg(test)]
 mod tests {
@@ -376,6 +398,41 @@ mod tests {
         );
         both.hosts = vec![Host::parse("127.0.0.1").unwrap()];
         assert_eq!(both.local()[0], "http://127.0.0.1:1/");
+    }
+
+    #[test]
+    fn who_is_refused_is_not_sent_there() {
+        let (v4, any, unix) = ("127.0.0.1:8080", "0.0.0.0:8080", "unix:/s");
+        let (local, named) = ("http://127.0.0.1:8080/", "http://localhost:8080/");
+        let network = "http://192.0.2.2:8080/";
+        for (addresses, hosts, shown, opened) in [
+            (
+                &[any][..],
+                &["192.0.2.2"][..],
+                &[network][..],
+                Some(network),
+            ),
+            (
+                &[any],
+                &["192.0.2.2", "127.0.0.1"],
+                &[local, network],
+                Some(local),
+            ),
+            (&[v4], &["localhost"], &[named], Some(named)),
+            (&[v4, unix], &["127.0.0.1"], &[local, unix], Some(local)),
+            // A proxy is, and whoever sets one up wants to know where the server is.
+            (&[v4, unix], &["pond.example"], &[local, unix], None),
+        ] {
+            let announcement = Announcement {
+                hosts: hosts.iter().map(|it| Host::parse(it).unwrap()).collect(),
+                ..announcement(addresses)
+            };
+            let greeting = announcement.greeting(Ink::Plain);
+            let is_address = |word: &&str| word.contains(":/");
+            let told: Vec<_> = greeting.split_whitespace().filter(is_address).collect();
+            assert_eq!(told, shown, "{hosts:?} at {addresses:?}");
+            assert_eq!(announcement.address_to_open().as_deref(), opened);
+        }
     }
 
     #[test]
