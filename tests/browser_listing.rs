@@ -256,3 +256,33 @@ fn a_listing_is_read_and_entered_without_seeing_it_and_without_a_mouse() {
     assert_eq!(page.text("document.querySelector('h1').innerText"), "2024");
     page.assert_no_complaints();
 }
+
+#[test]
+fn what_has_the_focus_is_not_behind_the_heads_of_the_columns() {
+    let Some(page) = Page::open() else {
+        return;
+    };
+    let site = Site::new();
+    for number in 0..60 {
+        site.file(format!("{number}.txt"), "");
+    }
+    let server = listed(&site);
+    for width in [1280, 360] {
+        page.size(width, 800);
+        page.go_to(&url(&server, "/"));
+        page.evaluate("[...document.querySelectorAll('tbody a')].at(-1).focus()");
+        // Upwards, which lets the page scroll to what comes below the heads that stay.
+        for _ in 1..60 {
+            page.press("Shift+Tab");
+            let hidden = page.text(
+                "(() => {\
+                   const top = document.activeElement.getBoundingClientRect().top;\
+                   const heads = document.querySelector('thead th').getBoundingClientRect();\
+                   return top < heads.bottom ? document.activeElement.innerText : '';\
+                 })()",
+            );
+            assert_eq!(hidden, "", "{width}");
+        }
+        assert_eq!(page.text("document.activeElement.innerText"), "0.txt");
+    }
+}

@@ -173,7 +173,12 @@ impl Page {
         );
     }
 
+    /// Presses a key, with the shift key held down for one that is written `Shift+`.
     pub(crate) fn press(&self, key: &str) {
+        let (shift, key) = match key.strip_prefix("Shift+") {
+            Some(key) => (8, key),
+            None => (0, key),
+        };
         for kind in ["keyDown", "keyUp"] {
             let code = match key {
                 "Tab" => 9,
@@ -182,7 +187,7 @@ impl Page {
             };
             let event = json!({
                 "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code,
-                "text": if key == "Enter" { "\r" } else { "" },
+                "text": if key == "Enter" { "\r" } else { "" }, "modifiers": shift,
             });
             self.call("Input.dispatchKeyEvent", &event);
         }
