@@ -14,6 +14,8 @@ pub fn content_type(file_name: &[u8]) -> Cow<'static, str> {
         None => return Cow::Borrowed("application/octet-stream"),
         // RFC 9239 §6: the older name is obsolete.
         Some("application/javascript") => "text/javascript",
+        // RFC 4337 §3.2: browsers do not play what has these names.
+        Some("audio/m4a" | "audio/m4b") => "audio/mp4",
         Some(media_type) => media_type,
     };
     if is_text(media_type) {
@@ -104,6 +106,8 @@ mod tests {
             (b"module.wasm", "application/wasm"),
             (b"font.woff2", "font/woff2"),
             (b"film.mp4", "video/mp4"),
+            (b"song.m4a", "audio/mp4"),
+            (b"book.m4b", "audio/mp4"),
             (b"release.tar.gz", "application/gzip"),
             (b"release.tar.zst", "application/zstd"),
             (b"LICENSE", "application/octet-stream"),
