@@ -397,6 +397,7 @@ fn what_would_be_given_is_explained() {
         .args(["--listing", "--explain", "/"])
         .spawn();
     assert!(process.wait().success());
+    assert_eq!(process.end(), "");
     let told = process.stdout();
     let expected = "finds     a directory without an index file, which is listed in ";
     assert!(told.contains(expected), "{told}");
