@@ -221,16 +221,42 @@ fn a_pid_file_that_cannot_be_removed_is_emptied() {
 }
 
 #[test]
-fn a_link_in_the_place_of_a_pid_file_is_not_followed() {
+fn what_is_no_file_in_the_place_of_a_pid_file_is_left_alone() {
     let site = Site::small();
     let pid_file = pid_file(&site);
     let precious = site.outside("precious");
     fs::write(&precious, "kept").unwrap();
-    std::os::unix::fs::symlink(&precious, &pid_file).unwrap();
-    let mut process = Launch::of(site.root())
-        .arg("--pid-file")
-        .arg(&pid_file)
-        .spawn();
-    assert_eq!(process.wait().code(), Some(1));
+    let places: [&dyn Fn(&Path); 3] = [
+        &|path| std::os::unix::fs::symlink(&precious, path).unwrap(),
+        // As root, one is no more than /dev/null is.
+        &make_fifo,
+        &|path| fs::create_dir(path).unwrap(),
+    ];
+    for (make, number) in places.into_iter().zip(0..) {
+        let pid_file = pid_file.with_extension(number.to_string());
+        make(&pid_file);
+        let type_of = |path| {
+            fs::symlink_metadata(path)
+                .map(|facts| facts.file_type())
+                .ok()
+        };
+        let before = type_of(&pid_file);
+        for reuse_port in ["false", "true"] {
+            let mut process = Launch::of(site.root())
+                .arg(format!("--reuse-port={reuse_port}"))
+                .arg("--pid-file")
+                .arg(&pid_file)
+                .spawn();
+            assert_eq!(process.wait().code(), Some(1));
+            let said = process.end();
+            assert!(said.contains("is no regular file"), "{said}");
+            assert_eq!(type_of(&pid_file), before, "{reuse_port}");
+        }
+    }
     assert_eq!(fs::read_to_string(&precious).unwrap(), "kept");
+}
+
+fn make_fifo(path: &Path) {
+    let made = Command::new("mkfifo").arg(path).status();
+    assert!(made.unwrap().success());
 }

@@ -22,6 +22,8 @@ pub(super) struct PidFile {
 pub enum PidFileError {
     /// Another server has it; what it says of it.
     Taken(String),
+    /// What is there is a link, a device or the like.
+    NoFile,
     /// It cannot be written.
     Unwritable(io::Error),
 }
@@ -32,13 +34,24 @@ pub(super) fn write(options: &Options) -> Result<Option<PidFile>, StartError> {
     let Some(path) = &options.pid_file else {
         return Ok(None);
     };
-    let written = if options.reuse_port {
-        PidFile::replace(path)
-    } else {
-        PidFile::claim(path)
-    };
+    let written = look_at(path).and_then(|()| {
+        if options.reuse_port {
+            PidFile::replace(path)
+        } else {
+            PidFile::claim(path)
+        }
+    });
     let told = |error| StartError::PidFile(path.clone(), error);
     written.map(Some).map_err(told)
+}
+
+/// Whether what is at the path may be written to and removed, if there is anything.
+fn look_at(path: &Path) -> Result<(), PidFileError> {
+    match fs::symlink_metadata(path) {
+        Ok(facts) if !facts.is_file() => Err(PidFileError::NoFile),
+        // What cannot be looked at cannot be written either, which says why.
+        _ => Ok(()),
+    }
 }
 
 impl PidFile {
@@ -138,6 +151,7 @@ impl fmt::Display for PidFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Taken(pid) => write!(f, "it is that of process {pid}, which runs"),
+            Self::NoFile => f.write_str("what is there is no regular file, and is left alone"),
             Self::Unwritable(error) => error.fmt(f),
         }
     }
