@@ -165,6 +165,31 @@ fn bad_settings_are_told_with_their_place_and_the_old_ones_stay() {
 }
 
 #[test]
+fn settings_that_come_through_a_pipe_are_not_read_a_second_time() {
+    let home = Home::new("hosts = ['b']\n");
+    let expected = &["millpond::server::reload: "];
+    let replaced = home.launch().expecting(expected).start();
+    fs::remove_file(&home.settings).unwrap();
+    let made = Command::new("mkfifo").arg(&home.settings).status();
+    assert!(made.unwrap().success());
+    let substituted = Launch::of(home.site.root())
+        .within(|command| {
+            let mut shell = Command::new("bash");
+            let script = "exec \"$0\" \"$@\" --config <(echo \"hosts = ['b']\")";
+            shell.args(["-c", script]).arg(command.get_program());
+            shell.args(command.get_args());
+            shell
+        })
+        .expecting(expected)
+        .start();
+    for server in [replaced, substituted] {
+        let said = reload(&server, REFUSED);
+        assert!(said.contains("cannot be read a second time"), "{said}");
+        assert_eq!(server.get("/a.txt").status, 421, "it is for a alone");
+    }
+}
+
+#[test]
 fn what_cannot_be_changed_is_named_and_the_rest_is_in_force() {
     let home = Home::new("");
     let mut server = Launch::bare()

@@ -7,7 +7,9 @@ use super::access_log;
 use super::exchange::Front;
 use super::{Load, LogDestination, Options, Server, StartError};
 use crate::site::Site;
+use rustix::fs::{CWD, Mode, OFlags, openat};
 use std::fmt;
+use std::os::unix::fs::FileTypeExt;
 use std::path::PathBuf;
 
 /// Why other settings do not come into force.
@@ -23,7 +25,8 @@ impl Server {
     /// Reads the settings again and puts them in force. If they are bad, the old ones stay.
     pub(super) fn reload(&mut self, load: &Load<'_>) {
         self.notifier.reloading();
-        match load().and_then(|options| {
+        let settings = self.require_file().and_then(|()| load());
+        match settings.and_then(|options| {
             self.replace_options(options)
                 .map_err(|refusal| refusal.to_string())
         }) {
@@ -37,6 +40,24 @@ impl Server {
                 self.notifier
                     .ready(format_args!("{status}; the settings read last are bad"));
             }
+        }
+    }
+
+    /// Whether the settings can be read again. A pipe has nothing more to give, which would pass for
+    /// settings that are all at their defaults, or has the loop wait for somebody to write to it.
+    fn require_file(&self) -> Result<(), String> {
+        let Some(path) = &self.options.settings_file else {
+            return Ok(());
+        };
+        match path.metadata() {
+            Ok(facts) if facts.file_type().is_fifo() => {
+                let path = path.display();
+                Err(format!(
+                    "{path} is a pipe, which cannot be read a second time"
+                ))
+            }
+            // What is not there is told of by whoever reads it.
+            _ => Ok(()),
         }
     }
 
@@ -129,7 +150,10 @@ impl Server {
     /// What may have kept the settings file from being read, though nothing is wrong with it.
     fn hindrance(&self) -> Option<String> {
         let path = self.options.settings_file.as_deref()?;
-        let error = std::fs::File::open(path).err()?;
+        // Without waiting, should it be a pipe.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let opened = openat(CWD, path, flags, Mode::empty());
+        let error = std::io::Error::from(opened.err()?);
         let is_confined = error.kind() == std::io::ErrorKind::PermissionDenied
             && (self.sandbox.is_enforced() || self.options.user.is_some());
         is_confined.then(|| {

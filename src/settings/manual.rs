@@ -145,7 +145,8 @@ const SECTIONS: &[(&str, &[Block])] = &[
                 "HUP",
                 "Read the settings again and open the access log anew. Good settings are in force \
                  for all that comes, and no connection is dropped; bad ones are told with their \
-                 place, and those of before stay in force. A server whose terminal was closed \
+                 place, and those of before stay in force. Those that came through a pipe are not \
+                 read again. A server whose terminal was closed \
                  stops instead.",
             ),
             Block::Item("USR1", "Open the access log anew, after it was renamed."),
