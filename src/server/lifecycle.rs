@@ -6,14 +6,16 @@
 //! | HUP | reads the settings again and opens the access log anew |
 //! | USR1 | opens the access log anew, after it was renamed |
 //! | CHLD, if this is process 1 | lets orphans that have ended go |
+//! | XFSZ | nothing: a log that may not grow is told of by the write |
 
 use super::listener::Listener;
 use super::session::Side;
 use super::{Load, Server};
 use mio::{Interest, Registry, Token};
 use rustix::process::{WaitOptions, getpid, wait};
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 use std::io::{IsTerminal, stderr};
+use std::sync::Arc;
 use std::time::Instant;
 use std::{fmt, io};
 
@@ -50,6 +52,8 @@ impl Signals {
         if getpid().is_init() {
             signals.push(SIGCHLD);
         }
+        // Whoever does not ask for it is ended by it.
+        signal_hook::flag::register(SIGXFSZ, Arc::default())?;
         let mut source = signal_hook_mio::v1_0::Signals::new(signals)?;
         registry.register(&mut source, token, Interest::READABLE)?;
         Ok(Self {
