@@ -3,18 +3,15 @@
 use env_logger::{Env, Target};
 use millpond::{
     server::{
-        self, Announcement, Concern, Daemon, Diagnostics, Ink, ListenAddress, Load, LogDestination,
-        Server, StartError, Unhealthy,
+        self, Announcement, Concern, Daemon, Diagnostics, Ink, Load, Server, StartError, Unhealthy,
     },
     settings::{self, Action, Arguments, Refusal, Settings},
 };
 use std::{
     env,
     ffi::OsStr,
-    fmt,
-    fs::{self, OpenOptions},
+    fmt, fs,
     io::{self, IsTerminal, Write},
-    path,
     process::ExitCode,
     time::SystemTime,
 };
@@ -114,15 +111,8 @@ fn check(settings: &Settings) -> Result<String, Failure> {
     start_log();
     let server = &settings.server;
     warn(&server::concerns(server));
-    let access_log = &server.access_log;
-    server.check_root().map_err(Failure::Start)?;
-    check_log(access_log)
-        .map_err(|error| Failure::Start(StartError::AccessLog(access_log.clone(), error)))?;
+    server.check().map_err(Failure::Start)?;
     let addresses = server::addresses(server);
-    for address in addresses.iter().chain(&server.admin) {
-        check_directory_of(address)
-            .map_err(|error| Failure::Start(StartError::Listen(address.clone(), error)))?;
-    }
     let confinement = server.confinement().map_err(Failure::Start)?;
     let announcement = Announcement::of(server, addresses, server.admin.clone());
     Ok(announcement.lines("would serve") + &confinement)
@@ -144,27 +134,6 @@ fn ink() -> Ink {
         Ink::Plain
     } else {
         Ink::Terminal
-    }
-}
-
-/// Whether there is a directory for a socket, if the address is one's.
-fn check_directory_of(address: &ListenAddress) -> io::Result<()> {
-    let ListenAddress::Unix(path) = address else {
-        return Ok(());
-    };
-    fs::metadata(path::absolute(path)?.parent().unwrap_or(path)).map(drop)
-}
-
-/// Whether a log can be written, without creating it.
-fn check_log(destination: &LogDestination) -> io::Result<()> {
-    let LogDestination::File(path) = destination else {
-        return Ok(());
-    };
-    match OpenOptions::new().append(true).open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            fs::metadata(path::absolute(path)?.parent().unwrap_or(path)).map(drop)
-        }
-        opened => opened.map(drop),
     }
 }
 

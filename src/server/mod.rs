@@ -7,6 +7,7 @@ mod access_log;
 mod admin;
 mod announcement;
 mod browser;
+mod check;
 mod clock;
 mod concern;
 mod daemon;
@@ -136,13 +137,6 @@ impl Default for Options {
             sandbox: SandboxMode::Auto,
             settings_file: None,
         }
-    }
-}
-
-impl Options {
-    /// Whether there is a root that can be served.
-    pub fn check_root(&self) -> Result<(), StartError> {
-        site::check(&self.site).map_err(|error| StartError::Root(self.site.root.clone(), error))
     }
 }
 
