@@ -110,6 +110,7 @@ fn options(loaded: Result<Settings, Refusal>) -> Result<server::Options, String>
 fn check(settings: &Settings) -> Result<String, Failure> {
     start_log();
     let server = &settings.server;
+    // Before privileges are dropped, as they are to look at what the server's user can open.
     warn(&server::concerns(server));
     server.check().map_err(Failure::Start)?;
     let addresses = server::addresses(server);

@@ -185,7 +185,8 @@ fn a_root_or_a_log_that_the_user_cannot_open_keeps_the_server_from_starting() {
     let log = site.outside("access.log");
     let with_log = Launch::of(site.root()).arg("--access-log").arg(&log);
     site.directory("closed").mode("closed", 0o700);
-    for launch in [with_log, Launch::of(site.path("closed"))] {
+    let closed = || Launch::of(site.path("closed"));
+    for launch in [with_log, closed(), closed().arg("--check")] {
         let mut process = launch.args(["--user", "nobody"]).spawn();
         assert_eq!(process.wait().code(), Some(1));
         let said = process.end();

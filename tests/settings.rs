@@ -239,7 +239,7 @@ fn a_check_creates_nothing() {
 }
 
 #[test]
-fn a_check_misses_the_directory_of_a_socket() {
+fn a_check_misses_the_directory_of_a_socket_or_a_pid_file() {
     let directory = directory("socketless", &[]);
     for option in ["--listen", "--admin"] {
         let words = [".", "--check", option, "unix:missing/socket"];
@@ -248,6 +248,16 @@ fn a_check_misses_the_directory_of_a_socket() {
         let expected =
             "error: unix:missing/socket cannot be listened on: No such file or directory";
         assert!(outcome.stderr.starts_with(expected), "{}", outcome.stderr);
+    }
+    for (path, reason) in [
+        ("missing/pid", "No such file or directory (os error 2)"),
+        (".", "what is there is no regular file, and is left alone"),
+    ] {
+        let words = [".", "--check", "--pid-file", path];
+        let outcome = outcome(millpond(&words).current_dir(&directory));
+        assert_eq!(outcome.status, Some(1));
+        let expected = format!("error: the pid file {path} cannot be had: {reason}\n");
+        assert!(outcome.stderr.ends_with(&expected), "{}", outcome.stderr);
     }
 }
 

@@ -4,10 +4,11 @@
 //! made here is only what is told of it, so that it cannot differ from what is served.
 
 use super::access_log::AccessLog;
+use super::check::become_user;
 use super::clock::Clock;
 use super::decision::Decision;
 use super::exchange::{Front, Service};
-use super::{AccessLogFormat, LogDestination, Options, StartError, privileges};
+use super::{AccessLogFormat, LogDestination, Options, StartError};
 use crate::conn::{Connection, Event, Transmit};
 use crate::http::coding::Coding;
 use crate::http::fields::FieldStorage;
@@ -62,11 +63,7 @@ impl fmt::Display for Explanation {
 pub fn explain(options: Options, target: &OsStr) -> Result<Explanation, StartError> {
     let host = options.hosts.first().map(ToString::to_string);
     let host = host.unwrap_or_else(|| "localhost".to_owned());
-    if rustix::process::geteuid().is_root() {
-        // What root can read, the server's user may not.
-        privileges::drop_to(options.user.as_ref())
-            .map_err(|error| StartError::Privileges(options.user.clone(), error))?;
-    }
+    become_user(&options)?;
     let mut service = open(options)?;
     let mut explanation = Explanation {
         steps: Vec::new(),

@@ -46,7 +46,7 @@ pub(super) fn write(options: &Options) -> Result<Option<PidFile>, StartError> {
 }
 
 /// Whether what is at the path may be written to and removed, if there is anything.
-fn look_at(path: &Path) -> Result<(), PidFileError> {
+pub(super) fn look_at(path: &Path) -> Result<(), PidFileError> {
     match fs::symlink_metadata(path) {
         Ok(facts) if !facts.is_file() => Err(PidFileError::NoFile),
         // What cannot be looked at cannot be written either, which says why.
