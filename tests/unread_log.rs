@@ -200,6 +200,27 @@ fn a_fifo_that_is_not_read_holds_nobody_up() {
 }
 
 #[test]
+fn a_fifo_is_waited_for_with_a_word_at_the_start_and_not_by_a_check() {
+    let site = Site::small();
+    let fifo = site.outside("fifo");
+    make_fifo(&fifo);
+    let launch = || Launch::of(site.root()).arg("--access-log").arg(&fifo);
+    let word = "waits until somebody reads";
+    let mut check = launch().arg("--check").spawn();
+    assert_eq!(check.wait().code(), Some(0));
+    assert!(check.end().contains(word));
+    let server = launch().spawn();
+    server.await_stderr("a word", |said| said.contains(word).then_some(()));
+    let mut reader = open_to_read(&fifo);
+    let address = server.await_stdout("an address", |stdout| {
+        let (_, rest) = stdout.split_once(" at http://")?;
+        rest.split_once("/\n")?.0.parse().ok()
+    });
+    ask(address, 0..1, 0);
+    assert!(is_counting(&numbers(&read_lines(&mut reader, 1))));
+}
+
+#[test]
 fn a_fifo_that_has_no_reader_is_refused_as_another_log_of_a_running_server() {
     let site = Site::small();
     let (fifo, settings) = (site.outside("fifo"), site.outside("millpond.toml"));

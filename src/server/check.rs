@@ -1,9 +1,10 @@
 //! What would keep a server from starting, looked for without one: the answer to `--check`.
 
+use super::log_output::Output;
 use super::{ListenAddress, LogDestination, Options, StartError, listener, pid_file, privileges};
 use crate::site;
 use std::path::{self, Path};
-use std::{fs, fs::OpenOptions, io};
+use std::{fs, io};
 
 impl Options {
     /// Whether a server with these options could start. Nothing is listened on and no file is
@@ -41,9 +42,9 @@ fn check_log(destination: &LogDestination) -> io::Result<()> {
     let LogDestination::File(path) = destination else {
         return Ok(());
     };
-    match OpenOptions::new().append(true).open(path) {
+    match Output::check(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => require_directory_of(path),
-        opened => opened.map(drop),
+        checked => checked,
     }
 }
 

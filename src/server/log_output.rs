@@ -9,7 +9,7 @@ use rustix::io::{Errno, write};
 use rustix::stdio::{stderr, stdout};
 use std::fs::OpenOptions;
 use std::io::{self, IsTerminal};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -65,23 +65,40 @@ impl Output {
         Self::of(Descriptor::Stream(stderr()))
     }
 
-    /// Opens a file to append to. If it is a FIFO, this waits until somebody reads it.
+    /// Opens a file to append to. If it is a FIFO, this waits until somebody reads it, and says so.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let mut output = Self::of(Descriptor::Opened(append(path, OFlags::empty())?));
-        if output.way != Way::Whole {
-            fcntl_setfl(&output.descriptor, OFlags::APPEND | OFlags::NONBLOCK)?;
-            output.way = Way::AsItTakes;
+        match Self::open_at_once(path) {
+            Err(error) if is_unread(path, &error) => tell_of_wait(path),
+            opened => return opened,
         }
-        Ok(output)
+        let fifo = append(&mut creating(), path, OFlags::empty())?;
+        fcntl_setfl(&fifo, OFlags::APPEND | OFlags::NONBLOCK)?;
+        Ok(Self::of_our_own(fifo))
     }
 
     /// The same, but a FIFO that nobody reads is an error.
     pub(super) fn open_at_once(path: &Path) -> io::Result<Self> {
-        let mut output = Self::of(Descriptor::Opened(append(path, OFlags::NONBLOCK)?));
+        append(&mut creating(), path, OFlags::NONBLOCK).map(Self::of_our_own)
+    }
+
+    /// Whether [`Output::open`] could, without creating anything; of a FIFO, whether it would wait.
+    pub(super) fn check(path: &Path) -> io::Result<()> {
+        match append(&mut OpenOptions::new(), path, OFlags::NONBLOCK) {
+            Err(error) if is_unread(path, &error) => {
+                tell_of_wait(path);
+                Ok(())
+            }
+            opened => opened.map(drop),
+        }
+    }
+
+    /// Of a descriptor that does not block, as nobody else has it.
+    fn of_our_own(opened: OwnedFd) -> Self {
+        let mut output = Self::of(Descriptor::Opened(opened));
         if output.way != Way::Whole {
             output.way = Way::AsItTakes;
         }
-        Ok(output)
+        output
     }
 
     fn of(descriptor: Descriptor) -> Self {
@@ -156,11 +173,29 @@ pub(super) fn is_stderr_ready() -> bool {
     has_room(&stderr())
 }
 
-fn append(path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
-    let flags = flags.bits().cast_signed();
+fn creating() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.append(true).create(true).custom_flags(flags);
-    options.open(path).map(OwnedFd::from)
+    options.create(true);
+    options
+}
+
+fn append(options: &mut OpenOptions, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
+    let flags = flags.bits().cast_signed();
+    let opened = options.append(true).custom_flags(flags).open(path);
+    opened.map(OwnedFd::from)
+}
+
+/// Whether what could not be opened at once is a FIFO that nobody reads.
+fn is_unread(path: &Path, error: &io::Error) -> bool {
+    let is_fifo = || path.metadata().is_ok_and(|it| it.file_type().is_fifo());
+    error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) && is_fifo()
+}
+
+fn tell_of_wait(path: &Path) {
+    log::warn!(
+        "the access log {} is a FIFO: the server waits until somebody reads it",
+        path.display()
+    );
 }
 
 fn file_type(descriptor: BorrowedFd<'_>) -> FileType {
