@@ -12,7 +12,8 @@ use std::{
     ffi::OsStr,
     fmt, fs,
     io::{self, IsTerminal, Write},
-    process::ExitCode,
+    os::unix::process::ExitStatusExt,
+    process::{ExitCode, ExitStatus},
     time::SystemTime,
 };
 
@@ -74,7 +75,7 @@ fn serve(settings: Settings, load: &Load<'_>) -> Result<(), Failure> {
         Ok(None) => None,
         Ok(Some(Daemon::Detached(detached))) => Some(detached),
         Ok(Some(Daemon::Launched)) => return Ok(()),
-        Ok(Some(Daemon::Failed(_))) => return Err(Failure::Told),
+        Ok(Some(Daemon::Failed(status))) => return Err(Failure::of_daemon(status)),
         Err(error) => return Err(Failure::Start(StartError::Daemon(error))),
     };
     start_log();
@@ -181,6 +182,8 @@ enum Failure {
     Run(io::Error),
     Print(io::Error),
     Unhealthy(Unhealthy),
+    /// The daemon was ended by a signal before it answered.
+    Killed(i32),
     /// It has been told already: what was explained would not be served, or a daemon has failed.
     Told,
 }
@@ -189,10 +192,20 @@ impl Failure {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Settings(refusal) => ExitCode::from(refusal.exit_status()),
-            Self::Start(_) | Self::Run(_) | Self::Print(_) | Self::Unhealthy(_) | Self::Told => {
-                ExitCode::FAILURE
-            }
+            Self::Start(_)
+            | Self::Run(_)
+            | Self::Print(_)
+            | Self::Unhealthy(_)
+            | Self::Killed(_)
+            | Self::Told => ExitCode::FAILURE,
         }
+    }
+}
+
+impl Failure {
+    /// A daemon that ends by itself has said why.
+    fn of_daemon(status: ExitStatus) -> Self {
+        status.signal().map_or(Self::Told, Self::Killed)
     }
 }
 
@@ -216,6 +229,10 @@ impl fmt::Display for Failure {
             Self::Start(error) => error.fmt(out),
             Self::Run(error) => write!(out, "the server cannot go on: {error}"),
             Self::Unhealthy(unhealthy) => unhealthy.fmt(out),
+            Self::Killed(signal) => write!(
+                out,
+                "the server in the background was ended by signal {signal} before it answered"
+            ),
             Self::Told => Ok(()),
             Self::Print(error) => write!(out, "standard output cannot be written to: {error}"),
         }

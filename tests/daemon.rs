@@ -143,6 +143,27 @@ fn a_daemon_that_cannot_start_says_why_and_the_command_fails() {
 }
 
 #[test]
+fn a_daemon_that_is_killed_before_it_answers_leaves_a_word() {
+    let site = Site::small();
+    let pid_file = pid_file(&site);
+    // It waits for a reader.
+    let log = site.outside("fifo");
+    make_fifo(&log);
+    let mut command = Launch::of(site.root())
+        .args(["--daemon", "--access-log"])
+        .arg(&log)
+        .arg("--pid-file")
+        .arg(&pid_file)
+        .spawn();
+    poll_until("its process id", || pid_in(&pid_file));
+    drop(Daemon::of(&pid_file));
+    assert_eq!(command.wait().code(), Some(1));
+    let said = command.end();
+    let word = "error: the server in the background was ended by signal 9 before it answered\n";
+    assert!(said.ends_with(word), "{said}");
+}
+
+#[test]
 fn a_stream_that_leads_to_a_file_stays() {
     let site = Site::small();
     let pid_file = pid_file(&site);

@@ -18,7 +18,8 @@ use std::process::{Command, ExitStatus};
 pub enum Daemon {
     /// This is the process in the foreground, and the server is in the background.
     Launched,
-    /// This is the process in the foreground, and the server has ended; it has said why.
+    /// This is the process in the foreground, and the server has ended; it has said why, unless a
+    /// signal has ended it.
     Failed(ExitStatus),
     /// This is the process in the background.
     Detached(Detached),
