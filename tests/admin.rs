@@ -187,6 +187,22 @@ fn counts_are_of_what_happened() {
 }
 
 #[test]
+fn access_records_that_are_lost_are_counted() {
+    let site = Site::small();
+    let (server, admin) = started(
+        Launch::of(site.root())
+            .args(["--access-log", "/dev/full"])
+            .expecting(&["access records were lost"]),
+    );
+    let lost = || scrape(admin)["millpond_access_records_lost_total"].count(&[]);
+    assert_eq!(lost(), 0);
+    for count in 1..=3 {
+        assert_eq!(server.get("/a.txt").status, 200);
+        poll_until("the count", || (lost() == count).then_some(()));
+    }
+}
+
+#[test]
 fn connections_are_counted_by_what_they_are_about() {
     let (site, server, admin) = small();
     site.file("large.bin", noise(30_000_000));

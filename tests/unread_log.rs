@@ -157,6 +157,7 @@ fn a_server_whose_standard_error_is_not_read_answers_and_tells_what_was_lost() {
             shell.args(command.get_args());
             shell
         })
+        .args(["--admin", "127.0.0.1:0"])
         .start();
     // Each leaves a line: that there is no index file.
     let missed = |count| {
@@ -174,6 +175,11 @@ fn a_server_whose_standard_error_is_not_read_answers_and_tells_what_was_lost() {
     let lost: usize = lost.expect("a count").0.parse().unwrap();
     let told = |said: &str| said.lines().filter(|line| line.contains("index")).count();
     assert_eq!(told(&whole) + told(&said) + lost, MANY + 1);
+    let metrics = Client::connect(server.admin_address())
+        .send("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .response_to("GET");
+    let counted = format!("\nmillpond_diagnostics_lost_total {lost}\n");
+    assert!(metrics.text().contains(&counted), "{}", metrics.text());
     assert_eq!(server.stop(Signal::TERM).code(), Some(0));
 }
 

@@ -118,6 +118,11 @@ impl AccessLog {
         self.output.is_some()
     }
 
+    /// How many records were lost since the start.
+    pub(super) fn records_lost(&self) -> u64 {
+        self.backlog.lost_in_all()
+    }
+
     /// Begins the record of an exchange. `request` is `None` for what was no request.
     pub(super) fn begin(
         &mut self,

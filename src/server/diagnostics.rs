@@ -2,6 +2,7 @@
 
 use super::log_output::Output;
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Standard error, to hand whole lines to. Where nobody reads it, they are lost, and that is told
@@ -46,11 +47,12 @@ impl Write for Diagnostics {
         if let Some(last) = text.get(..written).and_then(<[u8]>::last) {
             self.is_within = *last != b'\n';
         }
-        self.lost = if written == text.len() {
-            0
+        if written == text.len() {
+            self.lost = 0;
         } else {
-            self.lost + 1
-        };
+            self.lost += 1;
+            LOST_IN_ALL.fetch_add(1, Ordering::Relaxed);
+        }
         Ok(line.len())
     }
 
@@ -58,6 +60,14 @@ impl Write for Diagnostics {
         Ok(())
     }
 }
+
+/// How many lines were lost since the start.
+pub(super) fn lines_lost() -> u64 {
+    LOST_IN_ALL.load(Ordering::Relaxed)
+}
+
+/// Of the process, as standard error is: `log` has no other way back to who writes it.
+static LOST_IN_ALL: AtomicU64 = AtomicU64::new(0);
 
 /// How long a terminal may take to make room in a burst of lines.
 const PATIENCE: Duration = Duration::from_millis(100);

@@ -17,6 +17,8 @@ pub(super) struct Backlog {
     is_within: bool,
     /// What was lost and not told yet.
     lost: Option<Loss>,
+    /// Records that were lost in all.
+    lost_in_all: u64,
     /// When a loss was told last.
     told: Option<Instant>,
     /// When there is something to be done again.
@@ -48,6 +50,11 @@ impl Backlog {
 
     pub(super) fn is_empty(&self) -> bool {
         self.left().is_empty()
+    }
+
+    /// How many records were lost since the start.
+    pub(super) fn lost_in_all(&self) -> u64 {
+        self.lost_in_all
     }
 
     fn left(&self) -> &[u8] {
@@ -131,6 +138,7 @@ impl Backlog {
         let records = lines.filter(|line| *line != b"\n").count();
         self.bytes.truncate(self.written + at);
         if records > 0 {
+            self.lost_in_all += records as u64;
             let before = self.lost.map_or(0, |loss| loss.records);
             let records = before + records;
             self.lost = Some(Loss { records, reason });

@@ -6,6 +6,7 @@ use super::exposition::{Exposition, Family, Kind};
 use super::process::ProcessFigures;
 use crate::conn::Phase;
 use crate::http::Status;
+use crate::server::diagnostics;
 use crate::server::exchange::Service;
 use crate::server::metrics::Metrics;
 use crate::site::CacheFigures;
@@ -19,6 +20,8 @@ pub(super) fn render(service: &mut Service) -> String {
         tell_connections(&mut out, &admin.survey);
         tell_timeouts(&mut out, &service.metrics);
         tell_cache(&mut out, &service.site.cache_figures());
+        out.single(&RECORDS_LOST, service.access_log.records_lost());
+        out.single(&DIAGNOSTICS_LOST, diagnostics::lines_lost());
         out.single(&TURNS, service.clock.count());
         out.single(&DRAINING, u8::from(admin.survey.is_draining));
         let version = [("version", env!("CARGO_PKG_VERSION"))];
@@ -169,6 +172,14 @@ const CACHE_BYTES: Family = gauge("millpond_cache_bytes", "Memory that the cache
 const CACHE_DESCRIPTORS: Family = gauge(
     "millpond_cache_descriptors",
     "Files that the cache holds open, because they are large.",
+);
+const RECORDS_LOST: Family = counter(
+    "millpond_access_records_lost_total",
+    "Access records that were lost, as nobody read the log or it could not be written.",
+);
+const DIAGNOSTICS_LOST: Family = counter(
+    "millpond_diagnostics_lost_total",
+    "Lines on standard error that were lost, as nobody read them.",
 );
 const TURNS: Family = counter("millpond_turns_total", "Turns of the event loop.");
 const DRAINING: Family = gauge(
