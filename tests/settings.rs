@@ -113,6 +113,11 @@ fn a_bad_value_in_a_variable_names_the_variable_and_exits_with_1() {
             "xml",
             "error: MILLPOND_ACCESS_LOG_FORMAT: \"xml\" is none of common, combined, json\n",
         ),
+        (
+            "MILLPOND_CONFIG",
+            "",
+            "error: MILLPOND_CONFIG: a path cannot be empty\n",
+        ),
     ] {
         assert_refused(millpond(&[]).env(variable, value), 1, stderr);
     }

@@ -2,7 +2,7 @@
 
 use super::tables::{self, Contents, Table};
 use super::{Given, Origin, Problem, options};
-use std::{ffi::OsString, ops::Range, path::Path};
+use std::{ffi::OsString, io, ops::Range, path::Path};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -16,8 +16,25 @@ pub(super) enum Entry {
     Table(&'static Table, Contents, Origin),
 }
 
+/// Has the file at `path` read and takes what it gives, or tells what is wrong.
+pub(super) fn read(
+    path: &Path,
+    read: impl Fn(&Path) -> io::Result<String>,
+) -> Vec<Result<Entry, Problem>> {
+    match read(path) {
+        Ok(text) => parse(path, &text),
+        Err(error) => vec![Err(Problem {
+            origin: Origin::File {
+                path: path.to_owned(),
+                place: None,
+            },
+            message: format!("the file cannot be read: {error}"),
+        })],
+    }
+}
+
 /// Reads the text of the file at `path`: what it gives and what is wrong with it, from the top.
-pub(super) fn parse(path: &Path, text: &str) -> Vec<Result<Entry, Problem>> {
+fn parse(path: &Path, text: &str) -> Vec<Result<Entry, Problem>> {
     let place = |span: Range<usize>| place(path, text, span.start);
     let table = match DeTable::parse(text) {
         Ok(table) => table.into_inner(),

@@ -95,21 +95,14 @@ impl Settings {
         variable: impl Fn(&str) -> Option<OsString>,
         read: impl Fn(&Path) -> io::Result<String>,
     ) -> Result<Self, Refusal> {
-        let config = arguments.config().map(Path::to_owned);
-        let config = config.or_else(|| variable(CONFIG_VARIABLE).map(PathBuf::from));
-        let from_file = config
-            .as_ref()
-            .map_or_else(Vec::new, |path| match read(path) {
-                Ok(text) => file::parse(path, &text),
-                Err(error) => {
-                    let message = format!("the file cannot be read: {error}");
-                    let (path, place) = (path.clone(), None);
-                    vec![Err(Problem {
-                        origin: Origin::File { path, place },
-                        message,
-                    })]
-                }
-            });
+        let mut settings = Self::default();
+        let from_file = match config(arguments, &variable) {
+            Ok(config) => {
+                settings.server.settings_file.clone_from(&config);
+                config.map_or_else(Vec::new, |path| file::read(&path, read))
+            }
+            Err(problem) => vec![Err(problem)],
+        };
         let from_environment = options::all().filter_map(|definition| {
             let name = definition.variable();
             let values = definition.kind.split(variable(&name)?);
@@ -125,8 +118,6 @@ impl Settings {
         let from_arguments = from_arguments.map(|given| Ok(Entry::Option(given)));
 
         // What is taken later beats what was taken earlier.
-        let mut settings = Self::default();
-        settings.server.settings_file = config;
         let taken = from_file
             .into_iter()
             .chain(from_environment)
@@ -187,6 +178,21 @@ impl Settings {
             }
         }
     }
+}
+
+/// The file of settings that is named, if one is.
+fn config(
+    arguments: &Arguments,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<Option<PathBuf>, Problem> {
+    if let Some(path) = arguments.config() {
+        return Ok(Some(path.to_owned()));
+    }
+    let path = variable(CONFIG_VARIABLE).map(|path| value::path(&path));
+    path.transpose().map_err(|message| Problem {
+        origin: Origin::Variable(CONFIG_VARIABLE.to_owned()),
+        message,
+    })
 }
 
 impl Problem {
