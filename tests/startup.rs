@@ -199,6 +199,22 @@ fn an_access_log_that_cannot_be_written_gives_one_sentence_and_code_1() {
 }
 
 #[test]
+fn addresses_of_which_one_is_part_of_the_other_are_told_to_be_so() {
+    let site = Site::small();
+    let told = "http://127.0.0.1:8088/ and http://0.0.0.0:8088/ cannot be listened on at once";
+    for option in ["--listen", "--admin"] {
+        let addresses = ["127.0.0.1:8088", "0.0.0.0:8088"].map(|it| format!("{option}={it}"));
+        let launch = || Launch::bare().arg(site.root()).args(&addresses);
+        let (code, said) = failure(launch());
+        assert_eq!(code, Some(2));
+        assert!(said.contains(told) && said.lines().count() == 1, "{said}");
+        // The kernel lets sockets of one user share an address, and the narrower one goes first.
+        let mut check = launch().args(["--reuse-port", "--check"]).spawn();
+        assert_eq!(check.wait().code(), Some(0));
+    }
+}
+
+#[test]
 fn bad_arguments_give_code_2() {
     let site = Site::small();
     let root = site.root();

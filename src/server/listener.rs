@@ -164,11 +164,11 @@ impl ListenAddress {
         let (Self::Tcp(one), Self::Tcp(other)) = (self, other) else {
             return self == other;
         };
-        let is_same_ip = one.ip() == other.ip()
+        let is_part = one == other
             || one.is_ipv4() == other.is_ipv4()
                 && (one.ip().is_unspecified() || other.ip().is_unspecified());
         // Port 0 is another one each time.
-        is_same_ip && one.port() == other.port() && one.port() != 0
+        is_part && one.port() == other.port() && one.port() != 0
     }
 }
 

@@ -31,7 +31,7 @@ pub use command::{Action, Arguments, completions};
 pub use manual::manual;
 pub use print::sample_file;
 
-use crate::server;
+use crate::server::{self, ListenAddress};
 use file::Entry;
 use std::{
     collections::BTreeMap,
@@ -125,12 +125,30 @@ impl Settings {
         let mut problems: Vec<_> = taken
             .filter_map(|entry| entry.and_then(|entry| settings.take(entry)).err())
             .collect();
+        problems.extend(settings.overlap("listen", &settings.server.listen));
+        problems.extend(settings.overlap("admin", &settings.server.admin));
         problems.extend(settings.clash());
         if problems.is_empty() {
             Ok(settings)
         } else {
             Err(Refusal { problems })
         }
+    }
+
+    /// An address cannot be part of another one of the same list, unless they are shared.
+    fn overlap(&self, name: &str, addresses: &[ListenAddress]) -> Option<Problem> {
+        if self.server.reuse_port {
+            return None;
+        }
+        let (one, other) = addresses.iter().zip(1..).find_map(|(one, next)| {
+            let mut rest = addresses.get(next..)?.iter();
+            Some((one, rest.find(|other| one.clashes_with(other))?))
+        })?;
+        let origin = self.origins.get(name)?.clone();
+        let message = format!(
+            "{one} and {other} cannot be listened on at once; the one that is all addresses is enough"
+        );
+        Some(Problem::of(name, origin, message))
     }
 
     /// An address cannot be the operator's and the site's. Without a word of where the operator's
