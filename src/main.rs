@@ -2,10 +2,8 @@
 
 use env_logger::{Env, Target};
 use millpond::{
-    server::{
-        self, Announcement, Concern, Daemon, Diagnostics, Ink, Load, Server, StartError, Unhealthy,
-    },
-    settings::{self, Action, Arguments, Refusal, Settings},
+    server::{self, Announcement, Daemon, Diagnostics, Ink, Load, Server, StartError, Unhealthy},
+    settings::{self, Action, Arguments, Misspelt, Refusal, Settings},
 };
 use std::{
     env,
@@ -79,6 +77,7 @@ fn serve(settings: Settings, load: &Load<'_>) -> Result<(), Failure> {
         Err(error) => return Err(Failure::Start(StartError::Daemon(error))),
     };
     start_log();
+    warn(&misspelt_variables());
     // Before privileges are dropped, and told only if there will be a server to worry about.
     let concerns = server::concerns(&settings.server);
     let server = Server::bind(settings.server).map_err(Failure::Start)?;
@@ -112,6 +111,7 @@ fn check(settings: &Settings) -> Result<String, Failure> {
     start_log();
     let server = &settings.server;
     // Before privileges are dropped, as they are to look at what the server's user can open.
+    warn(&misspelt_variables());
     warn(&server::concerns(server));
     server.check().map_err(Failure::Start)?;
     let addresses = server::addresses(server);
@@ -120,8 +120,12 @@ fn check(settings: &Settings) -> Result<String, Failure> {
     Ok(announcement.lines("would serve") + &confinement)
 }
 
+fn misspelt_variables() -> Vec<Misspelt> {
+    settings::misspelt(env::vars_os().map(|(name, _)| name))
+}
+
 /// Tells what the operator would regret.
-fn warn(concerns: &[Concern]) {
+fn warn(concerns: &[impl fmt::Display]) {
     for concern in concerns {
         log::warn!("{concern}");
     }

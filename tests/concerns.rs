@@ -45,6 +45,22 @@ fn files_that_belong_to_a_site_are_no_concern() {
 }
 
 #[test]
+fn a_variable_that_is_likely_to_be_misspelt_is_named() {
+    let site = Site::small();
+    let with = |variable| check(Launch::of(site.root()).env(variable, "75s"));
+    let said = with("MILLPOND_IDEL_TIMEOUT");
+    let warning = "MILLPOND_IDEL_TIMEOUT names no setting; did you mean MILLPOND_IDLE_TIMEOUT?";
+    assert!(said.len() == 1 && said[0].ends_with(warning), "{said:?}");
+    assert!(with("MILLPOND_SERVICE_HOST").is_empty(), "of Kubernetes");
+    // It is told of a server that cannot start as well: that may be why.
+    let mut process = Launch::of(site.path("missing"))
+        .env("MILLPOND_IDEL_TIMEOUT", "75s")
+        .spawn();
+    assert!(!process.wait().success());
+    assert!(process.end().contains(warning));
+}
+
+#[test]
 fn a_root_that_everybody_can_write_to_is_named() {
     let site = Site::small();
     for (mode, concerns) in [(0o755, 0), (0o775, 0), (0o757, 1), (0o1777, 1)] {

@@ -10,6 +10,7 @@
 //! | `file` | the TOML file, with the places where its values stand |
 //! | `tables` | the settings that are tables, which stand in the file alone |
 //! | `print` | settings written as a TOML file |
+//! | `variables` | environment variables that are likely to be misspelt |
 //!
 //! A value on the command line beats one in the environment, which beats one in the file, which
 //! beats the default. All of them are read, and all problems are told at once: a value that another
@@ -26,10 +27,12 @@ mod options;
 mod print;
 mod tables;
 mod value;
+mod variables;
 
 pub use command::{Action, Arguments, completions};
 pub use manual::manual;
 pub use print::sample_file;
+pub use variables::{Misspelt, misspelt};
 
 use crate::server::{self, ListenAddress};
 use file::Entry;

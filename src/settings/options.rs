@@ -30,7 +30,7 @@ pub(super) struct Group {
 impl Definition {
     /// The environment variable.
     pub(super) fn variable(&self) -> String {
-        format!("MILLPOND_{}", self.name.to_uppercase().replace('-', "_"))
+        format!("{PREFIX}{}", self.name.to_uppercase().replace('-', "_"))
     }
 
     /// The value that the option has when nobody sets it.
@@ -448,6 +448,9 @@ pub(super) static GROUPS: &[Group] = &[
         ],
     },
 ];
+
+/// What environment variables begin with.
+pub(super) const PREFIX: &str = "MILLPOND_";
 
 /// How alike a name has to be to be suggested (Jaro similarity, 1 for the same).
 const LIKENESS_MIN: f64 = 0.75;
