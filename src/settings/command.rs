@@ -201,7 +201,7 @@ fn actions() -> [Arg; 7] {
             .value_parser(OsStringValueParser::new())
             .value_hint(ValueHint::Url)
             .help("Ask a running server whether it is well, and exit")
-            .long_help(HEALTH_HELP),
+            .long_help(wrap(HEALTH_HELP, HELP_WIDTH).join("\n")),
         flag(PRINT_CONFIG).help("Print the settings in force as a file for --config, and exit"),
         flag(MAN).help("Print the manual page, for man -l -, and exit"),
         Arg::new(COMPLETIONS)
