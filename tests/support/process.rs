@@ -2,7 +2,7 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
-    io::{ErrorKind, Read},
+    io::Read,
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
@@ -56,13 +56,9 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        // A binary just copied is busy as long as a child that another thread has forked, but that
-        // is not yet executing its own, holds the descriptor that it was written through.
-        let mut child = poll_until("the binary to be free", || match command.spawn() {
-            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => None,
-            spawned => Some(spawned),
-        })
-        .unwrap_or_else(|error| panic!("{command:?} did not start: {error}"));
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?} did not start: {error}"));
         let stdout = Collector::of(child.stdout.take().expect("stdout is piped"), hearing);
         let stderr = Collector::of(child.stderr.take().expect("stderr is piped"), Hearing::All);
         Self {
