@@ -204,23 +204,20 @@ fn every_server_gives_up_new_privileges() {
     assert_eq!(status_of(&server, "NoNewPrivs"), "1");
 }
 
+/// What starts the same in a namespace of its own for mounts, after this one.
+fn after(mount: &str, command: &mut Command) -> Command {
+    let mut outer = Command::new("unshare");
+    let script = format!("{mount} && exec \"$@\"");
+    outer
+        .args(["--mount", "sh", "-c", &script, "sh"])
+        .arg(command.get_program())
+        .args(command.get_args());
+    outer
+}
+
 #[test]
 fn a_jail_without_proc_is_no_obstacle() {
-    let hidden = [
-        "--mount",
-        "sh",
-        "-c",
-        "mount -t tmpfs none /proc && exec \"$@\"",
-        "sh",
-    ];
-    let hide = |command: &mut Command| {
-        let mut outer = Command::new("unshare");
-        outer
-            .args(hidden)
-            .arg(command.get_program())
-            .args(command.get_args());
-        outer
-    };
+    let hide = |command: &mut Command| after("mount -t tmpfs none /proc", command);
     let is_hidden = hide(Command::new("test").args(["!", "-e", "/proc/self"])).status();
     if !is_hidden.is_ok_and(|status| status.success()) {
         return unavailable("the right to hide /proc");
@@ -231,4 +228,25 @@ fn a_jail_without_proc_is_no_obstacle() {
         .within(hide)
         .start();
     assert_eq!(server.get("/a.txt").status, 200);
+}
+
+#[test]
+fn what_is_told_of_other_users_may_be_in_any_encoding() {
+    let site = Site::small();
+    let passwd = site.outside("passwd");
+    let entries = b"j:x:54320:54320:J\xfcrgen:/:/bin/sh\nwww:x:54321:54322::/:/bin/sh\n";
+    fs::write(&passwd, entries).unwrap();
+    let mount = format!("mount --bind {} /etc/passwd", passwd.display());
+    let is_mounted = after(&mount, &mut Command::new("true")).status();
+    if !is_mounted.is_ok_and(|status| status.success()) {
+        return unavailable("the right to mount a file in the place of /etc/passwd");
+    }
+    for user in ["www", "54321"] {
+        let server = Launch::of(site.root())
+            .args(["--user", user])
+            .within(|command| after(&mount, command))
+            .start();
+        assert_eq!(status_of(&server, "Uid"), "54321 54321 54321 54321");
+        assert_eq!(status_of(&server, "Gid"), "54322 54322 54322 54322");
+    }
 }

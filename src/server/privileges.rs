@@ -68,9 +68,10 @@ impl Account {
         // Numbers alone work where there are no such files.
         let is_numeric = matches!(user.user, Identity::Number(_))
             && !matches!(user.group, Some(Identity::Name(_)));
-        let read = |path| match fs::read_to_string(path) {
+        // What they say of other users may be in any encoding.
+        let read = |path| match fs::read(path) {
             Err(error) if !is_numeric => Err(PrivilegeError::Unreadable(path, error)),
-            text => Ok(text.unwrap_or_default()),
+            text => Ok(String::from_utf8_lossy(&text.unwrap_or_default()).into_owned()),
         };
         Self::among(user, &read(PASSWD)?, &read(GROUP)?)
     }
