@@ -5,6 +5,8 @@ mod support;
 use rustix::process::{Pid, getsid, kill_process};
 use std::{
     fs::{self, File},
+    net::TcpListener,
+    os::fd::AsFd,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -161,6 +163,29 @@ fn a_daemon_that_is_killed_before_it_answers_leaves_a_word() {
     let said = command.end();
     let word = "error: the server in the background was ended by signal 9 before it answered\n";
     assert!(said.ends_with(word), "{said}");
+}
+
+#[test]
+fn sockets_that_are_handed_over_are_the_daemons() {
+    let site = Site::small();
+    let pid_file = pid_file(&site);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut command = Launch::inheriting(&[("", listener.as_fd())])
+        .arg(site.root())
+        .args(["--daemon", "--pid-file"])
+        .arg(&pid_file)
+        .spawn();
+    assert_eq!(command.wait().code(), Some(0));
+    let daemon = Daemon::of(&pid_file);
+    command.end();
+    let address = listener.local_addr().unwrap();
+    assert_eq!(address_in(&command.stdout()), address);
+    drop(listener);
+    let response = Client::connect(address)
+        .send("GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n")
+        .response_to("GET");
+    assert_eq!(response.status, 200);
+    daemon.stop();
 }
 
 #[test]

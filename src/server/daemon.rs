@@ -11,7 +11,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write, pipe, stderr, stdin, stdout};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitStatus};
+use std::process::{self, Command, ExitStatus};
 
 /// What became of the wish to be in the background.
 #[derive(Debug)]
@@ -48,6 +48,11 @@ impl Daemon {
         let name = arguments.next().unwrap_or_default();
         let mut command = Command::new(env::current_exe()?);
         command.arg0(name).args(arguments).env(DETACHED, "1");
+        // sd_listen_fds(3): sockets that were handed to us are for nobody else, but the server is
+        // somebody else now.
+        if env::var(RECEIVER).is_ok_and(|receiver| receiver == process::id().to_string()) {
+            command.env_remove(RECEIVER);
+        }
         let mut child = command.stdin(teller).spawn()?;
         // Ours of the ends of the pipe to write to: without it, the child's end is the pipe's.
         drop(command);
@@ -80,6 +85,9 @@ fn is_file(stream: OwnedFd) -> bool {
         .metadata()
         .is_ok_and(|facts| facts.is_file())
 }
+
+/// Tells the process for which sockets are that are handed over; any, if there is none.
+const RECEIVER: &str = "LISTEN_PID";
 
 /// Tells the program that it has been started a second time.
 const DETACHED: &str = "MILLPOND_DETACHED";
