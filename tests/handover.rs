@@ -162,9 +162,15 @@ fn sockets_that_are_handed_over_take_the_place_of_listen() {
         ("admin", admin.as_fd()),
     ])
     .arg(site.root())
-    .args(["--listen", "127.0.0.1:0"])
-    .expecting(&["take the place of the setting listen"])
+    .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+    .expecting(&["take the place of the setting "])
     .start();
+    for name in ["listen", "admin"] {
+        let warning = format!("take the place of the setting {name}\n");
+        server
+            .process
+            .await_stderr(&warning, |said| said.contains(&warning).then_some(()));
+    }
     assert_eq!(server.address, public.local_addr().unwrap());
     assert_eq!(server.get("/a.txt").text(), "alpha\n");
     let unix_answer = answer(UnixStream::connect(site.outside("socket")).unwrap());

@@ -201,16 +201,22 @@ pub(super) fn listen(options: &Options) -> Result<Vec<Listener>, StartError> {
         inherited.partition(|listener| listener.side == Side::Admin);
     if listeners.is_empty() {
         listeners = bind_admin(&options.admin, options.reuse_port)?;
+    } else {
+        warn_of_replaced("admin", &options.admin);
     }
     if public.is_empty() {
         listeners.extend(bind_all(&options.listen, options.reuse_port)?);
     } else {
-        if !options.listen.is_empty() {
-            log::warn!("sockets were handed over, and take the place of the setting listen");
-        }
+        warn_of_replaced("listen", &options.listen);
         listeners.extend(public);
     }
     Ok(listeners)
+}
+
+fn warn_of_replaced(name: &str, addresses: &[ListenAddress]) {
+    if !addresses.is_empty() {
+        log::warn!("sockets were handed over, and take the place of the setting {name}");
+    }
 }
 
 impl Listener {
