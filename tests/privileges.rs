@@ -150,6 +150,31 @@ fn whoever_only_seems_to_be_the_user_already_becomes_it_for_good() {
 }
 
 #[test]
+fn where_no_thread_can_be_had_a_check_and_a_question_about_health_say_so() {
+    if !has_setpriv() {
+        return unavailable("root's powers, and setpriv to drop some of them");
+    }
+    let site = Site::small();
+    let alone = [
+        "--reuid=54399",
+        "--regid=54399",
+        "--clear-groups",
+        "prlimit",
+        "--nproc=1",
+    ];
+    for action in ["--check", "--health=http://127.0.0.1:1/"] {
+        let mut process = through_setpriv(&site, &alone).arg(action).spawn();
+        assert_eq!(process.wait().code(), Some(1), "{action}");
+        let said = process.end();
+        let is_sentence = said.starts_with("error: ") && said.lines().count() == 1;
+        assert!(
+            is_sentence && said.contains("temporarily unavailable"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn who_is_the_user_already_starts_unless_it_is_in_another_group_than_the_named_one() {
     if !has_setpriv() {
         return unavailable("root's powers, and setpriv to drop some of them");

@@ -41,7 +41,10 @@ pub fn check_health(url: Option<&OsStr>, options: &Options) -> Result<String, Un
     let name = question.name.clone();
     // In a thread, so that resolving, connecting and waiting have one deadline together.
     let (tell, answer) = mpsc::channel();
-    thread::spawn(move || tell.send(question.ask()));
+    let asking = thread::Builder::new().spawn(move || tell.send(question.ask()));
+    if let Err(error) = asking {
+        return Err(Unhealthy::Unreachable(name, error));
+    }
     match answer.recv_timeout(TIMEOUT) {
         Ok(Ok(Some(status @ 200..=399))) => Ok(format!("{name} answers {status}\n")),
         Ok(Ok(Some(status))) => Err(Unhealthy::Status(name, status)),

@@ -148,7 +148,7 @@ impl Options {
         decide(sandbox.mode, supported()).map_err(StartError::Sandbox)?;
         let filter = if sandbox.mode == SandboxMode::Off {
             ""
-        } else if filter::can_refuse_calls() {
+        } else if filter::can_refuse_calls().map_err(StartError::System)? {
             "a filter of system calls refuses new sockets and programs\n"
         } else {
             "no filter of system calls: this kernel has none\n"

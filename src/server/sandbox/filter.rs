@@ -7,7 +7,7 @@
 
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use std::env::consts::ARCH;
-use std::thread;
+use std::{io, thread};
 
 /// Why there is no filter.
 pub use seccompiler::Error as FilterError;
@@ -18,10 +18,9 @@ pub fn refuse_calls() -> Result<(), FilterError> {
 }
 
 /// Whether this machine can refuse them: tried by a thread that has nothing else to do.
-pub(super) fn can_refuse_calls() -> bool {
-    thread::spawn(|| refuse_calls().is_ok())
-        .join()
-        .unwrap_or(false)
+pub(super) fn can_refuse_calls() -> io::Result<bool> {
+    let attempt = thread::Builder::new().spawn(|| refuse_calls().is_ok())?;
+    Ok(attempt.join().unwrap_or(false))
 }
 
 fn program() -> Result<BpfProgram, FilterError> {
