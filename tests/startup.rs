@@ -13,7 +13,7 @@ use std::{
     path::Path,
     process::Command,
 };
-use support::{Client, Launch, Process, Response, Server, Site, assert_all, unavailable};
+use support::{Client, Launch, Process, Response, Server, Signal, Site, assert_all, unavailable};
 
 /// What a failed start gives: the code, and its sentence if it is one.
 fn failure(launch: Launch) -> (Option<i32>, String) {
@@ -249,7 +249,7 @@ fn nothing_is_written_to_standard_error_in_normal_operation() {
     for target in ["/", "/a.txt", "/missing", "/%zz", "/a.txt/"] {
         server.get(target);
     }
-    assert!(server.stop(support::Signal::TERM).success());
+    assert!(server.stop(Signal::TERM).success());
     assert_eq!(server.process.end(), "");
 }
 
@@ -284,6 +284,22 @@ fn the_site_that_comes_along_is_whole() {
         let target = format!("/{}", reference.trim_start_matches('/'));
         assert_eq!(server.get(&target).status, 200, "{reference}");
     }
+}
+
+#[test]
+fn a_unix_socket_is_removed_at_the_end_but_not_that_of_another_server() {
+    let site = Site::small();
+    fs::create_dir(site.outside("run")).unwrap();
+    let path = site.outside("run/socket");
+    let address = format!("unix:{}", path.display());
+    let launch = || Launch::of(site.root()).args(["--listen", &address]).start();
+    let mut first = launch();
+    fs::remove_file(&path).unwrap();
+    let mut second = launch();
+    first.stop(Signal::TERM);
+    UnixStream::connect(&path).expect("the second listens there");
+    second.stop(Signal::TERM);
+    assert!(!path.exists());
 }
 
 #[test]

@@ -19,7 +19,7 @@ use socket2::{Domain, Protocol, SockAddr, Type};
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 #[derive(Debug)]
@@ -33,7 +33,12 @@ pub(super) struct Listener {
     handover: Option<Handover>,
     /// Whether another process may have the socket as well.
     is_shared: bool,
+    /// The file that was made for the socket, if one was.
+    file: Option<FileIdentity>,
 }
+
+/// By which a file is known again: the device, and its number there.
+type FileIdentity = (u64, u64);
 
 /// What accepting gave.
 #[derive(Debug)]
@@ -148,6 +153,9 @@ impl Drop for Listener {
     fn drop(&mut self) {
         if let ListenAddress::Unix(path) = &self.address
             && !self.is_shared
+            // Whoever has removed it may have put the socket of another server in its place.
+            && self.file.is_some()
+            && self.file == identity(path)
             && let Err(error) = std::fs::remove_file(path)
         {
             log::debug!(
@@ -233,6 +241,7 @@ impl Listener {
             is_ready: true,
             handover: None,
             is_shared: true,
+            file: None,
         }
     }
 }
@@ -337,6 +346,7 @@ fn bind(address: ListenAddress, side: Side, reuse: bool) -> Result<Listener, Sta
                 is_ready: true,
                 handover: Some(handover),
                 is_shared: true,
+                file: None,
             });
         }
         Some(Predecessor::None(handover)) => open(&address, reuse).map(|it| (it, Some(handover))),
@@ -349,6 +359,10 @@ fn bind(address: ListenAddress, side: Side, reuse: bool) -> Result<Listener, Sta
                 let is_chosen = reuse && bound != address;
                 is_chosen.then(|| Handover::open(&bound).ok()).flatten()
             }),
+            file: match &bound {
+                ListenAddress::Unix(path) => identity(path),
+                ListenAddress::Tcp(_) => None,
+            },
             address: bound,
             side,
             is_ready: true,
@@ -426,6 +440,11 @@ fn bind_unix(path: &Path) -> io::Result<(OwnedFd, ListenAddress)> {
     }
     socket.listen(BACKLOG)?;
     Ok((socket.into(), ListenAddress::Unix(path.to_owned())))
+}
+
+fn identity(path: &Path) -> Option<FileIdentity> {
+    let facts = std::fs::symlink_metadata(path).ok()?;
+    Some((facts.dev(), facts.ino()))
 }
 
 /// Whether a server answers at a Unix-domain socket; `false` only if it certainly is none's.
