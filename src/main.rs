@@ -88,7 +88,7 @@ fn serve(settings: Settings, load: &Load<'_>) -> Result<(), Failure> {
         server.announcement().lines("serves")
     };
     // A server whose output nobody reads is a good server still.
-    if let Err(error) = print(&text) {
+    if let Err(error) = server::print_at_once(&text) {
         log::warn!("the addresses could not be printed: {error}");
     }
     if let Some(detached) = detached {
@@ -145,17 +145,12 @@ fn ink() -> Ink {
 
 /// Prints what was asked for.
 fn tell(text: &str) -> Result<(), Failure> {
-    match print(text) {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         // Whoever reads only the beginning, as `head` does, has what they want.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Print(error)),
         _ => Ok(()),
     }
-}
-
-fn print(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()
 }
 
 /// Lets the log go to standard error, as much of it as `RUST_LOG` asks for.

@@ -9,9 +9,9 @@ use rustix::{
 };
 use std::{
     fs::{self, File, OpenOptions},
-    io::{ErrorKind, Read},
+    io::{ErrorKind, Read, Write},
     net::SocketAddr,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::{fs::OpenOptionsExt, net::UnixStream},
     path::Path,
     process::Command,
     time::{Duration, Instant},
@@ -71,6 +71,15 @@ fn open_to_read(fifo: &Path) -> File {
         .unwrap()
 }
 
+/// What starts the same with a stream that leads to a FIFO, by a shell's sign for that.
+fn leading(sign: &str, fifo: &Path, command: &mut Command) -> Command {
+    let mut shell = Command::new("sh");
+    let script = format!("exec \"$0\" \"$@\" {sign}'{}'", fifo.display());
+    shell.args(["-c", &script]).arg(command.get_program());
+    shell.args(command.get_args());
+    shell
+}
+
 fn is_counting(numbers: &[usize]) -> bool {
     numbers.iter().copied().eq(0..numbers.len())
 }
@@ -100,6 +109,33 @@ fn a_server_whose_standard_output_is_not_read_answers_and_stops() {
         assert!(log.ends_with('\n') && numbers.len() > 500);
         assert_eq!(numbers.len() + lost(&said).0, MANY + 1, "{said}");
     }
+}
+
+#[test]
+fn a_server_whose_standard_output_is_full_from_the_start_answers() {
+    let site = Site::small();
+    let (fifo, socket) = (site.outside("fifo"), site.outside("socket"));
+    make_fifo(&fifo);
+    let _reader = open_to_read(&fifo);
+    let mut writer = OpenOptions::new();
+    writer
+        .write(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+    let mut writer = writer.open(&fifo).unwrap();
+    while writer.write(&[b'x'; 4096]).is_ok() {}
+    let mut server = Launch::bare()
+        .arg(site.root())
+        .args(["--listen", &format!("unix:{}", socket.display())])
+        .within(|command| leading(">", &fifo, command))
+        .spawn();
+    let mut stream = poll_until("the socket", || UnixStream::connect(&socket).ok());
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    let request = b"GET /a.txt HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    stream.write_all(request).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(server.end().contains("could not be printed: nobody reads"));
 }
 
 #[test]
@@ -150,13 +186,7 @@ fn a_server_whose_standard_error_is_not_read_answers_and_tells_what_was_lost() {
     make_fifo(&fifo);
     let mut reader = open_to_read(&fifo);
     let mut server = Launch::of(site.root())
-        .within(|command| {
-            let mut shell = Command::new("sh");
-            let led_there = format!("exec \"$0\" \"$@\" 2>'{}'", fifo.display());
-            shell.args(["-c", &led_there]).arg(command.get_program());
-            shell.args(command.get_args());
-            shell
-        })
+        .within(|command| leading("2>", &fifo, command))
         .args(["--admin", "127.0.0.1:0"])
         .start();
     // Each leaves a line: that there is no index file.

@@ -1,6 +1,7 @@
-//! Diagnostics: lines on standard error, for which nothing that is served has to wait.
+//! Diagnostics: lines on standard error, for which nothing that is served has to wait, nor for those
+//! on standard output at the start.
 
-use super::log_output::Output;
+use super::log_output::{Output, Written};
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -58,6 +59,18 @@ impl Write for Diagnostics {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// Writes to standard output, unless nobody reads it.
+pub fn print_at_once(text: &str) -> io::Result<()> {
+    let output = Output::stdout();
+    output.await_room(PATIENCE);
+    let Written { bytes, failure } = output.write(text.as_bytes());
+    match failure {
+        Some(error) => Err(error.into()),
+        None if bytes < text.len() => Err(io::Error::other("nobody reads standard output")),
+        None => Ok(()),
     }
 }
 
