@@ -1,6 +1,6 @@
 //! The program: arguments to settings, settings to a server, and how it ended to an exit status.
 
-use env_logger::{Env, Target};
+use env_logger::Target;
 use millpond::{
     server::{self, Announcement, Daemon, Diagnostics, Ink, Load, Server, StartError, Unhealthy},
     settings::{self, Action, Arguments, Misspelt, Refusal, Settings},
@@ -155,7 +155,10 @@ fn tell(text: &str) -> Result<(), Failure> {
 
 /// Lets the log go to standard error, as much of it as `RUST_LOG` asks for.
 fn start_log() {
-    env_logger::Builder::from_env(Env::new().filter_or("RUST_LOG", "info"))
+    // An empty one asks for nothing; taken at its word, it would turn off warnings and records.
+    let asked = env::var("RUST_LOG").ok().filter(|asked| !asked.is_empty());
+    env_logger::Builder::new()
+        .parse_filters(asked.as_deref().unwrap_or("info"))
         .format(|out, record| {
             let time = server::timestamp(SystemTime::now());
             // What a client sent may be part of it, and must not pass for another line.

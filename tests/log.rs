@@ -338,6 +338,25 @@ fn the_log_goes_where_the_operator_says() {
 }
 
 #[test]
+fn rust_log_has_a_say_in_records_unless_it_is_empty() {
+    let site = Site::small();
+    for (asked, records) in [
+        ("", 1),
+        ("info", 1),
+        ("millpond::access", 1),
+        ("warn", 0),
+        ("millpond::site=debug", 0),
+    ] {
+        let mut server = Launch::of(site.root()).env("RUST_LOG", asked).start();
+        assert_eq!(server.get("/a.txt").status, 200);
+        server.stop(Signal::TERM);
+        server.process.end();
+        let lines = server.process.stdout().lines().count();
+        assert_eq!(lines, 1 + records, "RUST_LOG={asked}");
+    }
+}
+
+#[test]
 fn a_log_that_nobody_reads_any_more_does_not_end_the_server() {
     let site = Site::small();
     let mut server = Launch::of(site.root())
