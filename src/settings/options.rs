@@ -160,8 +160,8 @@ pub(super) static GROUPS: &[Group] = &[
                 kind: Kind::OptionalFile(|settings| &mut settings.server.pid_file),
                 help: "A file for the server's process id; empty for none",
                 reason: "It is written once the server listens and removed when it ends. A server \
-                         does not start on a file of another one that runs, unless it takes over \
-                         from that (reuse-port).",
+                         does not start on a file of another one that runs; with reuse-port, its \
+                         own file takes the place of that.",
             },
         ],
     },
