@@ -191,6 +191,11 @@ enum Failure {
 }
 
 impl Failure {
+    /// A daemon that ends by itself has said why.
+    fn of_daemon(status: ExitStatus) -> Self {
+        status.signal().map_or(Self::Told, Self::Killed)
+    }
+
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Settings(refusal) => ExitCode::from(refusal.exit_status()),
@@ -201,13 +206,6 @@ impl Failure {
             | Self::Killed(_)
             | Self::Told => ExitCode::FAILURE,
         }
-    }
-}
-
-impl Failure {
-    /// A daemon that ends by itself has said why.
-    fn of_daemon(status: ExitStatus) -> Self {
-        status.signal().map_or(Self::Told, Self::Killed)
     }
 }
 

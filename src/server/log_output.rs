@@ -71,19 +71,21 @@ impl Output {
             Err(error) if is_unread(path, &error) => tell_of_wait(path),
             opened => return opened,
         }
-        let fifo = append(&mut creating(), path, OFlags::empty())?;
+        let fifo = append(path, OFlags::empty())?;
         fcntl_setfl(&fifo, OFlags::APPEND | OFlags::NONBLOCK)?;
         Ok(Self::of_our_own(fifo))
     }
 
     /// The same, but a FIFO that nobody reads is an error.
     pub(super) fn open_at_once(path: &Path) -> io::Result<Self> {
-        append(&mut creating(), path, OFlags::NONBLOCK).map(Self::of_our_own)
+        append(path, OFlags::NONBLOCK).map(Self::of_our_own)
     }
 
     /// Whether [`Output::open`] could, without creating anything; of a FIFO, whether it would wait.
     pub(super) fn check(path: &Path) -> io::Result<()> {
-        match append(&mut OpenOptions::new(), path, OFlags::NONBLOCK) {
+        let flags = OFlags::NONBLOCK.bits().cast_signed();
+        let mut options = OpenOptions::new();
+        match options.append(true).custom_flags(flags).open(path) {
             Err(error) if is_unread(path, &error) => {
                 tell_of_wait(path);
                 Ok(())
@@ -173,16 +175,11 @@ pub(super) fn is_stderr_ready() -> bool {
     has_room(&stderr())
 }
 
-fn creating() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.create(true);
-    options
-}
-
-fn append(options: &mut OpenOptions, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
+fn append(path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
     let flags = flags.bits().cast_signed();
-    let opened = options.append(true).custom_flags(flags).open(path);
-    opened.map(OwnedFd::from)
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).custom_flags(flags);
+    options.open(path).map(OwnedFd::from)
 }
 
 /// Whether what could not be opened at once is a FIFO that nobody reads.
