@@ -45,6 +45,7 @@ fn every_outcome_is_told_with_its_reason() {
         ("/", 0, "200 OK", "35 bytes of text/html; charset=utf-8"),
         ("/a.txt?x=y", 0, "200 OK", "6 bytes of text/plain"),
         ("http://a.example/a.txt", 0, "200 OK", "6 bytes"),
+        ("http://a.example/a.txt#b", 0, "200 OK", "6 bytes"),
         (
             "/guide",
             0,

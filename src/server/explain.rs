@@ -61,6 +61,7 @@ impl fmt::Display for Explanation {
 /// Explains what GET of a request target, a path or a whole URL, would get from a server with
 /// these options, if somebody entered it in a browser.
 pub fn explain(options: Options, target: &OsStr) -> Result<Explanation, StartError> {
+    let target = without_fragment(target);
     let host = options.hosts.first().map(ToString::to_string);
     let host = host.unwrap_or_else(|| "localhost".to_owned());
     become_user(&options)?;
@@ -101,6 +102,12 @@ pub fn explain(options: Options, target: &OsStr) -> Result<Explanation, StartErr
         None => {}
     }
     Ok(explanation)
+}
+
+/// A browser keeps the fragment to itself (RFC 9110 §7.1).
+fn without_fragment(target: &OsStr) -> &OsStr {
+    let mut parts = target.as_bytes().split(|byte| *byte == b'#');
+    OsStr::from_bytes(parts.next().unwrap_or_default())
 }
 
 /// All that answers requests, without the sockets that they would come by.
