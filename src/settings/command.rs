@@ -8,7 +8,6 @@ use super::{
     kind::Kind,
     manual,
     options::{self, Definition},
-    print::wrap,
 };
 use clap::{
     Arg, ArgAction, ArgGroup, ArgMatches, Command, ValueHint,
@@ -128,11 +127,10 @@ fn argument(definition: &'static Definition) -> Arg {
         text if text.is_empty() => text,
         text => format!(" [default: {text}]"),
     };
-    let long_help = wrap(&format!("{help}. {reason}"), HELP_WIDTH).join("\n");
     let argument = Arg::new(*name)
         .help(format!("{help}{default}"))
         .long_help(format!(
-            "{long_help}\n\n[env: {}]{default}",
+            "{help}. {reason}\n\n[env: {}]{default}",
             definition.variable()
         ))
         .value_name(kind.placeholder())
@@ -201,7 +199,7 @@ fn actions() -> [Arg; 7] {
             .value_parser(OsStringValueParser::new())
             .value_hint(ValueHint::Url)
             .help("Ask a running server whether it is well, and exit")
-            .long_help(wrap(HEALTH_HELP, HELP_WIDTH).join("\n")),
+            .long_help(HEALTH_HELP),
         flag(PRINT_CONFIG).help("Print the settings in force as a file for --config, and exit"),
         flag(MAN).help("Print the manual page, for man -l -, and exit"),
         Arg::new(COMPLETIONS)
@@ -244,16 +242,13 @@ const COMPLETIONS: &str = "completions";
 const POSITIONAL: &str = "root";
 const POSITIONAL_PLACEHOLDER: &str = "ROOT";
 
-/// In columns, next to an indentation of ten.
-const HELP_WIDTH: usize = 80;
-
 const LONG_ABOUT: &str = "\
-Serves a directory over HTTP/1.1, from one process with one thread. It prints the addresses that it
+Serves a directory over HTTP/1.1, from one process with one thread. It prints the addresses that it \
 serves at, and goes on until it is told to stop.";
 
 const HEALTH_HELP: &str = "\
-Ask a running server whether it is well, and exit: with 0 if it answers GET with a success or a
-redirect within 3 seconds, else with 1. The URL is http: or, for a Unix-domain socket, unix: and its
+Ask a running server whether it is well, and exit: with 0 if it answers GET with a success or a \
+redirect within 3 seconds, else with 1. The URL is http: or, for a Unix-domain socket, unix: and its \
 path. Without one, the server that these settings start is asked for /.";
 
 const AFTER_HELP: &str = "\
