@@ -107,6 +107,37 @@ fn requests_that_take_long_to_arrive_make_room_where_nobody_is_idle() {
 }
 
 #[test]
+fn who_falls_idle_makes_room_rather_than_one_whose_request_is_arriving() {
+    let site = Site::small();
+    let server = Launch::of(site.root())
+        .args(["--connections-max", "2"])
+        .expecting(&["accepting pauses"])
+        .start();
+    let mut arriving = server.connect();
+    arriving.send("GET /a.txt HT");
+    let mut busy = busy(&server);
+    let mut newcomer = server.connect();
+    newcomer.send(GET);
+    assert!(newcomer.is_silent_for(Duration::from_millis(100)));
+    assert_eq!(busy.send("x").response_to("POST").status, 405);
+    assert_eq!(newcomer.response_to("GET").status, 200);
+    assert_eq!(busy.rest(), b"", "it has fallen idle");
+    let arrived = arriving.send("TP/1.0\r\n\r\n").response_to("GET");
+    assert_eq!(arrived.status, 200);
+}
+
+#[test]
+fn who_may_still_close_keeps_nobody_idle_from_making_room() {
+    let site = Site::small();
+    let server = server(&site, "--connections-max", 2);
+    let mut told = server.connect();
+    assert_eq!(told.send("nonsense\r\n\r\n").response_to("GET").status, 400);
+    let _idle = idle(&server);
+    // Without a pause that is worth a warning.
+    let _newcomer = idle(&server);
+}
+
+#[test]
 fn many_idle_connections_lock_nobody_out() {
     let site = Site::small();
     let server = server(&site, "--connections-max", 10);

@@ -19,6 +19,8 @@ pub(super) struct Room {
     /// Those that could best be spared when they were last looked for, the best last, each with why:
     /// if that has changed, the session has been busy.
     spare: Vec<(usize, Spare)>,
+    /// Until when no connection can make room, by the last look at all of them.
+    none_until: Option<Instant>,
     /// Until when no connection is accepted, because there is no room and none could be made.
     paused_until: Option<Instant>,
     /// When the operator was last told of a pause.
@@ -90,6 +92,7 @@ impl Room {
                 counts,
             }),
             spare: Vec::new(),
+            none_until: None,
             paused_until: None,
             told: None,
             traffic: Traffic::default(),
@@ -156,14 +159,16 @@ impl Room {
         self.paused_until = Some(now + PAUSE);
     }
 
-    /// The same, where a connection can make room at that time. If that is soon, it is no pause to
-    /// speak of.
-    fn pause_until(&mut self, due: Instant, now: Instant) {
-        if due > now + PAUSE {
-            self.pause(now);
-        } else {
-            self.paused_until = Some(due);
+    /// The same, where the first connection that can make room can do so at that time, of those that
+    /// could be spared. If that is soon, it is no pause to speak of.
+    fn pause_until(&mut self, due: Option<Instant>, now: Instant) {
+        match due {
+            Some(due) if due <= now + PAUSE => self.paused_until = Some(due),
+            _ => self.pause(now),
         }
+        // One that falls idle from now on can make room only then.
+        let idle = now + IDLE_GRACE;
+        self.none_until = Some(due.map_or(idle, |due| due.min(idle)));
     }
 
     pub(super) fn has_room(&self, connections: usize) -> bool {
@@ -198,52 +203,44 @@ impl Room {
     /// none is idle, the one whose request has been coming in for the longest time, and for long.
     /// If there is none, accepting pauses.
     ///
-    /// All are looked at for some dozens of answers, so that a flood of newcomers does not have to
-    /// pay for it each time.
+    /// All are looked at for some dozens of answers, and in vain no more often than one can fall
+    /// idle and be spared, so that a flood of newcomers does not have to pay for it each time.
     pub(super) fn most_spare(&mut self, sessions: &Slab<Session>, now: Instant) -> Option<usize> {
-        let found = self
-            .take_most_spare(sessions)
-            .or_else(|| self.find_most_spare(sessions, now));
-        match found {
-            Some((key, spare)) if spare.due() <= now => {
-                self.traffic.evicted += 1;
-                Some(key)
-            }
-            Some((key, spare)) => {
-                self.spare.push((key, spare));
-                self.pause_until(spare.due(), now);
-                None
-            }
-            None => {
-                self.pause(now);
-                None
-            }
+        if let Some(until) = self.none_until.filter(|until| now < *until) {
+            self.paused_until = Some(until);
+            return None;
         }
+        let found = self.take_most_spare(sessions).or_else(|| {
+            self.find_most_spare(sessions, now);
+            self.take_most_spare(sessions)
+        });
+        self.traffic.evicted += u64::from(found.is_some());
+        found
     }
 
-    fn find_most_spare(
-        &mut self,
-        sessions: &Slab<Session>,
-        now: Instant,
-    ) -> Option<(usize, Spare)> {
+    /// Finds those that can make room. Where there is none, accepting pauses.
+    fn find_most_spare(&mut self, sessions: &Slab<Session>, now: Instant) {
         let spare = |(key, session): (usize, &Session)| Some((key, session.spare()?));
         let public = sessions
             .iter()
             .filter(|(_, session)| session.side() == Side::Public);
-        self.spare = public.filter_map(spare).collect();
-        // Who is idle for no time yet keeps nobody from making room.
-        self.spare
-            .sort_unstable_by_key(|(_, spare)| (spare.due() > now, *spare));
+        let all = public.filter_map(spare);
+        let (due, later): (Vec<_>, Vec<_>) = all.partition(|(_, spare)| spare.due() <= now);
+        self.spare = due;
+        if self.spare.is_empty() {
+            let next = later.iter().map(|(_, spare)| spare.due()).min();
+            self.pause_until(next, now);
+        }
+        self.spare.sort_unstable_by_key(|(_, spare)| *spare);
         self.spare.truncate(FOUND_AT_ONCE);
         self.spare.reverse();
-        self.spare.pop()
     }
 
-    fn take_most_spare(&mut self, sessions: &Slab<Session>) -> Option<(usize, Spare)> {
+    fn take_most_spare(&mut self, sessions: &Slab<Session>) -> Option<usize> {
         while let Some((key, spare)) = self.spare.pop() {
             let now = sessions.get(key).and_then(Session::spare);
             if now == Some(spare) {
-                return Some((key, spare));
+                return Some(key);
             }
         }
         None
