@@ -2,7 +2,15 @@
 
 mod support;
 
-use std::{fs, process::Command, thread, time::Duration};
+use socket2::{Domain, Socket, Type};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{Shutdown, TcpStream},
+    process::Command,
+    thread,
+    time::Duration,
+};
 use support::{Client, Launch, Server, Signal, Site, noise, poll_until};
 
 const GET: &str = "GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -29,6 +37,28 @@ fn idle(server: &Server) -> Client {
     let mut client = server.connect();
     assert_eq!(client.send(GET).response_to("GET").status, 200);
     client
+}
+
+/// A download that stops before its end, as it is not read.
+fn half_a_download(server: &Server) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.set_recv_buffer_size(8 * 1024).expect("a size");
+    socket.connect(&server.address.into()).expect("a server");
+    let mut stream = TcpStream::from(socket);
+    let request = b"GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n";
+    stream.write_all(request).expect("a connection");
+    stream.peek(&mut [0]).expect("the beginning");
+    stream
+}
+
+/// Reads until nothing comes any more.
+fn take_what_is_here(stream: &mut TcpStream) {
+    let timeout = Some(Duration::from_millis(50));
+    stream.set_read_timeout(timeout).expect("a timeout");
+    while stream
+        .read(&mut [0; 16 * 1024])
+        .is_ok_and(|count| count > 0)
+    {}
 }
 
 /// Whether a newcomer gets no answer, but the end.
@@ -266,6 +296,31 @@ fn many_requests_on_one_connection_leave_others_their_turn() {
     let records = server.records(402);
     let place = records.iter().rposition(|record| record.contains("\"GET"));
     assert!(place.is_some_and(|place| place < 200), "{place:?}");
+}
+
+/// Whatever else they have sent: its end, or another request.
+#[test]
+fn who_asks_for_something_comes_before_all_who_have_room_for_more() {
+    let site = Site::small();
+    site.file("large.bin", noise(200_000));
+    let server = Server::start(site.root());
+    let mut one = idle(&server);
+    let mut downloads: Vec<_> = (0..30).map(|_| half_a_download(&server)).collect();
+    server.process.signal(Signal::STOP);
+    for (number, download) in downloads.iter_mut().enumerate() {
+        take_what_is_here(download);
+        if number % 2 == 0 {
+            download.shutdown(Shutdown::Write).expect("a connection");
+        } else {
+            download.write_all(GET.as_bytes()).expect("a connection");
+        }
+    }
+    one.send("GET /?one HTTP/1.1\r\nHost: a\r\n\r\n");
+    server.process.signal(Signal::CONT);
+    assert_eq!(one.response_to("GET").status, 200);
+    let records = server.records(1 + 30 + 15 + 1);
+    let place = records.iter().position(|record| record.contains("/?one"));
+    assert!(place.is_some_and(|place| place < 10), "{place:?}");
 }
 
 #[test]

@@ -297,8 +297,8 @@ impl Server {
         self.service.access_log.flush(self.service.clock.now());
     }
 
-    /// Goes on with sessions that need no event, or wait for nothing but room to send, after those
-    /// that asked for something in this tick and those that are new. So much work makes a tick,
+    /// Goes on with sessions that need no event, or have something to send, after those that asked
+    /// for something in this tick and those that are new. So much work makes a tick,
     /// however many they are: who asks for little waits for one turn of those who take much, and
     /// not for one of each.
     fn go_on(&mut self) {
@@ -340,11 +340,12 @@ impl Server {
                 session.note_end_in_sight();
             } else if event.is_readable() || event.is_error() {
                 session.note_readable();
-            } else {
-                return self.sessions.note_runnable(key);
             }
-            // Else its turn comes.
-            if !session.is_runnable {
+            if session.has_to_send() {
+                // Whatever more has come from it is not looked at before.
+                self.sessions.note_runnable(key);
+            } else if !session.is_runnable {
+                // Else its turn comes.
                 self.pump(key);
             }
         } else if let Some(listener) = self.listeners.get_mut(number) {

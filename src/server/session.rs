@@ -109,6 +109,11 @@ impl Session {
         self.parked = None;
     }
 
+    /// Whether there is something to send, so that the session goes on as soon as there is room.
+    pub(super) fn has_to_send(&self) -> bool {
+        self.connection.wants() == Wants::Transmit
+    }
+
     /// Whether the session waits for work to be done.
     pub(super) fn is_parked(&self) -> bool {
         self.parked.is_some()
