@@ -10,7 +10,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use support::{Launch, PATIENCE, Server, Site, responses};
+use support::{Launch, PATIENCE, Server, Signal, Site, responses};
 
 const SHORT: Duration = Duration::from_millis(400);
 
@@ -202,6 +202,52 @@ fn a_reader_that_becomes_slow_is_not_cut_either() {
     for _ in 0..80 {
         thread::sleep(Duration::from_millis(100));
         stream.read_exact(&mut buffer[..20_000]).unwrap();
+    }
+}
+
+/// As where a container or a virtual machine was paused.
+#[test]
+fn who_has_room_is_not_cut_because_the_server_is_late() {
+    let site = Site::small();
+    File::create(site.path("large.bin"))
+        .unwrap()
+        .set_len(200_000)
+        .unwrap();
+    let server = Launch::of(site.root())
+        .args(["--send-stall-timeout", "2s"])
+        .start();
+    let mut downloads: Vec<_> = (0..40)
+        .map(|_| {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            // So little that it cannot all be sent before something is read.
+            socket.set_recv_buffer_size(8 * 1024).unwrap();
+            socket.connect(&server.address.into()).unwrap();
+            let mut stream = TcpStream::from(socket);
+            stream
+                .write_all(b"GET /large.bin HTTP/1.0\r\n\r\n")
+                .unwrap();
+            stream.peek(&mut [0]).unwrap();
+            stream
+        })
+        .collect();
+    let stopped = Instant::now();
+    server.process.signal(Signal::STOP);
+    let mut received = Vec::new();
+    for stream in &mut downloads {
+        stream
+            .set_read_timeout(Some(Duration::from_millis(50)))
+            .unwrap();
+        let mut bytes = Vec::new();
+        assert!(stream.read_to_end(&mut bytes).is_err(), "more is to come");
+        received.push(bytes.len());
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    }
+    thread::sleep(Duration::from_millis(2_100).saturating_sub(stopped.elapsed()));
+    server.process.signal(Signal::CONT);
+    for (mut stream, before) in downloads.into_iter().zip(received) {
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).unwrap();
+        assert!(before + rest.len() > 200_000);
     }
 }
 

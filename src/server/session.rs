@@ -171,11 +171,16 @@ impl Session {
         if deadline.is_none_or(|deadline| service.clock.now() < deadline) {
             return;
         }
-        if self.phase() == Phase::Send
-            && let Some(large_send) = &mut self.socket.large_send
-            && large_send.forgives()
-        {
-            return self.connection.extend(&service.tick());
+        if self.phase() == Phase::Send {
+            if self.is_runnable {
+                // There is room, and it is not the peer who is late.
+                return;
+            }
+            if let Some(large_send) = &mut self.socket.large_send
+                && large_send.forgives()
+            {
+                return self.connection.extend(&service.tick());
+            }
         }
         if self.side == Side::Public {
             service.metrics.note_timeout(self.phase());
