@@ -14,7 +14,9 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use support::{Launch, Response, Server, Site, assert_all, noise, responses, settled_time};
+use support::{
+    Launch, Response, Server, Site, assert_all, noise, poll_until, responses, settled_time,
+};
 
 /// So many lines of text, of which no two are alike.
 fn text(lines: usize) -> String {
@@ -306,6 +308,37 @@ fn who_breaks_off_while_waiting_gets_a_record_without_a_status() {
                 .find(|record| record.contains(".txt HTTP/1.1\" - 0 "))
                 .map(drop)
         });
+}
+
+#[test]
+fn who_waited_for_little_is_answered_before_all_who_waited_for_much() {
+    let site = Site::new();
+    site.file("large.txt", text(20_000));
+    let server = Server::start(site.root());
+    server.await_strong_etag("/large.txt");
+    server.process.signal(Signal::STOP);
+    let ask = |method: &str, target: &str| {
+        let mut client = server.connect();
+        let line = format!("{method} {target} HTTP/1.1\r\n");
+        client.send(line + "Host: a\r\nAccept-Encoding: gzip\r\n\r\n");
+        client
+    };
+    let mut many: Vec<_> = (0..40).map(|_| ask("GET", "/large.txt")).collect();
+    let mut one = ask("HEAD", "/large.txt?one");
+    server.process.signal(Signal::CONT);
+    assert_eq!(one.response_to("HEAD").status, 200);
+    for client in &mut many {
+        let length = client.response_to("GET").content.len();
+        assert!((70_000..200_000).contains(&length), "{length}");
+    }
+    let is_of_many = |record: &&String| record.contains("\"GET /large.txt ");
+    let records = poll_until("records of all", || {
+        let records = server.records(41);
+        (records.iter().filter(is_of_many).count() == 40).then_some(records)
+    });
+    let before = records.iter().take_while(|it| !it.contains("?one"));
+    let before = before.filter(is_of_many).count();
+    assert!(before < 20, "{before} came before");
 }
 
 #[test]

@@ -324,6 +324,28 @@ fn who_asks_for_something_comes_before_all_who_have_room_for_more() {
 }
 
 #[test]
+fn who_asks_for_little_is_answered_before_all_who_ask_for_much_at_once() {
+    let site = Site::small();
+    site.file("large.bin", noise(100_000));
+    let server = Server::start(site.root());
+    let mut many: Vec<_> = (0..40).map(|_| idle(&server)).collect();
+    let mut one = idle(&server);
+    server.process.signal(Signal::STOP);
+    for client in &mut many {
+        client.send("GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    one.send("GET /?one HTTP/1.1\r\nHost: a\r\n\r\n");
+    server.process.signal(Signal::CONT);
+    assert_eq!(one.response_to("GET").status, 200);
+    for client in &mut many {
+        assert_eq!(client.response_to("GET").content.len(), 100_000);
+    }
+    let records = server.records(2 * (40 + 1));
+    let place = records.iter().position(|record| record.contains("/?one"));
+    assert!(place.is_some_and(|place| place < 41 + 20), "{place:?}");
+}
+
+#[test]
 fn downloads_that_share_turns_come_whole_and_small_requests_in_between() {
     let site = Site::small();
     site.file("large.bin", noise(50_000_000));

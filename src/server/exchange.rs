@@ -2,6 +2,7 @@
 
 mod last_page;
 
+use super::BYTES_A_TURN;
 use super::access_log::{AccessLog, Ending, Record};
 use super::admin::Admin;
 use super::clock::Clock;
@@ -40,6 +41,8 @@ pub(super) struct Service {
     /// What has been done for sessions so far, by which turns are meted out: bytes sent and
     /// received, and so many for each request besides.
     pub(super) work: u64,
+    /// The work at which the share is done that the present step of the loop has of a tick.
+    share_end: u64,
     /// What the operator is told; `None` without a listener of theirs.
     pub(super) admin: Option<Box<Admin>>,
     pub(super) options: conn::Options,
@@ -77,10 +80,21 @@ impl Service {
             metrics: Metrics::new(),
             large_sends: LargeSends::default(),
             work: 0,
+            share_end: 0,
             admin: None,
             options,
             boundary,
         }
+    }
+
+    /// Begins a step of the loop, which has a share of work of its own.
+    pub(super) fn begin_share(&mut self) {
+        self.share_end = self.work + BYTES_A_TURN as u64;
+    }
+
+    /// Whether what takes long is to be left for the next step.
+    pub(super) fn is_share_done(&self) -> bool {
+        self.work >= self.share_end
     }
 
     /// The present moment, for a connection.

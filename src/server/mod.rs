@@ -287,6 +287,7 @@ impl Server {
 
     fn tick(&mut self, events: &Events) {
         self.service.clock.tick();
+        self.service.begin_share();
         for event in events {
             self.handle(event);
         }
@@ -298,21 +299,22 @@ impl Server {
     }
 
     /// Goes on with sessions that need no event, or have something to send, after those that asked
-    /// for something in this tick and those that are new. So much work makes a tick,
-    /// however many they are: who asks for little waits for one turn of those who take much, and
-    /// not for one of each.
+    /// for something in this tick and those that are new. There is a share of work for it, however
+    /// many they are: who asks for little waits for one turn of those who take much, and not for
+    /// one of each.
     fn go_on(&mut self) {
-        let begun = self.service.work;
-        while self.service.work - begun < BYTES_A_TURN as u64
+        self.service.begin_share();
+        while !self.service.is_share_done()
             && let Some(key) = self.sessions.next_newcomer()
         {
             self.pump(key);
         }
+        self.service.begin_share();
         for _ in 0..self.sessions.runnable_count() {
             if let Some(key) = self.sessions.next_runnable() {
                 self.pump(key);
             }
-            if self.service.work - begun >= BYTES_A_TURN as u64 {
+            if self.service.is_share_done() {
                 return;
             }
         }
@@ -321,6 +323,7 @@ impl Server {
     /// Goes on with work that answers wait for, after whoever can be answered without.
     fn advance_jobs(&mut self) {
         if self.service.has_jobs() && self.service.advance_jobs() {
+            self.service.begin_share();
             for key in self.sessions.take_answerable() {
                 self.pump(key);
             }
@@ -438,8 +441,9 @@ impl Server {
 /// Events taken from the kernel in one wait.
 const EVENTS_MAX: usize = 1024;
 
-/// Work (see [`Service::work`]) from which on a session leaves the turn to the others, and a tick
-/// goes on with no more sessions that could go on; also the most of a file that one call is to send.
+/// Work (see [`Service::work`]) from which on a session leaves the turn to the others, and each step
+/// of a tick begins to send nothing large any more and goes on with no more sessions that could go
+/// on; also the most of a file that one call is to send.
 const BYTES_A_TURN: usize = 1024 * 1024;
 
 /// Connections accepted from one listener in one tick.

@@ -213,7 +213,8 @@ impl Session {
                 Wants::Receive => self.may_receive || !self.rest.is_empty(),
                 _ => false,
             };
-            if could_go_on && service.work - begun >= BYTES_A_TURN as u64 {
+            let is_turn_over = service.work - begun >= BYTES_A_TURN as u64;
+            if could_go_on && (is_turn_over || service.is_share_done() && self.sends_much()) {
                 return Ok(Outcome::Unfinished);
             }
             match wants {
@@ -262,6 +263,16 @@ impl Session {
                     self.answer_at_last(&parked.head, outcome, service);
                 }
             }
+        }
+    }
+
+    /// Whether what is to be sent next is so much that others come first, if they are many who ask
+    /// for so much at once.
+    fn sends_much(&self) -> bool {
+        match self.connection.poll_transmit() {
+            Some(Transmit::Bytes(_, content)) => content.len() > SMALL_BYTES_MAX,
+            Some(Transmit::File { length, .. }) => length > SMALL_BYTES_MAX as u64,
+            None => false,
         }
     }
 
@@ -459,6 +470,10 @@ const REQUESTS_AT_ONCE: usize = 32;
 
 /// What a request weighs in a turn besides its bytes: a small one may have a file opened and read.
 const REQUEST_BYTES: u64 = 16 * 1024;
+
+/// Content up to this size is sent at once, however many ask for it: as much as is kept in memory of
+/// a file. To come back for it costs more than to be done with it.
+const SMALL_BYTES_MAX: usize = 64 * 1024;
 
 /// The least room that is offered to one receive.
 const RECEIVED_AT_ONCE: usize = 32 * 1024;
