@@ -291,3 +291,35 @@ fn a_file_may_give_way_to_a_link_and_a_link_to_a_file() {
     Site::swap_symlink(&path, "../../same");
     assert_eq!(content(&mut client, "/dir/a.txt"), b"404");
 }
+
+#[test]
+fn a_link_that_leads_out_in_a_place_that_was_empty_is_seen_at_once() {
+    let site = Site::new();
+    fs::create_dir(site.outside("directory")).unwrap();
+    let targets = ["../../directory", "../../nowhere"];
+    for number in 0..targets.len() {
+        site.file(format!("{number}/index.htm"), "second")
+            .file(format!("{number}/page.html"), "page");
+    }
+    thread::sleep(Duration::from_millis(2_100));
+    let server = Launch::of(site.root())
+        .args(["--clean-addresses", "--index", "index.html"])
+        .args(["--index", "index.htm"])
+        .expecting(&["leads out of the root"])
+        .start();
+    let mut client = server.connect();
+    for (number, target) in targets.iter().enumerate() {
+        let (directory, page) = (format!("/{number}/"), format!("/{number}/page"));
+        assert_eq!(content(&mut client, &directory), b"second");
+        assert_eq!(content(&mut client, &page), b"page");
+        site.symlink(format!("{number}/index.html"), target)
+            .symlink(format!("{number}/page"), target);
+        assert_eq!(content(&mut client, &directory), b"404", "{target}");
+        assert_eq!(content(&mut client, &page), b"404", "{target}");
+        // What leads on to nothing within the root is nothing.
+        Site::swap_symlink(&site.path(format!("{number}/index.html")), "nothing");
+        Site::swap_symlink(&site.path(format!("{number}/page")), "nothing");
+        assert_eq!(content(&mut client, &directory), b"second");
+        assert_eq!(content(&mut client, &page), b"page");
+    }
+}

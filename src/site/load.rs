@@ -101,10 +101,7 @@ impl Look<'_> {
                 return Err(Miss::Moved(way));
             }
             let place = CString::new(place).map_err(|_| Miss::Nothing)?;
-            let is_file = !matches!(
-                look(self.root, &place),
-                Err(Miss::Nothing | Miss::NeedsSlash)
-            );
+            let is_file = self.root.has_file(&place);
             besides.push((place, is_file));
             if is_file {
                 // Something else has that address.

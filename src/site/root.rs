@@ -256,13 +256,19 @@ impl Tree {
         self.look_beneath(path).map(|facts| Stamp::of(&facts))
     }
 
-    /// Whether the path names anything but a directory now, through whatever links.
+    /// Whether the path names anything but a directory now. A link is followed beneath the root, as
+    /// one that leads out is more than nothing.
     pub(super) fn has_file(&self, path: &CStr) -> bool {
-        let (flags, mask) = (AtFlags::NO_AUTOMOUNT, StatxFlags::TYPE);
-        let found = rustix::fs::statx(&self.directory, path, flags, mask);
+        let flags = AtFlags::NO_AUTOMOUNT | AtFlags::SYMLINK_NOFOLLOW;
+        let type_of = |facts: Statx| FileType::from_raw_mode(facts.stx_mode.into());
+        let itself = rustix::fs::statx(&self.directory, path, flags, StatxFlags::TYPE);
+        let found = match itself.map(type_of) {
+            Ok(FileType::Symlink) => self.look_beneath(path).map(type_of),
+            found => found,
+        };
         found.map_or_else(
             |errno| !matches!(errno, Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG),
-            |facts| FileType::from_raw_mode(facts.stx_mode.into()) != FileType::Directory,
+            |file_type| file_type != FileType::Directory,
         )
     }
 }
