@@ -20,10 +20,12 @@ use std::time::{Duration, Instant};
 pub(super) struct Cache {
     /// By request path, or by a name with a slash before it for what no path leads to, or by what
     /// tells a coded form from any other (see [`Variants::key`]); `None` when the cache is off.
-    entries: Option<LruCache<Box<[u8]>, Entry>>,
+    entries: Option<LruCache<Rc<[u8]>, Entry>>,
+    /// The keys of those that are held open, in the same order: where there are too many of them, the
+    /// rest need not go.
+    open: LruCache<Rc<[u8]>, ()>,
     bytes: usize,
     bytes_max: usize,
-    descriptors: usize,
     hits: u64,
     misses: u64,
     evictions: u64,
@@ -89,9 +91,9 @@ impl Cache {
             .map(LruCache::new);
         Self {
             entries,
+            open: LruCache::unbounded(),
             bytes: 0,
             bytes_max,
-            descriptors: 0,
             hits: 0,
             misses: 0,
             evictions: 0,
@@ -115,6 +117,9 @@ impl Cache {
         });
         if is_current {
             self.hits += 1;
+            if file.is_open() {
+                self.open.promote(path);
+            }
             return Some(Rc::clone(file));
         }
         self.misses += 1;
@@ -129,7 +134,7 @@ impl Cache {
             evictions: self.evictions,
             entries: self.entries.as_ref().map_or(0, LruCache::len),
             bytes: self.bytes,
-            descriptors: self.descriptors,
+            descriptors: self.open.len(),
         }
     }
 
@@ -178,18 +183,24 @@ impl Cache {
         if entry.bytes(path) > self.bytes_max {
             return;
         }
+        let (key, is_open) = (Rc::<[u8]>::from(path), entry.file.is_open());
         self.bytes += entry.bytes(path);
-        self.descriptors += entry.descriptors();
-        if let Some((path_of_other, other)) = entries.push(path.into(), entry) {
-            self.evictions += u64::from(*path_of_other != *path);
-            self.forget(&path_of_other, &other);
+        if let Some((key_of_other, other)) = entries.push(Rc::clone(&key), entry) {
+            self.evictions += u64::from(key_of_other != key);
+            self.forget(&key_of_other, &other);
         }
-        while self.bytes > self.bytes_max || self.descriptors > DESCRIPTORS_MAX {
-            let Some((path, evicted)) = self.entries.as_mut().and_then(LruCache::pop_lru) else {
+        if is_open {
+            self.open.push(key, ());
+        }
+        while self.open.len() > DESCRIPTORS_MAX && self.release_descriptor() {
+            self.evictions += 1;
+        }
+        while self.bytes > self.bytes_max {
+            let Some((key, evicted)) = self.entries.as_mut().and_then(LruCache::pop_lru) else {
                 break;
             };
             self.evictions += 1;
-            self.forget(&path, &evicted);
+            self.forget(&key, &evicted);
         }
     }
 
@@ -197,22 +208,25 @@ impl Cache {
         if let Some(entries) = &mut self.entries {
             entries.clear();
         }
-        (self.bytes, self.descriptors) = (0, 0);
+        self.open.clear();
+        self.bytes = 0;
         self.ways.clear();
     }
 
     /// Drops all files that are held open: whether there was one.
     pub(super) fn release_descriptors(&mut self) -> bool {
-        let entries = self.entries.iter().flatten();
-        let is_open = |(_, entry): &(_, &Entry)| entry.descriptors() > 0;
-        let open: Vec<_> = entries
-            .filter(is_open)
-            .map(|(key, _)| key.clone())
-            .collect();
-        for key in &open {
-            self.remove(key);
-        }
-        !open.is_empty()
+        let is_any = self.release_descriptor();
+        while self.release_descriptor() {}
+        is_any
+    }
+
+    /// Drops the one of them that was not used for the longest time: whether there was one.
+    fn release_descriptor(&mut self) -> bool {
+        let key = self.open.pop_lru().map(|(key, ())| key);
+        key.is_some_and(|key| {
+            self.remove(&key);
+            true
+        })
     }
 
     fn remove(&mut self, path: &[u8]) {
@@ -223,7 +237,9 @@ impl Cache {
 
     fn forget(&mut self, path: &[u8], entry: &Entry) {
         self.bytes -= entry.bytes(path);
-        self.descriptors -= entry.descriptors();
+        if entry.file.is_open() {
+            self.open.pop(path);
+        }
     }
 }
 
@@ -334,13 +350,6 @@ impl Entry {
             + self.place.as_ref().map_or(0, Place::bytes);
         content + representation.bytes() + names + OVERHEAD_BYTES
     }
-
-    fn descriptors(&self) -> usize {
-        match self.file.source {
-            Source::Memory(_) => 0,
-            Source::Descriptor(_) => 1,
-        }
-    }
 }
 
 /// A coded file that is new makes responses smaller, and can wait for it; each look is three calls.
@@ -391,6 +400,20 @@ mod tests {
         cache.insert(path.as_bytes(), loaded, &moment());
     }
 
+    /// Inserts what is held open, of the file that is in the cache already.
+    fn insert_open(cache: &mut Cache, root: &Root, key: &str) {
+        let descriptor = root.open_beneath(c"lib.rs").unwrap();
+        let file = cache.get(b"lib.rs", &moment(), root).unwrap();
+        let open = Rc::new(File {
+            origin: file.origin,
+            representation: file.representation.clone(),
+            source: Source::Descriptor(Rc::new(descriptor)),
+            place: file.place.clone(),
+            variants: None,
+        });
+        cache.insert_made(key.as_bytes(), &open);
+    }
+
     #[test]
     fn what_is_used_is_kept_and_the_rest_goes() {
         let root = root();
@@ -427,7 +450,32 @@ mod tests {
         for name in ["lib.rs", "http/mod.rs", "http/date.rs"] {
             cache.remove(name.as_bytes());
         }
-        assert_eq!((cache.bytes, cache.descriptors), (0, 0));
+        assert_eq!((cache.bytes, cache.open.len()), (0, 0));
+    }
+
+    #[test]
+    fn only_what_is_open_makes_room_for_what_is_opened() {
+        let root = root();
+        let mut cache = Cache::new(1 << 20, 1000);
+        insert(&mut cache, &root, "/main.rs");
+        insert(&mut cache, &root, "/lib.rs");
+        insert_open(&mut cache, &root, "first");
+        insert_open(&mut cache, &root, "second");
+        for number in 2..DESCRIPTORS_MAX {
+            insert_open(&mut cache, &root, &number.to_string());
+        }
+        assert!(cache.get(b"first", &moment(), &root).is_some());
+        insert_open(&mut cache, &root, "another");
+        let figures = cache.figures();
+        assert_eq!(figures.descriptors, DESCRIPTORS_MAX);
+        assert_eq!(
+            (figures.evictions, figures.entries),
+            (1, DESCRIPTORS_MAX + 2)
+        );
+        for (key, is_kept) in [("main.rs", true), ("first", true), ("second", false)] {
+            let found = cache.get(key.as_bytes(), &moment(), &root);
+            assert_eq!(found.is_some(), is_kept, "{key}");
+        }
     }
 
     #[test]
@@ -436,16 +484,7 @@ mod tests {
         let mut cache = Cache::new(1 << 20, 100);
         insert(&mut cache, &root, "/lib.rs");
         assert!(!cache.release_descriptors(), "there is none");
-        let descriptor = root.open_beneath(c"lib.rs").unwrap();
-        let file = cache.get(b"lib.rs", &moment(), &root).unwrap();
-        let open = Rc::new(File {
-            origin: file.origin,
-            representation: file.representation.clone(),
-            source: Source::Descriptor(Rc::new(descriptor)),
-            place: file.place.clone(),
-            variants: None,
-        });
-        cache.insert_made(b"open", &open);
+        insert_open(&mut cache, &root, "open");
         assert!(cache.release_descriptors());
         let figures = cache.figures();
         assert_eq!((figures.entries, figures.descriptors), (1, 0));

@@ -134,6 +134,11 @@ impl File {
         let variants = self.variants.as_ref();
         variants.map_or(CodingSet::EMPTY, Variants::codings)
     }
+
+    /// Whether it holds a descriptor.
+    fn is_open(&self) -> bool {
+        matches!(self.source, Source::Descriptor(_))
+    }
 }
 
 /// What a file is made of.
