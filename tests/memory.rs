@@ -86,7 +86,7 @@ fn weigh(root: &Site, policy: Policy, address: &str, coding: Option<Coding>) -> 
         ..Options::default()
     };
     let now = Instant::now();
-    let mut site = site::Site::open(&options, policy, now).unwrap();
+    let mut site = site::Site::open(&options, policy, 0, now).unwrap();
     let moment = Moment {
         tick: 1,
         now,

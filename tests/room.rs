@@ -2,6 +2,7 @@
 
 mod support;
 
+use rustix::process::{Resource, Rlimit, prlimit};
 use socket2::{Domain, Socket, Type};
 use std::{
     fs,
@@ -30,6 +31,11 @@ fn with_few_descriptors(launch: Launch) -> Launch {
         limited.arg(command.get_program()).args(command.get_args());
         limited
     })
+}
+
+/// Whether the server has a descriptor of this number.
+fn is_open(server: &Server, number: u64) -> bool {
+    fs::symlink_metadata(format!("/proc/{}/fd/{number}", server.process.id())).is_ok()
 }
 
 /// A connection that has made a request and may make another.
@@ -399,9 +405,41 @@ fn files_that_are_kept_open_make_room_for_clients() {
     for number in 0..30 {
         assert_eq!(server.get(&format!("/{number}.bin")).status, 200);
     }
+    // From now on there are hardly more descriptors than are taken.
+    let highest = (0..64).rfind(|number| is_open(&server, *number));
+    let limit = Rlimit {
+        current: highest.map(|highest| highest + 1),
+        maximum: Some(64),
+    };
+    prlimit(Some(server.process.pid()), Resource::Nofile, limit).unwrap();
     // By the second round, all of them are there at once.
-    let mut clients: Vec<_> = (0..30).map(|_| idle(&server)).collect();
+    let mut clients: Vec<_> = (0..5).map(|_| idle(&server)).collect();
     for client in &mut clients {
         assert_eq!(client.send(GET).response_to("GET").status, 200);
     }
+}
+
+#[test]
+fn files_that_are_kept_open_leave_descriptors_for_a_root_that_is_swapped() {
+    let site = Site::new();
+    let large = noise(70_000);
+    for number in 0..60 {
+        site.file(format!("v1/{number}"), &large);
+    }
+    site.file("v2/new", "two").symlink("current", "v1");
+    let server = with_few_descriptors(Launch::of(site.path("current")))
+        .expecting(&["leads to another directory now"])
+        .start();
+    let mut client = server.connect();
+    let mut status = |number: usize| {
+        let request = format!("GET /{number} HTTP/1.1\r\nHost: a\r\n\r\n");
+        client.send(request).response_to("GET").status
+    };
+    let last = (0..60).find(|number| {
+        assert_eq!(status(*number), 200);
+        (0..64).all(|number| is_open(&server, number))
+    });
+    Site::swap_symlink(&site.path("current"), "v2");
+    let mut is_swapped = || status(last.unwrap_or(59)) == 404;
+    poll_until("the new release", || is_swapped().then_some(()));
 }

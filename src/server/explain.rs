@@ -8,14 +8,14 @@ use super::check::become_user;
 use super::clock::Clock;
 use super::decision::Decision;
 use super::exchange::{Front, Service};
-use super::{AccessLogFormat, LogDestination, Options, StartError};
+use super::{AccessLogFormat, LogDestination, Options, StartError, open_site};
 use crate::conn::{Connection, Event, Transmit};
 use crate::http::coding::Coding;
 use crate::http::fields::FieldStorage;
 use crate::http::request::RequestHead;
 use crate::http::target::RequestPath;
 use crate::plan::{self, Class, Redirect};
-use crate::site::{File, Miss, Origin, Outcome, Site};
+use crate::site::{File, Miss, Origin, Outcome};
 use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
@@ -113,8 +113,7 @@ fn without_fragment(target: &OsStr) -> &OsStr {
 /// All that answers requests, without the sockets that they would come by.
 fn open(options: Options) -> Result<Service, StartError> {
     let clock = Clock::new(options.policy.server_field);
-    let site = Site::open(&options.site, options.policy, clock.now())
-        .map_err(|error| StartError::Root(options.site.root, error))?;
+    let site = open_site(&options, 0, clock.now())?;
     let log = AccessLog::open(&LogDestination::Off, None, AccessLogFormat::Common)
         .map_err(|error| StartError::AccessLog(LogDestination::Off, error))?;
     let front = Front {

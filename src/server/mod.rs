@@ -37,7 +37,7 @@ use crate::conn;
 use crate::http::forwarded::TrustedProxy;
 use crate::http::host::Host;
 use crate::plan::Policy;
-use crate::site;
+use crate::site::{self, Site};
 use admin::Admin;
 use browser::Opener;
 use clock::Clock;
@@ -54,7 +54,7 @@ use sessions::Sessions;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use access_log::{AccessLogFormat, LogDestination};
 pub use announcement::{Announcement, Ink};
@@ -199,13 +199,15 @@ impl Server {
         privileges::drop_to(options.user.as_ref())
             .map_err(|error| StartError::Privileges(options.user.clone(), error))?;
         let clock = Clock::new(options.policy.server_field);
-        let site = site::Site::open(&options.site, options.policy.clone(), clock.now())
-            .map_err(|error| StartError::Root(options.site.root.clone(), error))?;
+        let has_admin = listeners.first().is_some_and(|it| it.side() == Side::Admin);
+        let spoken_for = if has_admin { admin::DESCRIPTORS_MAX } else { 0 };
+        let (max, per_client_max) = (options.connections_max, options.connections_per_client_max);
+        let room = Room::new(max, per_client_max, spoken_for);
+        let site = open_site(&options, room.files_kept_open_max(), clock.now())?;
         let access_log =
             access_log::AccessLog::open(&options.access_log, stream, options.access_log_format)
                 .map_err(|error| StartError::AccessLog(options.access_log.clone(), error))?;
         // What is read of it is opened before the sandbox closes.
-        let has_admin = listeners.first().is_some_and(|it| it.side() == Side::Admin);
         let admin = has_admin.then(|| Admin::new(clock.wall()));
         let notifier = Notifier::connect(clock.now());
         let sandbox = Sandbox::of(&options).map_err(StartError::System)?;
@@ -218,11 +220,6 @@ impl Server {
         }
         let signals = Signals::new(poll.registry(), control).map_err(StartError::System)?;
         let first_session = listeners.len() + 1;
-        let room = Room::new(
-            options.connections_max,
-            options.connections_per_client_max,
-            admin.as_ref().map_or(0, |_| admin::DESCRIPTORS_MAX),
-        );
         let sessions = Sessions::new(first_session, room);
         let front = Front {
             hosts: options.hosts.clone(),
@@ -436,6 +433,12 @@ impl Server {
         // Reckoned from the tick's own time: late by no more than the tick has taken.
         deadline.map(|deadline| deadline.saturating_duration_since(self.service.clock.now()))
     }
+}
+
+/// Opens what is to be served, of which so many files may be kept open.
+fn open_site(options: &Options, files_max: usize, now: Instant) -> Result<Site, StartError> {
+    Site::open(&options.site, options.policy.clone(), files_max, now)
+        .map_err(|error| StartError::Root(options.site.root.clone(), error))
 }
 
 /// Events taken from the kernel in one wait.

@@ -5,8 +5,7 @@
 
 use super::access_log;
 use super::exchange::Front;
-use super::{Load, LogDestination, Options, Server, StartError};
-use crate::site::Site;
+use super::{Load, LogDestination, Options, Server, StartError, open_site};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use std::fmt;
 use std::os::unix::fs::FileTypeExt;
@@ -113,10 +112,9 @@ impl Server {
         }
         let now = self.service.clock.now();
         let is_same_site = (&new.site, &new.policy) == (&self.options.site, &self.options.policy);
-        let site = (!is_same_site).then(|| Site::open(&new.site, new.policy.clone(), now));
-        let site = site
-            .transpose()
-            .map_err(|error| Refusal::Start(StartError::Root(new.site.root.clone(), error)))?;
+        let files_max = self.sessions.files_kept_open_max();
+        let site = (!is_same_site).then(|| open_site(&new, files_max, now));
+        let site = site.transpose().map_err(Refusal::Start)?;
         let output =
             access_log::reopen(&self.options.access_log, &new.access_log).map_err(|error| {
                 Refusal::Start(StartError::AccessLog(new.access_log.clone(), error))

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 pub(super) struct Room {
     /// As many as there are descriptors for.
     affordable: usize,
+    files_kept_open_max: usize,
     connections_max: usize,
     per_client: Option<PerClient>,
     /// Those that could best be spared when they were last looked for, the best last, each with why:
@@ -82,10 +83,12 @@ impl Room {
             log::warn!("the limit on open files could not be raised: {error}");
             DESCRIPTORS_ASSUMED
         });
-        let affordable = affordable(descriptors.saturating_sub(spoken_for as u64));
+        let descriptors = descriptors.saturating_sub(spoken_for as u64);
+        let affordable = affordable(descriptors);
         let counts = HashMap::new();
         Self {
             affordable,
+            files_kept_open_max: files_kept_open(descriptors),
             connections_max: within(connections_max, affordable),
             per_client: per_client_max.map(|connections_max| PerClient {
                 connections_max,
@@ -101,6 +104,11 @@ impl Room {
 
     pub(super) fn connections_max(&self) -> usize {
         self.connections_max
+    }
+
+    /// How many files may be open that nobody may be asking for.
+    pub(super) fn files_kept_open_max(&self) -> usize {
+        self.files_kept_open_max
     }
 
     pub(super) fn traffic(&self) -> Traffic {
@@ -277,6 +285,12 @@ fn affordable(descriptors: u64) -> usize {
     usize::try_from(descriptors.saturating_sub(others).max(1)).unwrap_or(usize::MAX)
 }
 
+/// How many files may be kept open for so many descriptors: half of those that are for files. What
+/// is sent, the root that is looked for anew and settings that are read again need the others.
+fn files_kept_open(descriptors: u64) -> usize {
+    usize::try_from(descriptors / 8).unwrap_or(usize::MAX)
+}
+
 /// Raises the soft limit on descriptors to the hard one, and returns it.
 fn raise_descriptor_limit() -> io::Result<u64> {
     let limit = getrlimit(Resource::Nofile);
@@ -320,8 +334,15 @@ mod tests {
 
     #[test]
     fn a_quarter_of_the_descriptors_and_a_few_are_not_for_connections() {
-        for (descriptors, expected) in [(0, 1), (20, 1), (64, 32), (1024, 752), (4096, 3056)] {
-            assert_eq!(affordable(descriptors), expected, "{descriptors}");
+        for (descriptors, connections, files) in [
+            (0, 1, 0),
+            (20, 1, 2),
+            (64, 32, 8),
+            (1024, 752, 128),
+            (4096, 3056, 512),
+        ] {
+            assert_eq!(affordable(descriptors), connections, "{descriptors}");
+            assert_eq!(files_kept_open(descriptors), files, "{descriptors}");
         }
     }
 

@@ -277,6 +277,11 @@ impl Sessions {
         due
     }
 
+    /// How many files may be kept open besides.
+    pub(super) fn files_kept_open_max(&self) -> usize {
+        self.room.files_kept_open_max()
+    }
+
     /// Changes how many there may be, at all and of one client. Those that are there stay.
     pub(super) fn resize(&mut self, max: Option<usize>, per_client_max: Option<usize>) {
         let sessions = self.slab.iter().map(|(_, session)| session);

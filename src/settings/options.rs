@@ -317,7 +317,8 @@ pub(super) static GROUPS: &[Group] = &[
                 ),
                 help: "How many files the cache holds; 0 for no cache",
                 reason: "Bounds what the cache itself takes for each file. Of files above 64 KiB, no \
-                         more than 256 are kept open.",
+                         more than 256 are kept open, and no more than an eighth of the limit of open \
+                         files.",
             },
         ],
     },

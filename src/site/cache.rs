@@ -24,6 +24,7 @@ pub(super) struct Cache {
     /// The keys of those that are held open, in the same order: where there are too many of them, the
     /// rest need not go.
     open: LruCache<Rc<[u8]>, ()>,
+    open_max: usize,
     bytes: usize,
     bytes_max: usize,
     hits: u64,
@@ -85,13 +86,14 @@ enum Location {
 }
 
 impl Cache {
-    pub(super) fn new(bytes_max: usize, entries_max: usize) -> Self {
+    pub(super) fn new(bytes_max: usize, entries_max: usize, descriptors_max: usize) -> Self {
         let entries = NonZeroUsize::new(entries_max)
             .filter(|_| bytes_max > 0)
             .map(LruCache::new);
         Self {
             entries,
             open: LruCache::unbounded(),
+            open_max: descriptors_max.min(DESCRIPTORS_MAX),
             bytes: 0,
             bytes_max,
             hits: 0,
@@ -192,7 +194,7 @@ impl Cache {
         if is_open {
             self.open.push(key, ());
         }
-        while self.open.len() > DESCRIPTORS_MAX && self.release_descriptor() {
+        while self.open.len() > self.open_max && self.release_descriptor() {
             self.evictions += 1;
         }
         while self.bytes > self.bytes_max {
@@ -359,7 +361,8 @@ const SURVEYED_EVERY: Duration = Duration::from_secs(4);
 /// memory takes besides what is asked for, measured by tests/memory.rs.
 const OVERHEAD_BYTES: usize = 1024;
 
-/// The most descriptors that are held for files which nobody may be asking for.
+/// The most descriptors that are held for files which nobody may be asking for, however many there
+/// may be.
 const DESCRIPTORS_MAX: usize = 256;
 
 #[cfg(test)]
@@ -417,7 +420,7 @@ mod tests {
     #[test]
     fn what_is_used_is_kept_and_the_rest_goes() {
         let root = root();
-        let mut cache = Cache::new(1 << 20, 2);
+        let mut cache = Cache::new(1 << 20, 2, 0);
         insert(&mut cache, &root, "/lib.rs");
         insert(&mut cache, &root, "/main.rs");
         assert!(cache.get(b"lib.rs", &moment(), &root).is_some());
@@ -436,7 +439,7 @@ mod tests {
     #[test]
     fn bytes_are_bounded_and_add_up() {
         let root = root();
-        let mut cache = Cache::new(4 * OVERHEAD_BYTES, 100);
+        let mut cache = Cache::new(4 * OVERHEAD_BYTES, 100, 0);
         for name in [
             "/lib.rs",
             "/http/mod.rs",
@@ -456,22 +459,16 @@ mod tests {
     #[test]
     fn only_what_is_open_makes_room_for_what_is_opened() {
         let root = root();
-        let mut cache = Cache::new(1 << 20, 1000);
+        let mut cache = Cache::new(1 << 20, 100, 2);
         insert(&mut cache, &root, "/main.rs");
         insert(&mut cache, &root, "/lib.rs");
         insert_open(&mut cache, &root, "first");
         insert_open(&mut cache, &root, "second");
-        for number in 2..DESCRIPTORS_MAX {
-            insert_open(&mut cache, &root, &number.to_string());
-        }
         assert!(cache.get(b"first", &moment(), &root).is_some());
         insert_open(&mut cache, &root, "another");
         let figures = cache.figures();
-        assert_eq!(figures.descriptors, DESCRIPTORS_MAX);
-        assert_eq!(
-            (figures.evictions, figures.entries),
-            (1, DESCRIPTORS_MAX + 2)
-        );
+        assert_eq!((figures.evictions, figures.entries), (1, 4));
+        assert_eq!(figures.descriptors, 2);
         for (key, is_kept) in [("main.rs", true), ("first", true), ("second", false)] {
             let found = cache.get(key.as_bytes(), &moment(), &root);
             assert_eq!(found.is_some(), is_kept, "{key}");
@@ -481,7 +478,7 @@ mod tests {
     #[test]
     fn where_descriptors_are_short_what_needs_none_is_kept() {
         let root = root();
-        let mut cache = Cache::new(1 << 20, 100);
+        let mut cache = Cache::new(1 << 20, 100, 1);
         insert(&mut cache, &root, "/lib.rs");
         assert!(!cache.release_descriptors(), "there is none");
         insert_open(&mut cache, &root, "open");
@@ -495,7 +492,7 @@ mod tests {
     fn a_cache_that_is_off_keeps_nothing() {
         let root = root();
         for (bytes, entries) in [(0, 10), (1 << 20, 0)] {
-            let mut cache = Cache::new(bytes, entries);
+            let mut cache = Cache::new(bytes, entries, 1);
             insert(&mut cache, &root, "/lib.rs");
             assert!(cache.get(b"lib.rs", &moment(), &root).is_none());
         }

@@ -179,14 +179,19 @@ impl Moment {
 }
 
 impl Site {
-    /// Opens the root. Fails if it cannot be opened or is no directory.
-    pub fn open(options: &Options, policy: Policy, now: Instant) -> io::Result<Self> {
-        let root = Root::open(&options.root, now)?;
-        let cache = Cache::new(options.cache_bytes_max, options.cache_entries_max);
+    /// Opens the root, beneath which no more than `descriptors_max` files are kept open. Fails if
+    /// it cannot be opened or is no directory.
+    pub fn open(
+        options: &Options,
+        policy: Policy,
+        descriptors_max: usize,
+        now: Instant,
+    ) -> io::Result<Self> {
+        let (bytes_max, entries_max) = (options.cache_bytes_max, options.cache_entries_max);
         Ok(Self {
-            root,
+            root: Root::open(&options.root, now)?,
             addressing: options.addressing.clone(),
-            cache,
+            cache: Cache::new(bytes_max, entries_max, descriptors_max),
             last_miss: LastMiss::default(),
             missing: MissingStandIns::default(),
             finder: Finder::new(options),
