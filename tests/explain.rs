@@ -254,13 +254,19 @@ fn the_codings_of_a_file_are_told() {
     let site = Site::small();
     site.file("app.js", "plain")
         .file("app.js.br", "coded")
-        .file("long.js", "let pond;\n".repeat(200));
+        .file("long.js", "let pond;\n".repeat(200))
+        .file("long.js.br", "closed")
+        .file("closed.txt", "plain")
+        .file("closed.txt.gz", "closed")
+        .mode("long.js.br", 0)
+        .mode("closed.txt.gz", 0);
     for (target, codings) in [
         ("/app.js", &["br, for who accepts them"][..]),
         ("/long.js", &["gzip, for who accepts them"]),
+        ("/closed.txt", &[]),
         ("/a.txt", &[]),
     ] {
-        let (_, steps) = explain(Launch::bare().arg(site.root()), target);
+        let (_, steps) = explain(Launch::unprivileged(&site.root()), target);
         assert_eq!(step(&steps, "codings"), codings, "{target}");
     }
 }

@@ -82,7 +82,7 @@ pub fn explain(options: Options, target: &OsStr) -> Result<Explanation, StartErr
         Some(Event::Request(head)) => {
             tell_request(&mut explanation, head, &service);
             let decision = service.decide_now(head);
-            tell_decision(&mut explanation, &decision, head, &service);
+            tell_decision(&mut explanation, &decision, head, &mut service);
             tell_rules(&mut explanation, &decision, head, &service);
             decision.into_response()
         }
@@ -139,7 +139,7 @@ fn tell_decision(
     explanation: &mut Explanation,
     decision: &Decision,
     head: &RequestHead<'_>,
-    service: &Service,
+    service: &mut Service,
 ) {
     let Some(target) = head.target.path_and_query() else {
         return;
@@ -153,11 +153,11 @@ fn tell_decision(
     };
     let reference = path.to_reference().to_string();
     explanation.tell("path", &reference);
-    let policy = service.site.policy();
     if let Some(found) = &decision.found {
         tell_found(explanation, found, &path, service);
-    } else if let Some((number, ..)) = policy.redirects.find(&reference, None)
-        && let Some(redirect) = policy.redirects.iter().nth(number.saturating_sub(1))
+    } else if let redirects = &service.site.policy().redirects
+        && let Some((number, ..)) = redirects.find(&reference, None)
+        && let Some(redirect) = redirects.iter().nth(number.saturating_sub(1))
     {
         let Redirect { from, to, .. } = redirect;
         explanation.tell("redirect", format_args!("{number}, from {from} to {to}"));
@@ -191,7 +191,7 @@ fn tell_found(
     explanation: &mut Explanation,
     found: &Outcome,
     path: &RequestPath<'_>,
-    service: &Service,
+    service: &mut Service,
 ) {
     if !matches!(found, Err(Miss::Hidden)) {
         let trail = service.site.trail(path);
@@ -206,6 +206,11 @@ fn tell_found(
     match found {
         Ok(file) => {
             explanation.tell("finds", Found(file));
+            let moment = service.clock.moment();
+            for coding in file.codings().iter() {
+                // What lies beside the file and cannot be opened is none of them after that.
+                service.site.encode(path, file, coding, &moment);
+            }
             let codings: Vec<_> = file.codings().iter().map(Coding::name).collect();
             if !codings.is_empty() {
                 let codings = codings.join(", ");
