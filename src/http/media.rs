@@ -27,7 +27,7 @@ pub fn content_type(file_name: &[u8]) -> Cow<'static, str> {
 
 /// A media type with the charset that text is in, unless it has parameters already.
 pub fn with_charset(media_type: &str) -> String {
-    if is_text(media_type) && !media_type.contains(';') {
+    if is_text(&media_type.to_ascii_lowercase()) && !media_type.contains(';') {
         format!("{media_type}; charset=utf-8")
     } else {
         media_type.to_owned()
@@ -41,14 +41,17 @@ pub fn extension(file_name: &[u8]) -> Option<String> {
 }
 
 /// Whether a charset is due: without one, browsers guess the encoding of text, JavaScript, JSON,
-/// SVG and XML from the locale of the reader.
+/// SVG and XML from the locale of the reader. The media type is in lower case.
 fn is_text(media_type: &str) -> bool {
     media_type.starts_with("text/")
         || media_type.ends_with("+xml")
         || media_type.ends_with("+json")
         || matches!(
             media_type,
-            "application/json" | "application/xml" | "application/xml-dtd"
+            "application/javascript"
+                | "application/json"
+                | "application/xml"
+                | "application/xml-dtd"
         )
 }
 
@@ -56,13 +59,12 @@ fn is_text(media_type: &str) -> bool {
 /// smaller. `content_type` is a value of `Content-Type`.
 pub fn is_compressible(content_type: &str) -> bool {
     let media_type = content_type.split(';').next().unwrap_or_default();
-    media_type.starts_with("text/")
-        || media_type.ends_with("+xml")
-        || media_type.ends_with("+json")
+    // RFC 9110 §8.3.1: in any case.
+    let media_type = media_type.trim_ascii_end().to_ascii_lowercase();
+    is_text(&media_type)
         || matches!(
-            media_type,
+            media_type.as_str(),
             "application/font-sfnt"
-                | "application/json"
                 | "application/postscript"
                 | "application/rtf"
                 | "application/vnd.ms-fontobject"
@@ -70,8 +72,6 @@ pub fn is_compressible(content_type: &str) -> bool {
                 | "application/x-sh"
                 | "application/x-sql"
                 | "application/x-tex"
-                | "application/xml"
-                | "application/xml-dtd"
                 | "font/collection"
                 | "font/otf"
                 | "font/ttf"
@@ -121,6 +121,26 @@ mod tests {
                 "{}",
                 String::from_utf8_lossy(name)
             );
+        }
+    }
+
+    #[test]
+    fn what_an_operator_calls_text_is_text_however_it_is_written() {
+        for (media_type, said, compressible) in [
+            ("text/x-own", "text/x-own; charset=utf-8", true),
+            ("Text/X-Own", "Text/X-Own; charset=utf-8", true),
+            ("Application/JSON", "Application/JSON; charset=utf-8", true),
+            ("image/SVG+XML", "image/SVG+XML; charset=utf-8", true),
+            ("application/json ;a=b", "application/json ;a=b", true),
+            (
+                "application/javascript",
+                "application/javascript; charset=utf-8",
+                true,
+            ),
+            ("image/png", "image/png", false),
+        ] {
+            assert_eq!(with_charset(media_type), said);
+            assert_eq!(is_compressible(media_type), compressible, "{media_type}");
         }
     }
 
