@@ -73,8 +73,8 @@ struct Place {
 /// Where a file was found, relative to the root.
 #[derive(Debug)]
 enum Location {
-    /// Under the path that it is kept by, which is where most are. It is no link.
-    Path,
+    /// In the place that its key names, which is where most are. It is no link.
+    Key,
     /// Elsewhere. It is no link either.
     Other(Box<[u8]>),
     /// Behind a link, which may lead elsewhere at any time.
@@ -103,29 +103,29 @@ impl Cache {
         }
     }
 
-    /// The file that was found under this path, if it still is what is there.
-    pub(super) fn get(&mut self, path: &[u8], moment: &Moment, root: &Root) -> Option<Rc<File>> {
+    /// The file that is kept under this key, if it still is what is there.
+    pub(super) fn get(&mut self, key: &[u8], moment: &Moment, root: &Root) -> Option<Rc<File>> {
         let entries = self.entries.as_mut()?;
-        let Some(Entry { file, place }) = entries.get_mut(path) else {
+        let Some(Entry { file, place }) = entries.get_mut(key) else {
             self.misses += 1;
             return None;
         };
         let is_current = place.as_mut().is_none_or(|place| {
             place.checked == moment.tick || {
                 let variants = file.variants.as_ref();
-                place.is_current(path, moment, root, &mut self.ways)
+                place.is_current(key, moment, root, &mut self.ways)
                     && place.has_current_variants(variants, moment, root)
             }
         });
         if is_current {
             self.hits += 1;
             if file.is_open() {
-                self.open.promote(path);
+                self.open.promote(key);
             }
             return Some(Rc::clone(file));
         }
         self.misses += 1;
-        self.remove(path);
+        self.remove(key);
         None
     }
 
@@ -159,8 +159,8 @@ impl Cache {
     }
 
     /// Keeps a file that was just loaded, at the expense of those not used for the longest time.
-    pub(super) fn insert(&mut self, path: &[u8], loaded: Loaded, moment: &Moment) -> Rc<File> {
-        let location = Location::of(&loaded, path, moment.now);
+    pub(super) fn insert(&mut self, key: &[u8], loaded: Loaded, moment: &Moment) -> Rc<File> {
+        let location = Location::of(&loaded, key, moment.now);
         let file = Rc::new(loaded.file);
         let entry = Entry {
             file: Rc::clone(&file),
@@ -173,20 +173,20 @@ impl Cache {
                 survey_due: moment.now + SURVEYED_EVERY,
             }),
         };
-        self.keep(path, entry);
+        self.keep(key, entry);
         file
     }
 
-    fn keep(&mut self, path: &[u8], entry: Entry) {
+    fn keep(&mut self, key: &[u8], entry: Entry) {
         let Some(entries) = &mut self.entries else {
             return;
         };
         // What is larger than all of the cache would empty it, and then not fit.
-        if entry.bytes(path) > self.bytes_max {
+        if entry.bytes(key) > self.bytes_max {
             return;
         }
-        let (key, is_open) = (Rc::<[u8]>::from(path), entry.file.is_open());
-        self.bytes += entry.bytes(path);
+        let (key, is_open) = (Rc::<[u8]>::from(key), entry.file.is_open());
+        self.bytes += entry.bytes(&key);
         if let Some((key_of_other, other)) = entries.push(Rc::clone(&key), entry) {
             self.evictions += u64::from(key_of_other != key);
             self.forget(&key_of_other, &other);
@@ -231,16 +231,16 @@ impl Cache {
         })
     }
 
-    fn remove(&mut self, path: &[u8]) {
-        if let Some(entry) = self.entries.as_mut().and_then(|entries| entries.pop(path)) {
-            self.forget(path, &entry);
+    fn remove(&mut self, key: &[u8]) {
+        if let Some(entry) = self.entries.as_mut().and_then(|entries| entries.pop(key)) {
+            self.forget(key, &entry);
         }
     }
 
-    fn forget(&mut self, path: &[u8], entry: &Entry) {
-        self.bytes -= entry.bytes(path);
+    fn forget(&mut self, key: &[u8], entry: &Entry) {
+        self.bytes -= entry.bytes(key);
         if entry.file.is_open() {
-            self.open.pop(path);
+            self.open.pop(key);
         }
     }
 }
@@ -249,7 +249,7 @@ impl Place {
     /// How much memory it takes besides itself.
     fn bytes(&self) -> usize {
         let location = match &self.location {
-            Location::Path => 0,
+            Location::Key => 0,
             Location::Other(location) => location.len(),
             Location::Link { location, .. } => location.count_bytes(),
         };
@@ -261,15 +261,15 @@ impl Place {
         location + besides + self.besides.capacity() * size_of::<(CString, bool)>()
     }
 
-    /// Compares the file that is kept by `path` with the disk.
-    fn is_current(&mut self, path: &[u8], moment: &Moment, root: &Root, ways: &mut Ways) -> bool {
+    /// Compares the file that is kept by `key` with the disk.
+    fn is_current(&mut self, key: &[u8], moment: &Moment, root: &Root, ways: &mut Ways) -> bool {
         if !self.is_settled {
             return false;
         }
         self.checked = moment.tick;
         let is_as_before = |(place, was_file): &(CString, bool)| root.has_file(place) == *was_file;
         self.besides.iter().all(is_as_before)
-            && self.location.stamp(path, moment, root, ways) == Some(self.stamp)
+            && self.location.stamp(key, moment, root, ways) == Some(self.stamp)
     }
 
     /// Whether there are the coded files beside it that were found there, so far as that is to be
@@ -289,15 +289,15 @@ impl Place {
 }
 
 impl Location {
-    fn of(loaded: &Loaded, path: &[u8], now: Instant) -> Self {
+    fn of(loaded: &Loaded, key: &[u8], now: Instant) -> Self {
         let location = &loaded.location;
         if loaded.is_link {
             Self::Link {
                 location: location.clone(),
                 reach_due: now + REACHED_EVERY,
             }
-        } else if location.as_bytes() == path {
-            Self::Path
+        } else if location.as_bytes() == key {
+            Self::Key
         } else {
             Self::Other(location.as_bytes().into())
         }
@@ -308,13 +308,13 @@ impl Location {
     /// followed for long. Where no link was, none is followed.
     fn stamp(
         &mut self,
-        path: &[u8],
+        key: &[u8],
         moment: &Moment,
         root: &Root,
         ways: &mut Ways,
     ) -> Option<Stamp> {
         let location = match self {
-            Self::Path => path,
+            Self::Key => key,
             Self::Other(location) => location,
             Self::Link {
                 location,
