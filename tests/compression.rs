@@ -101,6 +101,18 @@ fn a_large_file_is_compressed_once_it_has_settled() {
 }
 
 #[test]
+fn a_large_file_that_has_just_changed_says_what_it_will_vary_by() {
+    let site = Site::new();
+    let server = Server::start(site.root());
+    let content = text(50_000);
+    site.file("large.txt", &content);
+    let response = accepting(&server, "/large.txt", "gzip");
+    let coded = response.field("content-encoding").is_some();
+    assert!(coded || response.text() == content);
+    assert_eq!(response.field("vary"), Some("Accept-Encoding"));
+}
+
+#[test]
 fn what_was_made_of_a_file_is_not_sent_for_another_of_the_same_size_and_time() {
     let site = Site::new();
     // One whose tag is made of its content, and one whose tag is made of its size and time.

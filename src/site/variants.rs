@@ -32,6 +32,8 @@ pub(super) struct Variants {
     beside: Cell<CodingSet>,
     /// Those that are made here, on request.
     made: Cell<CodingSet>,
+    /// Whether there is any of them, or will be.
+    is_varied: bool,
 }
 
 impl Variants {
@@ -71,10 +73,10 @@ impl Variants {
         }
     }
 
-    /// The value of `Vary` on whatever is sent of the file, to be asked for when that is read: what
-    /// is given up after that may yet be had again.
+    /// The value of `Vary` on whatever is sent of the file, whichever of its codings are to be had
+    /// just now: what is given up, or not made of a file that has not settled, may be had later.
     pub(super) fn vary(&self) -> Option<&'static str> {
-        (!self.codings().is_empty()).then_some(VARY)
+        self.is_varied.then_some(VARY)
     }
 
     /// Whether there is a file beside it that has this coding and is to be had.
@@ -158,20 +160,25 @@ impl Finder {
             let tell = |location: &CStr, stamp| self.tell(location, Flaw::Older(stamp));
             survey(root, location, stamp, tell)
         });
-        let made = if self.compression && is_worth_compressing(facts) {
+        let is_compressed = self.compression && is_worth_compressing(facts);
+        if found.is_none() && !is_compressed {
+            return None;
+        }
+        // What is made can be kept only if a strong tag tells what it was made of.
+        let is_known = facts.entity_tag.as_ref().is_some_and(EntityTag::is_strong);
+        let made = if is_compressed && is_known {
             CodingSet::EMPTY.with(Coding::Gzip)
         } else {
             CodingSet::EMPTY
         };
-        if found.is_none() && made.is_empty() {
-            return None;
-        }
+        let beside = found.unwrap_or_default();
         Some(Variants {
             location: location.into(),
             stamp: *stamp,
             found,
-            beside: Cell::new(found.unwrap_or_default()),
+            beside: Cell::new(beside),
             made: Cell::new(made),
+            is_varied: is_compressed || !beside.is_empty(),
         })
     }
 
@@ -270,12 +277,10 @@ fn beside<'a>(location: &CStr, coding: Coding, name: &'a mut Vec<u8>) -> Option<
     CStr::from_bytes_with_nul(name).ok()
 }
 
-/// Whether a file is of a type and size that compression pays for, and is known by a strong tag,
-/// so that what is made of it can be kept.
+/// Whether a file is of a type and size that compression pays for.
 fn is_worth_compressing(facts: &Facts) -> bool {
     (COMPRESSED_BYTES_MIN..=COMPRESSED_BYTES_MAX).contains(&facts.length)
         && is_compressible(&facts.content_type)
-        && facts.entity_tag.as_ref().is_some_and(EntityTag::is_strong)
 }
 
 /// The field by which variants are selected.
