@@ -89,6 +89,25 @@ fn a_listing_is_good_for_everybody_and_keeps_its_policy() {
 }
 
 #[test]
+fn a_readmes_links_to_its_own_parts_lead_there() {
+    let Some(page) = Page::open() else {
+        return;
+    };
+    let site = Site::new();
+    let prose = "Prose.\n\n".repeat(100);
+    let readme = format!("[down](#größe-und-maß)\n\n{prose}## Größe und Maß\n\n{prose}");
+    site.file("README.md", readme);
+    let server = listed(&site);
+    page.go_to(&url(&server, "/"));
+    let heading = "document.querySelector('#readme h3').getBoundingClientRect()";
+    let is_seen = format!("{heading}.top >= 0 && {heading}.bottom <= innerHeight");
+    assert_eq!(page.evaluate(&is_seen), false);
+    page.evaluate("document.querySelector('#readme a').click()");
+    assert_eq!(page.evaluate(&is_seen), true);
+    page.assert_no_complaints();
+}
+
+#[test]
 fn a_readme_keeps_the_words_of_its_tables_whole_and_its_rules_in_line() {
     let Some(page) = Page::open() else {
         return;

@@ -368,7 +368,10 @@ fn a_readme_is_shown_and_cannot_do_harm() {
     let server = listing(&site);
     let page = server.get("/docs/");
     let page = page.text();
-    assert!(page.contains("<h2>Hello <em>you</em></h2>"), "{page}");
+    assert!(
+        page.contains("<h2 id=\"hello-you\">Hello <em>you</em></h2>"),
+        "{page}"
+    );
     assert!(page.contains("<a href=\"b.txt\">b</a>"));
     assert!(!page.contains("<script") && !page.contains("javascript:"));
     for (target, content) in [

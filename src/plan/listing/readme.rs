@@ -7,6 +7,7 @@ use super::text::shown_name;
 use crate::http::target::name_reference;
 use maud::{Markup, PreEscaped, html};
 use pulldown_cmark::{Alignment, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+use std::collections::HashMap;
 
 /// What a README says, ready to be shown.
 #[derive(Clone, Debug)]
@@ -47,7 +48,7 @@ impl Readme {
 
     pub(super) fn section(&self) -> Markup {
         html! {
-            section id="readme" aria-label=(self.name) {
+            section id=(SECTION) aria-label=(self.name) {
                 (self.content)
                 @if self.is_cut {
                     p { "This is its beginning. " a href=(self.reference) { "All of " (self.name) } }
@@ -80,9 +81,51 @@ fn markdown(text: &str) -> Option<String> {
         })
         .filter_map(|event| links.filter(event))
         .map(|event| columns.classify(event));
+    let mut events: Vec<_> = events.collect();
+    name_headings(&mut events);
     let mut rendered = String::with_capacity(text.len() * 2);
-    pulldown_cmark::html::push_html(&mut rendered, events);
+    pulldown_cmark::html::push_html(&mut rendered, events.into_iter());
     (cells <= text.len()).then_some(rendered)
+}
+
+/// Names each heading by its text, so that a README's links to its own parts lead there: as GitHub
+/// does, for which most are written.
+fn name_headings(events: &mut [Event<'_>]) {
+    // How many more headings have had a name. The section has the first one.
+    let mut taken = HashMap::from([(SECTION.to_owned(), 0)]);
+    let mut rest = events;
+    while let Some((event, later)) = rest.split_first_mut() {
+        if let Event::Start(Tag::Heading { id, .. }) = event {
+            let name = fragment(later);
+            let mut unique = name.clone();
+            while let Some(count) = taken.get(&name).filter(|_| taken.contains_key(&unique)) {
+                let count = count + 1;
+                unique = format!("{name}-{count}");
+                taken.insert(name.clone(), count);
+            }
+            taken.insert(unique.clone(), 0);
+            *id = Some(unique.into()).filter(|_| !name.is_empty());
+        }
+        rest = later;
+    }
+}
+
+/// What a link to the heading says that these events go on with.
+fn fragment(events: &[Event<'_>]) -> String {
+    let is_within = |event: &&Event<'_>| !matches!(event, Event::End(TagEnd::Heading(_)));
+    let text = events.iter().take_while(is_within);
+    let text = text.filter_map(|event| match event {
+        Event::Text(text) | Event::Code(text) => Some(text.to_lowercase()),
+        Event::SoftBreak | Event::HardBreak => Some(" ".to_owned()),
+        _ => None,
+    });
+    let text = text.collect::<String>();
+    let kept = text.chars().filter_map(|char| match char {
+        ' ' => Some('-'),
+        '-' | '_' => Some(char),
+        _ => char.is_alphanumeric().then_some(char),
+    });
+    kept.collect()
 }
 
 /// What becomes of the links and images that are open.
@@ -215,6 +258,9 @@ const fn below(level: HeadingLevel) -> HeadingLevel {
     }
 }
 
+/// What links to the section say.
+const SECTION: &str = "readme";
+
 /// The names of READMEs, in whatever case.
 const NAMES: [&[u8]; 3] = [b"README.md", b"README.txt", b"README"];
 
@@ -256,7 +302,7 @@ mod tests {
     #[test]
     fn markdown_is_rendered_below_the_pages_title() {
         for (text, expected) in [
-            ("# A\n###### B", "<h2>A</h2>\n<h6>B</h6>"),
+            ("# A\n###### B", "<h2 id=\"a\">A</h2>\n<h6 id=\"b\">B</h6>"),
             ("a *b* `c`", "<p>a <em>b</em> <code>c</code></p>"),
             (
                 "[a](b.html \"t\")",
@@ -277,6 +323,26 @@ mod tests {
         ] {
             assert_eq!(markdown_of(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn headings_have_the_names_that_links_to_them_say() {
+        let text = "# Set-up, in `two_words`!\n# A\n## *a*\n# A 1\n# a\n# Größe &lt;x&gt;\n# README\n# ?\n\
+                    two\nlines\n---\n# \n";
+        let html = markdown_of(text);
+        let ids: Vec<_> = html.split(" id=\"").skip(1).collect();
+        let ids: Vec<_> = ids.iter().map(|it| it.split('"').next()).collect();
+        let expected = [
+            "set-up-in-two_words",
+            "a",
+            "a-1",
+            "a-1-1",
+            "a-2",
+            "größe-x",
+            "readme-1",
+            "two-lines",
+        ];
+        assert_eq!(ids, expected.map(Some));
     }
 
     #[test]

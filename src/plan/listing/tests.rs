@@ -238,7 +238,7 @@ fn a_readme_stands_below_and_is_linked_from_above() {
     let page = rendered(listing);
     assert!(page.contains(". <a href=\"#readme\">README.md</a></caption>"));
     let section = "</table><section id=\"readme\" aria-label=\"README.md\">\
-         <h2>A <em>pond</em></h2>\n</section></main>";
+         <h2 id=\"a-pond\">A <em>pond</em></h2>\n</section></main>";
     assert!(page.contains(section), "{page}");
 }
 
