@@ -45,6 +45,28 @@ fn files_that_belong_to_a_site_are_no_concern() {
 }
 
 #[test]
+fn a_log_and_settings_that_would_be_served_are_named() {
+    let site = Site::small();
+    site.file("millpond.toml", "").file(".hidden/log", "");
+    fs::write(site.outside("millpond.toml"), "").unwrap();
+    let said = |log: &std::path::Path, settings: &std::path::Path| {
+        let launch = Launch::of(site.root()).arg("--access-log").arg(log);
+        check(launch.arg("--config").arg(settings))
+    };
+    let (log, settings) = (site.path("access.log"), site.path("millpond.toml"));
+    let warnings = said(&log, &settings);
+    for (warning, path) in warnings.iter().zip([&log, &settings]) {
+        assert!(warning.ends_with(path.to_str().unwrap()), "{warning}");
+    }
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    let outside = site.outside("millpond.toml");
+    assert!(said(&site.path(".hidden/log"), &outside).is_empty());
+    site.symlink("way-out", "..").symlink("way-in", ".");
+    assert!(said(&site.path("way-out/log"), &outside).is_empty());
+    assert_eq!(said(&site.path("way-in/log"), &outside).len(), 1);
+}
+
+#[test]
 fn a_variable_that_is_likely_to_be_misspelt_is_named() {
     let site = Site::small();
     let with = |variable| check(Launch::of(site.root()).env(variable, "75s"));

@@ -1,6 +1,6 @@
 //! What an operator would regret, told before it happens. Nothing here keeps a server from starting.
 
-use super::{ListenAddress, Options};
+use super::{ListenAddress, LogDestination, Options};
 use crate::site;
 use std::fmt;
 use std::path::PathBuf;
@@ -11,6 +11,8 @@ use std::path::PathBuf;
 pub enum Concern {
     /// There is what is not for the public in the root.
     PrivateFiles(PathBuf, Vec<&'static str>),
+    /// What is for the operator is served like any other file.
+    Published(&'static str, PathBuf),
     /// Every user of the machine can put files into the root.
     WritableRoot(PathBuf),
     /// Strangers talk to a process that may do anything.
@@ -37,6 +39,8 @@ pub fn concerns(options: &Options) -> Vec<Concern> {
             concerns.push(Concern::WritableRoot(root.clone()));
         }
     }
+    let published = own_files(options).filter(|(_, path)| site::is_served(root, path));
+    concerns.extend(published.map(|(what, path)| Concern::Published(what, path.clone())));
     let is_for_good = rustix::process::geteuid().is_root() && options.user.is_none();
     if is_for_good && options.listen.iter().any(is_for_others) {
         concerns.push(Concern::Privileged);
@@ -51,6 +55,17 @@ pub fn concerns(options: &Options) -> Vec<Concern> {
         .filter(|(_, to)| to.contains(['{', '.']) || site::has_directory(root, to));
     concerns.extend(undoing.map(|(number, to)| Concern::Circle(number, to)));
     concerns
+}
+
+/// The files of the server's own that say what not everybody is to know.
+fn own_files(options: &Options) -> impl Iterator<Item = (&'static str, &PathBuf)> {
+    let log = match &options.access_log {
+        LogDestination::File(path) => Some(("access log", path)),
+        LogDestination::Off | LogDestination::Stdout | LogDestination::Stderr => None,
+    };
+    let settings = options.settings_file.iter();
+    log.into_iter()
+        .chain(settings.map(|path| ("file of settings", path)))
 }
 
 /// Whether other machines can connect.
@@ -69,6 +84,11 @@ impl fmt::Display for Concern {
                 "{} holds private files, not served but better kept elsewhere: {}",
                 root.display(),
                 names.join(", ")
+            ),
+            Self::Published(what, path) => write!(
+                out,
+                "the {what} is served to everybody, as it lies in the root; better keep it elsewhere: {}",
+                path.display()
             ),
             Self::WritableRoot(root) => write!(
                 out,

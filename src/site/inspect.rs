@@ -1,10 +1,10 @@
 //! A look at the root for what its operator may not know to be there.
 
 use rustix::fs::Mode;
-use std::fs;
-use std::io;
+use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{self, Path};
+use std::{fs, io};
 
 /// What there is to know of a root.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,19 @@ pub fn inspect(root: &Path) -> io::Result<Inspection> {
             .collect(),
         is_writable_by_all: Mode::from_raw_mode(mode).contains(Mode::WOTH),
     })
+}
+
+/// Whether a file at this path, which need not be there yet, would be served.
+pub fn is_served(root: &Path, path: &Path) -> bool {
+    let place = || {
+        let path = path::absolute(path).ok()?;
+        // Whatever links lead to its directory.
+        let directory = path.parent()?.canonicalize().ok()?;
+        let beneath = directory.strip_prefix(root.canonicalize().ok()?).ok()?;
+        Some(beneath.join(path.file_name()?))
+    };
+    let is_hidden = |name: &OsStr| name.as_encoded_bytes().starts_with(b".");
+    place().is_some_and(|place| !place.iter().any(is_hidden))
 }
 
 /// Whether there is a directory beneath the root.

@@ -43,7 +43,7 @@ use variants::{Finder, Variants};
 
 pub use address::Addressing;
 pub use cache::CacheFigures;
-pub use inspect::{Inspection, has_directory, inspect};
+pub use inspect::{Inspection, has_directory, inspect, is_served};
 pub use jobs::{Outcome, Pending};
 pub use miss::Miss;
 pub use trail::Trail;
