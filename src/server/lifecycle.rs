@@ -41,12 +41,15 @@ pub(super) enum Request {
 /// The signals that the loop answers.
 pub(super) struct Signals {
     source: signal_hook_mio::v1_0::Signals,
-    /// Whether there was a terminal when the server began to answer; a daemon has let go of it then.
-    had_terminal: bool,
+    /// Whether a terminal that is closed is to end the server.
+    has_terminal: bool,
 }
 
 impl Signals {
-    pub(super) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
+    /// `is_daemon` tells a server that outlives the terminal it was started from.
+    pub(super) fn new(registry: &Registry, token: Token, is_daemon: bool) -> io::Result<Self> {
+        // Before signals are caught: a terminal that is closed earlier ends the process anyhow.
+        let has_terminal = !is_daemon && stderr().is_terminal();
         let mut signals = vec![SIGTERM, SIGINT, SIGHUP, SIGUSR1];
         // In a container, whoever loses its parent becomes a child of process 1.
         if getpid().is_init() {
@@ -58,20 +61,15 @@ impl Signals {
         registry.register(&mut source, token, Interest::READABLE)?;
         Ok(Self {
             source,
-            had_terminal: false,
+            has_terminal,
         })
-    }
-
-    /// Takes note of whether there is a terminal.
-    pub(super) fn look_for_terminal(&mut self) {
-        self.had_terminal = stderr().is_terminal();
     }
 
     /// What was asked for since the last call.
     fn take(&mut self) -> Vec<Request> {
         let request = |signal| match signal {
             // The kernel says so when a terminal is closed, and nobody is left to press Ctrl-C.
-            SIGHUP if self.had_terminal && !stderr().is_terminal() => Request::Stop,
+            SIGHUP if self.has_terminal && !stderr().is_terminal() => Request::Stop,
             SIGHUP => Request::Reload,
             SIGUSR1 => Request::ReopenLog,
             SIGCHLD => Request::Reap,

@@ -218,7 +218,8 @@ impl Server {
                 .register(poll.registry(), Token(token), control)
                 .map_err(StartError::System)?;
         }
-        let signals = Signals::new(poll.registry(), control).map_err(StartError::System)?;
+        let signals =
+            Signals::new(poll.registry(), control, options.daemon).map_err(StartError::System)?;
         let first_session = listeners.len() + 1;
         let sessions = Sessions::new(first_session, room);
         let front = Front {
@@ -266,7 +267,6 @@ impl Server {
     pub fn run(mut self, load: &Load<'_>) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_MAX);
         self.notifier.ready(self.status());
-        self.signals.look_for_terminal();
         while !self.is_done() {
             match self.poll.poll(&mut events, self.patience()) {
                 Ok(()) => {}
