@@ -2,13 +2,14 @@
 
 mod support;
 
+use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
 use std::{
     fs,
-    os::unix::{fs::chown, net::UnixStream},
+    os::unix::fs::chown,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Child, Command},
 };
-use support::{Launch, Process, Server, Signal, Site, poll_until, unavailable};
+use support::{Launch, Server, Signal, Site, poll_until, unavailable};
 
 /// A site and a file of settings in a directory of its own.
 struct Home {
@@ -361,32 +362,45 @@ fn without_a_settings_file_hup_reads_the_rest_again() {
 
 #[test]
 fn a_server_whose_terminal_is_closed_stops_however_early() {
-    if Command::new("script").arg("--version").output().is_err() {
-        return unavailable("script (bsdutils)");
+    if Command::new("setsid").arg("--version").output().is_err() {
+        return unavailable("setsid (util-linux)");
     }
     let site = Site::small();
-    for round in 0..20 {
-        let socket = site.outside(&format!("socket-{round}"));
-        // The terminal is script's, and closes when it is killed.
-        let command = format!(
-            "exec {} {} --access-log off --listen unix:{}",
-            env!("CARGO_BIN_EXE_millpond"),
-            site.root().display(),
-            socket.display()
-        );
-        let mut terminal = Process::spawn(Command::new("script").args([
-            "--quiet",
-            "--command",
-            &command,
-            "/dev/null",
-        ]));
-        poll_until("the socket", || socket.exists().then_some(()));
-        if round % 2 == 0 {
-            terminal.await_stdout("the server's word", |said| {
-                said.contains("unix:").then_some(())
-            });
+    for round in 0..100 {
+        let socket = site.outside(format!("socket-{round}"));
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let terminal = openpt(flags).unwrap();
+        unlockpt(&terminal).unwrap();
+        let inner = ioctl_tiocgptpeer(&terminal, flags).unwrap();
+        // It becomes the terminal that the process is controlled by.
+        let mut server = Command::new("setsid");
+        server
+            .args(["--ctty", env!("CARGO_BIN_EXE_millpond")])
+            .arg(site.root())
+            .args(["--access-log", "off", "--listen"])
+            .arg(format!("unix:{}", socket.display()))
+            .stdin(inner.try_clone().unwrap())
+            .stdout(inner.try_clone().unwrap())
+            .stderr(inner);
+        let mut server = KilledOnDrop(server.spawn().unwrap());
+        let mut said = Vec::new();
+        while !String::from_utf8_lossy(&said).contains("unix:") {
+            let mut part = [0; 1024];
+            let length = rustix::io::read(&terminal, &mut part).unwrap();
+            said.extend_from_slice(&part[..length]);
         }
-        terminal.end();
-        poll_until("the server to stop", || UnixStream::connect(&socket).err());
+        // The greeting is there, and the server may not have gone on since.
+        drop(terminal);
+        poll_until("the server to stop", || server.0.try_wait().unwrap());
+    }
+}
+
+struct KilledOnDrop(Child);
+
+impl Drop for KilledOnDrop {
+    fn drop(&mut self) {
+        // Whoever has ended cannot be killed.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
