@@ -197,6 +197,10 @@ fn an_announced_length_beyond_the_limit_gives_413_before_any_content() {
             "{length}"
         );
     }
+    // The operator sees whose it was.
+    for record in server.records(2) {
+        assert!(record.contains("\"POST /a.txt HTTP/1.1\" 413 "), "{record}");
+    }
 }
 
 #[test]

@@ -27,7 +27,12 @@ pub enum Event<'h> {
     /// A request.
     Request(RequestHead<'h>),
     /// Something that is no request, or not a whole one. The connection closes after the answer.
-    Refused(Refusal),
+    Refused {
+        /// Why.
+        refusal: Refusal,
+        /// The head that came with it, where that is sound.
+        request: Option<RequestHead<'h>>,
+    },
 }
 
 /// Why there is no request to answer.

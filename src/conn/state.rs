@@ -264,10 +264,12 @@ impl<F> Connection<F> {
         let decoder = match ContentDecoder::new(head.framing, limits.content_bytes_max) {
             Ok(decoder) => decoder,
             Err(error) => {
-                let event = self.refuse(Refusal::Content(error));
+                let refusal = Refusal::Content(error);
+                self.refuse(refusal);
+                let request = Some(head);
                 return Received {
                     used,
-                    event: Some(event),
+                    event: Some(Event::Refused { refusal, request }),
                 };
             }
         };
@@ -340,7 +342,10 @@ impl<F> Connection<F> {
             receiving: Receiving::Abandoned,
             sending: Sending::Awaiting,
         };
-        Event::Refused(refusal)
+        Event::Refused {
+            refusal,
+            request: None,
+        }
     }
 
     /// Answers the event that was handed out.

@@ -227,7 +227,7 @@ fn answer(
             ),
             Status::Ok,
         ),
-        Event::Refused(refusal) => (format!("{refusal:?}"), refusal.status()),
+        Event::Refused { refusal, .. } => (format!("{refusal:?}"), refusal.status()),
     };
     if let Some(content) = content {
         respond(connection, status, content(), tick);

@@ -51,7 +51,7 @@ pub(super) struct Survey {
 pub(super) fn respond(event: &Event<'_>, service: &mut Service) -> Response<OpenFile> {
     let request = match event {
         Event::Request(request) => request,
-        Event::Refused(refusal) => {
+        Event::Refused { refusal, .. } => {
             return Decision::at_once(plan::refuse(refusal.status())).into_response();
         }
     };

@@ -113,7 +113,7 @@ impl Service {
                 Answer::Ready(decision) => Answer::Ready(decision.into_response()),
                 Answer::Pending(pending) => Answer::Pending(pending),
             },
-            Event::Refused(refusal) => Answer::Ready(Self::answer_refused(*refusal)),
+            Event::Refused { refusal, .. } => Answer::Ready(Self::answer_refused(*refusal)),
         }
     }
 
@@ -327,7 +327,7 @@ impl Service {
         }
         let request = match event {
             Event::Request(request) => Some(request),
-            Event::Refused(_) => None,
+            Event::Refused { request, .. } => request.as_ref(),
         };
         let client = request.map_or(peer, |request| {
             client_address(peer, &request.fields, &self.front.trusted_proxies)

@@ -86,7 +86,7 @@ pub fn explain(options: Options, target: &OsStr) -> Result<Explanation, StartErr
             tell_rules(&mut explanation, &decision, head, &service);
             decision.into_response()
         }
-        Some(Event::Refused(refusal)) => {
+        Some(Event::Refused { refusal, .. }) => {
             explanation.tell("refused", refusal);
             Service::answer_refused(*refusal)
         }
