@@ -2,7 +2,7 @@
 
 mod support;
 
-use flate2::read::GzDecoder;
+use flate2::{read::GzDecoder, write::GzEncoder};
 use rustix::process::Signal;
 use socket2::SockRef;
 use std::{
@@ -199,6 +199,24 @@ fn what_is_small_or_too_large_or_compressed_already_is_sent_as_it_is() {
         accepting(&server, "/noise.txt", "gzip").content,
         noise(5000)
     );
+}
+
+#[test]
+fn svg_that_is_stored_compressed_is_told_to_be_so_and_not_compressed_again() {
+    let site = Site::new();
+    let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let drawing = text(1000);
+    encoder.write_all(drawing.as_bytes()).unwrap();
+    site.file("pond.svgz", encoder.finish().unwrap());
+    site.file("pond.svgz.br", "something else");
+    let server = Server::start(site.root());
+    for accepted in ["gzip, br", "identity"] {
+        let response = accepting(&server, "/pond.svgz", accepted);
+        assert_eq!(decoded(&response), drawing.as_bytes());
+        let media_type = response.field("content-type");
+        assert_eq!(media_type, Some("image/svg+xml; charset=utf-8"));
+        assert_eq!(response.field("vary"), None);
+    }
 }
 
 #[test]

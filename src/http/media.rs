@@ -1,5 +1,6 @@
 //! Media types (RFC 9110 §8.3) by file name.
 
+use super::coding::Coding;
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -23,6 +24,13 @@ pub fn content_type(file_name: &[u8]) -> Cow<'static, str> {
     } else {
         Cow::Borrowed(media_type)
     }
+}
+
+/// The coding that a name of this type tells of by itself: viewers take `.svgz` for SVG that came
+/// over the wire in `gzip` (SVG 2, appendix "Media Type Registration").
+pub fn implied_coding(file_name: &[u8], content_type: &str) -> Option<Coding> {
+    let is_coded_svg = || extension(file_name).is_some_and(|extension| extension == "svgz");
+    (content_type.starts_with("image/svg+xml") && is_coded_svg()).then_some(Coding::Gzip)
 }
 
 /// A media type with the charset that text is in, unless it has parameters already.
@@ -120,6 +128,27 @@ mod tests {
                 expected,
                 "{}",
                 String::from_utf8_lossy(name)
+            );
+        }
+    }
+
+    #[test]
+    fn coded_svg_is_told_by_its_name_unless_the_operator_calls_it_something_else() {
+        for (name, content_type, coding) in [
+            (
+                "a/pond.svgz",
+                "image/svg+xml; charset=utf-8",
+                Some(Coding::Gzip),
+            ),
+            ("POND.SVGZ", "image/svg+xml", Some(Coding::Gzip)),
+            ("pond.svgz", "application/gzip", None),
+            ("pond.svg", "image/svg+xml", None),
+            ("svgz", "image/svg+xml", None),
+        ] {
+            assert_eq!(
+                implied_coding(name.as_bytes(), content_type),
+                coding,
+                "{name}"
             );
         }
     }

@@ -7,6 +7,7 @@ use super::root::{Root, stat_descriptor};
 use super::stamp::Stamp;
 use super::variants::{Finder, Variants};
 use super::{File, Miss, Origin, Source};
+use crate::http::media::implied_coding;
 use crate::http::target::RequestPath;
 use crate::plan::{Move, Policy, Representation, StandIn};
 use bytes::Bytes;
@@ -125,7 +126,8 @@ impl Look<'_> {
         let is_link = self.root.stamp_itself(location.as_bytes()) != Ok(stamp);
         let place = location.as_bytes();
         let content_type = self.policy.content_type(place);
-        let mut facts = facts(&source, &stamp, content_type, None, self.wall);
+        let coding = implied_coding(place, &content_type);
+        let mut facts = facts(&source, &stamp, content_type, coding, self.wall);
         let is_settled = facts.is_settled;
         let (representation, variants) = match role {
             Role::Asked(path) => {

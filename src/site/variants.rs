@@ -153,7 +153,7 @@ impl Finder {
         let is_coded = Coding::ALL
             .iter()
             .any(|coding| location.to_bytes().ends_with(coding.extension().as_bytes()));
-        if is_coded {
+        if is_coded || facts.coding.is_some() {
             return None;
         }
         let found = self.precompressed.then(|| {
