@@ -318,7 +318,7 @@ fn a_server_that_drains_says_so_until_it_ends() {
     let site = Site::small();
     let content = noise(30_000_000);
     site.file("large.bin", &content);
-    let (mut server, admin) = started(Launch::of(site.root()).expecting(&["stopping"]));
+    let (mut server, admin) = started(Launch::of(site.root()));
     let mut kept = Client::connect(admin);
     let health = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     assert_eq!(kept.send(health).response_to("GET").status, 200);

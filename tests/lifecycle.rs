@@ -19,11 +19,6 @@ use support::{
 /// Long before the default deadline of 10 s for what is under way.
 const AT_ONCE: Duration = Duration::from_secs(7);
 
-/// A server that may say that it stops.
-fn started(site: &Site) -> Server {
-    Launch::of(site.root()).expecting(&["stopping"]).start()
-}
-
 /// A client that has a part of a file, and more to come.
 fn downloading(server: &Server, name: &str) -> Client {
     let mut client = server.connect();
@@ -45,7 +40,7 @@ fn begin_to_stop(server: &Server) {
 fn term_and_int_end_the_server_with_code_0() {
     for signal in [Signal::TERM, Signal::INT] {
         let site = Site::small();
-        let mut server = started(&site);
+        let mut server = Server::start(site.root());
         assert_eq!(server.get("/a.txt").status, 200);
         assert_eq!(server.stop(signal).code(), Some(0), "{signal:?}");
     }
@@ -54,7 +49,7 @@ fn term_and_int_end_the_server_with_code_0() {
 #[test]
 fn idle_connections_are_closed_at_once() {
     let site = Site::small();
-    let mut server = started(&site);
+    let mut server = Server::start(site.root());
     let mut fresh = server.connect();
     let mut used = server.connect();
     used.send("GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -73,7 +68,7 @@ fn a_response_under_way_is_finished() {
     let site = Site::small();
     let content = noise(30_000_000);
     site.file("large.bin", &content);
-    let mut server = started(&site);
+    let mut server = Server::start(site.root());
     let mut client = downloading(&server, "large.bin");
     begin_to_stop(&server);
     assert!(server.process.is_running());
@@ -87,7 +82,7 @@ fn who_is_slow_to_read_gets_whole_responses_and_the_word_that_it_was_the_last() 
     const COUNT: usize = 5_000;
     let site = Site::small();
     site.file("8k.bin", noise(8_000));
-    let mut server = started(&site);
+    let mut server = Server::start(site.root());
     let mut client = server.connect();
     client.send("GET /8k.bin HTTP/1.1\r\nHost: a\r\n\r\n".repeat(COUNT));
     // More than the kernel takes for a client that does not read, so that it is not done.
@@ -106,7 +101,7 @@ fn who_is_slow_to_read_gets_whole_responses_and_the_word_that_it_was_the_last() 
 fn a_request_after_a_download_is_answered_once_more() {
     let site = Site::small();
     site.file("large.bin", noise(30_000_000));
-    let mut server = started(&site);
+    let mut server = Server::start(site.root());
     let mut client = downloading(&server, "large.bin");
     begin_to_stop(&server);
     // Sent before the end of the download, so that it is sure to be in time.
@@ -129,7 +124,7 @@ fn what_takes_longer_than_the_drain_timeout_is_cut() {
         .set_len(1 << 30)
         .unwrap();
     let launch = Launch::of(site.root()).args(["--drain-timeout", "300ms"]);
-    let mut server = launch.expecting(&["stopping"]).start();
+    let mut server = launch.start();
     let mut client = downloading(&server, "huge.bin");
     let start = Instant::now();
     assert_eq!(server.stop(Signal::TERM).code(), Some(0));
@@ -144,7 +139,7 @@ fn a_second_signal_ends_the_server_now() {
         .unwrap()
         .set_len(1 << 30)
         .unwrap();
-    let mut server = started(&site);
+    let mut server = Server::start(site.root());
     let _client = downloading(&server, "huge.bin");
     let start = Instant::now();
     begin_to_stop(&server);
@@ -152,6 +147,10 @@ fn a_second_signal_ends_the_server_now() {
         server.process.is_running(),
         "the first one waits for what is under way"
     );
+    server.process.await_stderr("what it waits for", |said| {
+        let told = "under way: 1, with up to 10s to finish; another signal ends it now";
+        said.contains(told).then_some(())
+    });
     server.stop(Signal::TERM);
     assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
 }
@@ -159,7 +158,7 @@ fn a_second_signal_ends_the_server_now() {
 #[test]
 fn a_server_can_be_started_again_on_its_port_at_once() {
     let site = Site::small();
-    let mut first = started(&site);
+    let mut first = Server::start(site.root());
     let mut client = first.connect();
     client
         .send("GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n")

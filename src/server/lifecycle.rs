@@ -11,6 +11,7 @@
 use super::listener::Listener;
 use super::session::Side;
 use super::{Load, Server};
+use crate::conn::Phase;
 use mio::{Interest, Registry, Token};
 use rustix::process::{WaitOptions, getpid, wait};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
@@ -129,10 +130,23 @@ impl Server {
                 self.pump(key);
             }
         }
-        log::debug!(
-            "stopping: {} connections have something under way",
-            self.sessions.len()
-        );
+        self.tell_what_is_under_way();
+    }
+
+    /// Tells whoever waits for the end what it is that takes so long, if anything does.
+    fn tell_what_is_under_way(&self) {
+        let phases = self.sessions.survey(true).phases;
+        let count_in = |phase: Phase| phases.get(phase as usize).copied().unwrap_or_default();
+        let count = count_in(Phase::Send) + count_in(Phase::Content);
+        if count == 0 {
+            log::debug!("stopping: nothing is under way");
+        } else {
+            log::info!(
+                "stopping: exchanges under way: {count}, with up to {:?} to finish; another signal \
+                 ends it now",
+                self.options.drain_timeout
+            );
+        }
     }
 
     /// Closes all listeners, but the operator's as long as nobody else answers there.
