@@ -167,6 +167,7 @@ fn exchange(bencher: Bencher<'_, '_>, request: &Request) {
 fn representation() -> Representation {
     let facts = Facts {
         length: 1024,
+        stand_in: None,
         content_type: "text/html; charset=utf-8".into(),
         coding: None,
         vary: None,

@@ -123,7 +123,7 @@ fn find(site: &mut site::Site, address: &str, coding: Option<Coding>, moment: &M
     let Some(coding) = coding else {
         return file;
     };
-    match site.encode(&path, &file, coding, moment).unwrap() {
+    match site.encode(path.as_bytes(), &file, coding, moment).unwrap() {
         Resolution::Ready(coded) => coded.unwrap(),
         Resolution::Pending(pending) => {
             while !site.advance() {}

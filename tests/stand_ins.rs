@@ -2,7 +2,8 @@
 
 mod support;
 
-use std::{fs, thread, time::Duration};
+use flate2::read::GzDecoder;
+use std::{fs, io::Read, thread, time::Duration};
 use support::{Launch, Response, Server, Site, assert_all, noise};
 
 const NAVIGATION: (&str, &str) = (
@@ -268,6 +269,96 @@ fn the_start_of_the_application_is_current_and_the_same_as_the_root() {
         response.field("etag").map(str::to_owned)
     };
     assert_eq!(etag("/deep/link"), etag("/"));
+}
+
+/// What a response says in gzip.
+fn decoded(response: &Response) -> String {
+    assert_eq!(response.field("content-encoding"), Some("gzip"));
+    let mut text = String::new();
+    GzDecoder::new(&*response.content)
+        .read_to_string(&mut text)
+        .expect("it is gzip");
+    text
+}
+
+fn values<'a>(response: &'a Response, name: &str) -> Vec<&'a str> {
+    let fields = response.fields_without_date();
+    let values = fields.into_iter().filter(|(field, _)| *field == name);
+    values.map(|(_, value)| value).collect()
+}
+
+#[test]
+fn what_stands_in_is_sent_in_a_coding_that_the_client_accepts() {
+    let site = Site::new();
+    let (start, error) = ("the pond lies still\n".repeat(99), "gone\n".repeat(999));
+    site.file("index.html", &start).file("404.html", &error);
+    site.file("404.html.br", "as if by brotli");
+    let gzip = ("Accept-Encoding", "gzip");
+    for cache in ["0", "1000000"] {
+        let server = Launch::of(site.root())
+            .args(["--spa", "--cache-bytes-max", cache])
+            .start();
+        for _ in 0..2 {
+            let root = server.request("GET", "/", &[gzip]);
+            let deep = server.request("GET", "/deep", &[NAVIGATION, gzip]);
+            assert_eq!((deep.status, decoded(&deep)), (200, start.clone()));
+            assert_eq!(deep.field("etag"), root.field("etag"));
+            assert_eq!(values(&deep, "Vary"), ["Accept", "Accept-Encoding"]);
+            let condition = ("If-None-Match", deep.field("etag").unwrap());
+            let again = server.request("GET", "/deep", &[NAVIGATION, gzip, condition]);
+            assert_eq!(again.status, 304);
+
+            for target in ["/gone.js", "/a%2fb", "/.git/config"] {
+                let gone = server.request("GET", target, &[gzip]);
+                assert_eq!((gone.status, decoded(&gone)), (404, error.clone()));
+                assert_eq!(values(&gone, "Vary"), ["Accept", "Accept-Encoding"]);
+                assert_eq!(gone.field("etag"), None);
+                let head = server.request("HEAD", target, &[gzip]);
+                let length = gone.content.len().to_string();
+                assert_eq!(head.field("content-length"), Some(&*length));
+                let beside = server.request("GET", target, &[("Accept-Encoding", "br")]);
+                assert_eq!(beside.field("content-encoding"), Some("br"));
+                assert_eq!((beside.status, beside.text()), (404, "as if by brotli"));
+                let plain = server.get(target);
+                assert_eq!((plain.status, plain.text()), (404, &*error));
+                assert_eq!(values(&plain, "Vary"), ["Accept", "Accept-Encoding"]);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_stands_in_is_current_in_every_coding() {
+    let site = Site::new();
+    let server = Server::start(site.root());
+    let gzip = [("Accept-Encoding", "gzip")];
+    for round in 0..3 {
+        let page = format!("{round}: gone\n").repeat(500);
+        site.replace("404.html", &page);
+        for _ in 0..2 {
+            let response = server.request("GET", "/gone", &gzip);
+            assert_eq!((response.status, decoded(&response)), (404, page.clone()));
+        }
+    }
+    site.replace("404.html", "small");
+    let response = server.request("GET", "/gone", &gzip);
+    assert_eq!(response.text(), "small");
+    assert_eq!(response.field("content-encoding"), None);
+}
+
+#[test]
+fn a_failure_that_was_waited_for_has_its_page_in_a_coding_that_is_waited_for() {
+    let site = Site::small();
+    let page = "not for you\n".repeat(999);
+    site.file("403.html", &page);
+    site.directory("closed").mode("closed", 0o311);
+    let server = Launch::unprivileged(&site.root())
+        .arg("--listing")
+        .expecting(&["may not read it"])
+        .start();
+    let response = server.request("GET", "/closed/", &[("Accept-Encoding", "gzip")]);
+    assert_eq!((response.status, decoded(&response)), (403, page));
+    assert!(server.records(1)[0].contains("\"GET /closed/ HTTP/1.1\" 403 "));
 }
 
 #[test]

@@ -16,6 +16,8 @@ pub struct Facts {
     pub length: u64,
     /// The value of `Content-Type`.
     pub content_type: Cow<'static, str>,
+    /// What it is served in place of; `None` where it was asked for.
+    pub stand_in: Option<StandIn>,
     /// The coding that its content has, if any.
     pub coding: Option<Coding>,
     /// The value of `Vary`: the fields of a request that select it, if any do.
@@ -48,14 +50,10 @@ pub struct Representation {
 impl Representation {
     /// Makes the field blocks, once for any number of responses.
     pub fn new(facts: Facts, policy: &Policy) -> Self {
-        Self::with(facts, policy, None)
-    }
-
-    /// The same of a file that is served in place of another.
-    pub fn standing_in(stand_in: StandIn, facts: Facts, policy: &Policy) -> Self {
-        match stand_in {
-            StandIn::Start => Self::with(facts, policy, Some("Accept")),
-            StandIn::Error(status) => Self::of_error(status, facts, policy),
+        match facts.stand_in {
+            None => Self::with(facts, policy, None),
+            Some(StandIn::Start) => Self::with(facts, policy, Some("Accept")),
+            Some(StandIn::Error(status)) => Self::of_error(status, facts, policy),
         }
     }
 
@@ -96,8 +94,10 @@ impl Representation {
         let whole = FieldBlockWriter::default()
             .field("Content-Type", &facts.content_type)
             .field("Content-Length", facts.length)
+            .optional_field("Content-Encoding", facts.coding)
             .field("Cache-Control", "no-cache")
             .optional_field("Vary", stand_in::vary(status, policy))
+            .optional_field("Vary", facts.vary)
             .optional_field("Retry-After", is_busy.then_some(RETRY_AFTER_SECONDS))
             .field("X-Content-Type-Options", "nosniff")
             .finish();

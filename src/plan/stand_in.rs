@@ -1,7 +1,7 @@
 //! What is served in place of a file that cannot be: the start page of an application, or the
 //! site's own page of an error.
 
-use super::{Absence, Content, Plan, Policy, Representation};
+use super::{Absence, Content, Plan, Policy, Representation, select};
 use crate::http::Status;
 use crate::http::accept::{Quality, named_quality};
 use crate::http::request::RequestHead;
@@ -45,13 +45,17 @@ fn is_navigation(request: &RequestHead<'_>) -> bool {
     named_quality(&request.fields, "text/html") > Quality::NONE
 }
 
-/// The response of an error with the site's own page, which was made for this status. Preconditions
-/// and ranges are ignored, as for every response but a success (RFC 9110 §13.2.1, §14.2).
-pub fn fail(status: Status, page: &Representation) -> Plan {
-    Plan {
-        status,
-        fields: page.whole().fields,
-        content: Content::Whole,
+/// The response with a file that stands in for what was asked for. With the page of an error,
+/// preconditions and ranges are ignored, as for every response but a success (RFC 9110 §13.2.1,
+/// §14.2).
+pub fn instead(request: &RequestHead<'_>, file: &Representation, boundary: &str) -> Plan {
+    match file.facts().stand_in {
+        None | Some(StandIn::Start) => select(request, file, boundary),
+        Some(StandIn::Error(status)) => Plan {
+            status,
+            fields: file.whole().fields,
+            content: Content::Whole,
+        },
     }
 }
 

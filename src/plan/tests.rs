@@ -13,6 +13,7 @@ const LATER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
 fn facts() -> Facts {
     Facts {
         length: 10,
+        stand_in: None,
         content_type: "text/plain".into(),
         coding: None,
         vary: None,

@@ -19,7 +19,7 @@ pub(super) struct Decision {
     /// What the look at the site found, where there was one.
     pub(super) found: Option<Outcome>,
     /// The file that is sent in place of one that could not be found.
-    pub(super) stand_in: Option<(StandIn, Rc<File>)>,
+    pub(super) stand_in: Option<Rc<File>>,
 }
 
 impl Decision {
@@ -39,7 +39,8 @@ impl Decision {
         path: Option<&'a RequestPath<'_>>,
     ) -> Option<[&'a [u8]; 2]> {
         let file = match (&self.stand_in, &self.found) {
-            (Some((StandIn::Start, file)), _) | (None, Some(Ok(file))) => Some(file),
+            (Some(file), _) => Some(file).filter(|file| file.stand_in() == Some(StandIn::Start)),
+            (None, Some(Ok(file))) => Some(file),
             _ => None,
         };
         let address = path.map(RequestPath::as_bytes);
@@ -54,7 +55,7 @@ impl Decision {
             found,
             stand_in,
         } = self;
-        let found = stand_in.map(|(_, file)| Ok(file)).or(found);
+        let found = stand_in.map(Ok).or(found);
         let content = match (plan.content, found) {
             (plan::Content::Page(page), _) => conn::Content::one(Segment::Bytes(page)),
             (plan::Content::Whole, Some(Ok(file))) => {

@@ -16,7 +16,7 @@ use crate::http::forwarded::{TrustedProxy, client_address};
 use crate::http::host::Host;
 use crate::http::request::RequestHead;
 use crate::http::target::RequestPath;
-use crate::plan::{self, Absence, Class, Plan, StandIn};
+use crate::plan::{self, Absence, Class, Plan};
 use crate::site::{File, Miss, Moment, Outcome, Pending, Resolution, Site};
 use last_page::LastPage;
 use std::hash::{BuildHasher, RandomState};
@@ -109,10 +109,7 @@ impl Service {
     /// Answers an event.
     pub(super) fn answer(&mut self, event: &Event<'_>) -> Answer<Response<OpenFile>> {
         match event {
-            Event::Request(request) => match self.decide(request) {
-                Answer::Ready(decision) => Answer::Ready(decision.into_response()),
-                Answer::Pending(pending) => Answer::Pending(pending),
-            },
+            Event::Request(request) => self.decide(request).map(Decision::into_response),
             Event::Refused { refusal, .. } => Answer::Ready(Self::answer_refused(*refusal)),
         }
     }
@@ -124,22 +121,30 @@ impl Service {
     }
 
     /// Answers the request with this head, whose answer was pending, now that there is an outcome.
-    pub(super) fn answer_at_last(&mut self, head: &[u8], outcome: Outcome) -> Response<OpenFile> {
+    /// What stands in where that is a failure may have to be waited for, too.
+    pub(super) fn answer_at_last(
+        &mut self,
+        head: &[u8],
+        outcome: Outcome,
+    ) -> Answer<Response<OpenFile>> {
         let mut storage = FieldStorage::default();
-        let decision = match RequestHead::parse(head, &mut storage, &self.options.limits) {
-            Ok(Some((request, _))) => self.decide_at_last(&request, outcome),
-            // It was parsed before, under limits that have been changed since.
-            Ok(None) => Decision::at_once(plan::refuse(Status::RequestHeaderFieldsTooLarge)),
-            Err(error) => Decision::at_once(plan::refuse(error.status())),
+        // It was parsed before, perhaps under limits that have been changed since.
+        let status = match RequestHead::parse(head, &mut storage, &self.options.limits) {
+            Ok(Some((request, _))) => {
+                let decision = self.decide_at_last(&request, outcome);
+                return decision.map(Decision::into_response);
+            }
+            Ok(None) => Status::RequestHeaderFieldsTooLarge,
+            Err(error) => error.status(),
         };
-        decision.into_response()
+        Answer::Ready(Decision::at_once(plan::refuse(status)).into_response())
     }
 
     /// Gathers what there is to know for a request, and decides on it.
     pub(super) fn decide(&mut self, request: &RequestHead<'_>) -> Answer<Decision> {
         let path = match plan::admit(request, &self.front.hosts) {
             Ok(path) => path,
-            Err(plan) => return Answer::Ready(self.decide_without_path(request, plan)),
+            Err(plan) => return self.decide_without_path(request, plan, None),
         };
         if let Some(plan) = plan::redirect(request, &path, self.site.policy()) {
             let decision = Decision::at_once(plan);
@@ -148,12 +153,12 @@ impl Service {
         let moment = self.moment();
         let mut resolution = self.site.resolve(request, &path, &moment);
         if let Resolution::Ready(Ok(file)) = &resolution
-            && let Some(encoded) = self.encode(request, &path, file, &moment)
+            && let Some(encoded) = self.encode(request, path.as_bytes(), file, &moment)
         {
             resolution = encoded;
         }
         match resolution {
-            Resolution::Ready(found) => Answer::Ready(self.decide_on(request, &path, found)),
+            Resolution::Ready(found) => self.decide_on(request, &path, found),
             Resolution::Pending(pending) => Answer::Pending(pending),
         }
     }
@@ -162,7 +167,7 @@ impl Service {
     fn encode(
         &mut self,
         request: &RequestHead<'_>,
-        path: &RequestPath<'_>,
+        path: &[u8],
         file: &Rc<File>,
         moment: &Moment,
     ) -> Option<Resolution> {
@@ -177,42 +182,50 @@ impl Service {
 
     /// The same, however long it takes: for one who has nothing else to do.
     pub(super) fn decide_now(&mut self, request: &RequestHead<'_>) -> Decision {
-        match self.decide(request) {
-            Answer::Ready(decision) => decision,
-            Answer::Pending(pending) => loop {
-                self.advance_jobs();
-                if let Some(outcome) = pending.outcome() {
-                    return self.decide_at_last(request, outcome);
+        let mut answer = self.decide(request);
+        loop {
+            match answer {
+                Answer::Ready(decision) => return decision,
+                Answer::Pending(pending) => {
+                    self.advance_jobs();
+                    answer = match pending.outcome() {
+                        Some(outcome) => self.decide_at_last(request, outcome),
+                        None => Answer::Pending(pending),
+                    };
                 }
-            },
+            }
         }
     }
 
     /// Decides on a request once that which it waited for is there.
-    pub(super) fn decide_at_last(
-        &mut self,
-        request: &RequestHead<'_>,
-        outcome: Outcome,
-    ) -> Decision {
+    fn decide_at_last(&mut self, request: &RequestHead<'_>, outcome: Outcome) -> Answer<Decision> {
         match plan::admit(request, &self.front.hosts) {
             Ok(path) => self.decide_on(request, &path, outcome),
-            Err(plan) => self.decide_without_path(request, plan),
+            Err(plan) => self.decide_without_path(request, plan, outcome.ok()),
         }
     }
 
-    /// Decides on a request that no file can answer, by what was planned for it.
-    fn decide_without_path(&mut self, request: &RequestHead<'_>, plan: Plan) -> Decision {
+    /// Decides on a request that no file can answer, by what was planned for it. `stand_in` is what
+    /// it has waited for, if it has.
+    fn decide_without_path(
+        &mut self,
+        request: &RequestHead<'_>,
+        plan: Plan,
+        stand_in: Option<Rc<File>>,
+    ) -> Answer<Decision> {
         let path = plan::addressed_path(request, &plan);
-        let decision = if plan.status == Status::NotFound {
-            // No file has such a path, though perhaps an application knows what to do with it.
-            let stand_in = self.stand_in(request, Absence::NotFound);
-            stand_in.unwrap_or_else(|| {
-                Decision::at_once(plan::without_stand_in(plan, self.site.policy()))
+        if plan.status != Status::NotFound {
+            return Answer::Ready(self.dress(Decision::at_once(plan), path.as_ref()));
+        }
+        if let Some(file) = stand_in {
+            return Answer::Ready(self.decide_instead(request, file, None));
+        }
+        // No file has such a path, though perhaps an application knows what to do with it.
+        self.stand_in(request, Absence::NotFound, None)
+            .unwrap_or_else(|| {
+                let plan = plan::without_stand_in(plan, self.site.policy());
+                Answer::Ready(self.dress(Decision::at_once(plan), path.as_ref()))
             })
-        } else {
-            Decision::at_once(plan)
-        };
-        self.dress(decision, path.as_ref())
     }
 
     fn decide_on(
@@ -220,17 +233,19 @@ impl Service {
         request: &RequestHead<'_>,
         path: &RequestPath<'_>,
         found: Outcome,
-    ) -> Decision {
+    ) -> Answer<Decision> {
         let resource = match &found {
+            Ok(file) if file.stand_in().is_some() => {
+                return Answer::Ready(self.decide_instead(request, Rc::clone(file), None));
+            }
             Ok(file) => Ok(&file.representation),
             Err(miss) => {
                 if log::log_enabled!(miss.level()) {
                     let reference = path.to_reference().to_string();
                     log::log!(miss.level(), "{reference:?} is not served: {miss}");
                 }
-                if let Some(decision) = self.stand_in(request, miss.absence()) {
-                    let found = Some(found);
-                    return self.dress(Decision { found, ..decision }, Some(path));
+                if let Some(answer) = self.stand_in(request, miss.absence(), Some(*miss)) {
+                    return answer;
                 }
                 Err(miss.absence())
             }
@@ -248,7 +263,24 @@ impl Service {
             found: Some(found),
             stand_in: None,
         };
-        self.dress(decision, Some(path))
+        Answer::Ready(self.dress(decision, Some(path)))
+    }
+
+    /// Decides on a request for what is absent by a file that stands in for it.
+    fn decide_instead(
+        &self,
+        request: &RequestHead<'_>,
+        file: Rc<File>,
+        miss: Option<Miss>,
+    ) -> Decision {
+        let plan = plan::instead(request, &file.representation, &self.boundary);
+        let path = plan::addressed_path(request, &plan);
+        let decision = Decision {
+            plan,
+            found: miss.map(Err),
+            stand_in: Some(file),
+        };
+        self.dress(decision, path.as_ref())
     }
 
     /// Changes the fields as the operator's rules have it, where they have not been made so.
@@ -267,11 +299,16 @@ impl Service {
     }
 
     /// Decides on a request for what is absent, if the site has what may stand in for it.
-    fn stand_in(&mut self, request: &RequestHead<'_>, absence: Absence) -> Option<Decision> {
+    fn stand_in(
+        &mut self,
+        request: &RequestHead<'_>,
+        absence: Absence,
+        miss: Option<Miss>,
+    ) -> Option<Answer<Decision>> {
         let moment = self.moment();
         let stand_ins = plan::stand_ins(request, absence, self.site.policy());
         for stand_in in stand_ins {
-            let file = match self.site.find_stand_in(stand_in, &moment) {
+            let mut file = match self.site.find_stand_in(stand_in, &moment) {
                 Ok(file) => file,
                 Err(Miss::Nothing) => continue,
                 Err(miss) => {
@@ -279,15 +316,12 @@ impl Service {
                     continue;
                 }
             };
-            let plan = match stand_in {
-                StandIn::Start => plan::select(request, &file.representation, &self.boundary),
-                StandIn::Error(status) => plan::fail(status, &file.representation),
-            };
-            return Some(Decision {
-                plan,
-                found: None,
-                stand_in: Some((stand_in, file)),
-            });
+            match self.encode(request, &[], &file, &moment) {
+                Some(Resolution::Ready(Ok(encoded))) => file = encoded,
+                Some(Resolution::Ready(Err(_))) | None => {}
+                Some(Resolution::Pending(pending)) => return Some(Answer::Pending(pending)),
+            }
+            return Some(Answer::Ready(self.decide_instead(request, file, miss)));
         }
         None
     }
@@ -370,6 +404,15 @@ pub(super) enum Answer<T> {
     Ready(T),
     /// It waits for work to be done.
     Pending(Pending),
+}
+
+impl<T> Answer<T> {
+    fn map<U>(self, make: impl FnOnce(T) -> U) -> Answer<U> {
+        match self {
+            Self::Ready(answer) => Answer::Ready(make(answer)),
+            Self::Pending(pending) => Answer::Pending(pending),
+        }
+    }
 }
 
 /// How long work may go on in one turn of the loop, not counting the step that it ends with: so

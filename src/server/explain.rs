@@ -19,6 +19,7 @@ use crate::site::{File, Miss, Origin, Outcome};
 use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
+use std::rc::Rc;
 
 /// What a request would get, step by step.
 #[derive(Debug)]
@@ -148,7 +149,7 @@ fn tell_decision(
         Ok(path) => path,
         Err(error) => {
             explanation.tell("path", format_args!("none: {error}"));
-            return tell_stand_in(explanation, decision);
+            return tell_stand_in(explanation, decision, service);
         }
     };
     let reference = path.to_reference().to_string();
@@ -162,12 +163,15 @@ fn tell_decision(
         let Redirect { from, to, .. } = redirect;
         explanation.tell("redirect", format_args!("{number}, from {from} to {to}"));
     }
-    tell_stand_in(explanation, decision);
+    tell_stand_in(explanation, decision, service);
 }
 
-fn tell_stand_in(explanation: &mut Explanation, decision: &Decision) {
-    if let Some((stand_in, file)) = &decision.stand_in {
+fn tell_stand_in(explanation: &mut Explanation, decision: &Decision, service: &mut Service) {
+    if let Some(file) = &decision.stand_in
+        && let Some(stand_in) = file.stand_in()
+    {
         explanation.tell("instead", format_args!("{stand_in}, {}", Found(file)));
+        tell_codings(explanation, file, &[], service);
     }
 }
 
@@ -206,18 +210,27 @@ fn tell_found(
     match found {
         Ok(file) => {
             explanation.tell("finds", Found(file));
-            let moment = service.clock.moment();
-            for coding in file.codings().iter() {
-                // What lies beside the file and cannot be opened is none of them after that.
-                service.site.encode(path, file, coding, &moment);
-            }
-            let codings: Vec<_> = file.codings().iter().map(Coding::name).collect();
-            if !codings.is_empty() {
-                let codings = codings.join(", ");
-                explanation.tell("codings", format_args!("{codings}, for who accepts them"));
-            }
+            tell_codings(explanation, file, path.as_bytes(), service);
         }
         Err(miss) => explanation.tell("finds", format_args!("nothing to serve: {miss}")),
+    }
+}
+
+fn tell_codings(
+    explanation: &mut Explanation,
+    file: &Rc<File>,
+    path: &[u8],
+    service: &mut Service,
+) {
+    let moment = service.clock.moment();
+    for coding in file.codings().iter() {
+        // What lies beside the file and cannot be opened is none of them after that.
+        service.site.encode(path, file, coding, &moment);
+    }
+    let codings: Vec<_> = file.codings().iter().map(Coding::name).collect();
+    if !codings.is_empty() {
+        let codings = codings.join(", ");
+        explanation.tell("codings", format_args!("{codings}, for who accepts them"));
     }
 }
 

@@ -260,7 +260,7 @@ impl Session {
                         self.parked = Some(parked);
                         return Ok(Outcome::Waiting);
                     };
-                    self.answer_at_last(&parked.head, outcome, service);
+                    self.answer_at_last(parked.head, outcome, service);
                 }
             }
         }
@@ -453,8 +453,14 @@ impl Session {
     }
 
     /// Answers a request that was parked, by the outcome that it waited for.
-    fn answer_at_last(&mut self, head: &[u8], outcome: site::Outcome, service: &mut Service) {
-        let response = service.answer_at_last(head, outcome);
+    fn answer_at_last(&mut self, head: Box<[u8]>, outcome: site::Outcome, service: &mut Service) {
+        let response = match service.answer_at_last(&head, outcome) {
+            Answer::Ready(response) => response,
+            Answer::Pending(pending) => {
+                self.parked = Some(Parked { head, pending });
+                return;
+            }
+        };
         if let Some(exchange) = &mut self.exchange {
             exchange.status = Some(response.status);
         }

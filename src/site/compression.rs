@@ -123,6 +123,7 @@ impl Compression {
         let facts = Facts {
             length: bytes.len() as u64,
             content_type: original.content_type.clone(),
+            stand_in: original.stand_in,
             coding: Some(Coding::Gzip),
             vary: Some(VARY),
             security_policy: None,

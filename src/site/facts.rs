@@ -28,6 +28,7 @@ pub(super) fn facts(
     Facts {
         length,
         content_type,
+        stand_in: None,
         coding,
         vary: None,
         security_policy: None,

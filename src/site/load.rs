@@ -129,25 +129,21 @@ impl Look<'_> {
         let coding = implied_coding(place, &content_type);
         let mut facts = facts(&source, &stamp, content_type, coding, self.wall);
         let is_settled = facts.is_settled;
-        let (representation, variants) = match role {
-            Role::Asked(path) => {
-                let rules = &self.policy.rules;
-                rules.describe(&mut facts, &[path.as_bytes(), place]);
-                let variants = self.finder.find(self.root, &location, &stamp, &facts);
-                facts.vary = variants.as_ref().and_then(Variants::vary);
-                (Representation::new(facts, self.policy), variants)
-            }
-            // It is sent as it is, and most that rules say depends on what it is sent for.
+        let rules = &self.policy.rules;
+        match role {
+            Role::Asked(path) => rules.describe(&mut facts, &[path.as_bytes(), place]),
+            // Most that rules say depends on what it is sent for.
             Role::StandsIn(stand_in) => {
-                self.policy.rules.describe_stand_in(&mut facts, place);
-                let stand_in = Representation::standing_in(stand_in, facts, self.policy);
-                (stand_in, None)
+                facts.stand_in = Some(stand_in);
+                rules.describe_stand_in(&mut facts, place);
             }
-        };
+        }
+        let variants = self.finder.find(self.root, &location, &stamp, &facts);
+        facts.vary = variants.as_ref().and_then(Variants::vary);
         Ok(Loaded {
             file: File {
                 origin: Origin::Disk,
-                representation,
+                representation: Representation::new(facts, self.policy),
                 source,
                 place: place.into(),
                 variants,

@@ -129,6 +129,11 @@ pub struct File {
 }
 
 impl File {
+    /// What it is served in place of; `None` where it was asked for.
+    pub fn stand_in(&self) -> Option<StandIn> {
+        self.representation.facts().stand_in
+    }
+
     /// The codings that its content is to be had in besides.
     pub fn codings(&self) -> CodingSet {
         let variants = self.variants.as_ref();
@@ -253,10 +258,11 @@ impl Site {
     /// Finds a file in one of the codings that it is to be had in, as it is on disk in this turn
     /// of the loop. `None` where there turns out to be none to be had, so that another is to be
     /// chosen: what lies beside the file with this coding is not among its codings any more. Where
-    /// it can be made but not now, the file itself is what comes of it.
+    /// it can be made but not now, the file itself is what comes of it. `path` is what it was asked
+    /// for by.
     pub fn encode(
         &mut self,
-        path: &RequestPath<'_>,
+        path: &[u8],
         file: &Rc<File>,
         coding: Coding,
         moment: &Moment,

@@ -9,11 +9,10 @@ use super::facts::facts;
 use super::load::{Loaded, Look, open_regular};
 use super::root::Root;
 use super::stamp::Stamp;
-use super::{File, Miss, Options, Origin, Source};
+use super::{File, Miss, Options, Origin, Source, stand_in};
 use crate::http::coding::{Coding, CodingSet};
 use crate::http::etag::EntityTag;
 use crate::http::media::is_compressible;
-use crate::http::target::RequestPath;
 use crate::plan::{Facts, Representation};
 use lru::LruCache;
 use rustix::fs::FileType;
@@ -45,16 +44,13 @@ impl Variants {
     /// Writes down what tells this coding of the file from anything else that is kept: a file
     /// beside it by its place, as its content may change, and what is made by what it is made of.
     /// The path does not stand for the place, as another file may come to answer it, nor the place
-    /// for the path, as rules speak of both.
-    pub(super) fn key(
-        &self,
-        path: &RequestPath<'_>,
-        file: &File,
-        coding: Coding,
-        key: &mut Vec<u8>,
-    ) {
+    /// for the path, as rules speak of both. A file that stands in for others does so for any path.
+    pub(super) fn key(&self, path: &[u8], file: &File, coding: Coding, key: &mut Vec<u8>) {
         key.clear();
-        key.extend_from_slice(path.as_bytes());
+        match file.stand_in() {
+            None => key.extend_from_slice(path),
+            Some(stand_in) => key.extend_from_slice(&stand_in::key(stand_in)),
+        }
         // No path and no place has this byte.
         key.push(0);
         key.extend_from_slice(self.location.to_bytes());
@@ -207,6 +203,7 @@ impl Finder {
         let original_facts = original.representation.facts();
         let content_type = original_facts.content_type.clone();
         let mut facts = facts(&source, &stamp, content_type, Some(coding), look.wall);
+        facts.stand_in = original_facts.stand_in;
         facts.vary = Some(VARY);
         facts.edits.clone_from(&original_facts.edits);
         Some(Loaded {

@@ -184,6 +184,7 @@ pub fn represent(
     };
     let mut facts = Facts {
         length,
+        stand_in: None,
         content_type: Cow::Borrowed(content_type),
         coding: view.coding,
         vary: Some(if codings.is_empty() {
