@@ -2,7 +2,7 @@
 
 mod support;
 
-use flate2::{read::GzDecoder, write::GzEncoder};
+use flate2::write::GzEncoder;
 use rustix::process::Signal;
 use socket2::SockRef;
 use std::{
@@ -31,15 +31,6 @@ fn accepting(server: &Server, target: &str, value: &str) -> Response {
     server.request("GET", target, &[("Accept-Encoding", value)])
 }
 
-fn decoded(response: &Response) -> Vec<u8> {
-    assert_eq!(response.field("content-encoding"), Some("gzip"));
-    let mut content = Vec::new();
-    GzDecoder::new(&*response.content)
-        .read_to_end(&mut content)
-        .expect("it is gzip");
-    content
-}
-
 #[test]
 fn text_is_compressed_on_request_and_the_result_is_the_same_everywhere() {
     let site = Site::new();
@@ -59,7 +50,7 @@ fn text_is_compressed_on_request_and_the_result_is_the_same_everywhere() {
     for server in &servers {
         for _ in 0..2 {
             let response = accepting(server, "/a.txt", "gzip");
-            assert_eq!(decoded(&response), content.as_bytes());
+            assert_eq!(response.gunzipped(), content.as_bytes());
             assert!(response.content.len() < content.len() / 3);
             assert_eq!(response.field("vary"), Some("Accept-Encoding"));
             let etag = response.field("etag").unwrap().to_owned();
@@ -84,7 +75,7 @@ fn a_large_file_is_compressed_once_it_has_settled() {
     let server = Server::start(site.root());
     server.await_strong_etag("/large.txt");
     let response = accepting(&server, "/large.txt", "gzip");
-    assert_eq!(decoded(&response), content.as_bytes());
+    assert_eq!(response.gunzipped(), content.as_bytes());
     let part = [("Accept-Encoding", "gzip"), ("Range", "bytes=-100")];
     let part = server.request("GET", "/large.txt", &part);
     assert_eq!(
@@ -96,7 +87,7 @@ fn a_large_file_is_compressed_once_it_has_settled() {
     let response = accepting(&server, "/large.txt", "gzip");
     match response.field("content-encoding") {
         None => assert_eq!(response.text(), text(40_000)),
-        Some(_) => assert_eq!(decoded(&response), text(40_000).as_bytes()),
+        Some(_) => assert_eq!(response.gunzipped(), text(40_000).as_bytes()),
     }
 }
 
@@ -130,7 +121,7 @@ fn what_was_made_of_a_file_is_not_sent_for_another_of_the_same_size_and_time() {
             assert!(server.get(&target).text() == versions[version], "{name}");
             for _ in 0..2 {
                 let coded = accepting(&server, &target, "gzip");
-                assert!(decoded(&coded) == versions[version].as_bytes(), "{name}");
+                assert!(coded.gunzipped() == versions[version].as_bytes(), "{name}");
             }
         }
     }
@@ -157,11 +148,11 @@ fn a_file_that_changes_while_it_is_compressed_is_not_sent_in_a_mixture() {
     let response = client.response_to("GET");
     // It may have come too late, and sent as it is, the file is sent as it goes.
     if response.field("content-encoding").is_some() {
-        assert!(decoded(&response) == content.as_bytes());
+        assert!(response.gunzipped() == content.as_bytes());
     }
     thread::sleep(Duration::from_millis(2_100));
     let coded = accepting(&server, "/a.txt", "gzip");
-    assert!(decoded(&coded) == changed.as_bytes());
+    assert!(coded.gunzipped() == changed.as_bytes());
 }
 
 #[test]
@@ -212,7 +203,7 @@ fn svg_that_is_stored_compressed_is_told_to_be_so_and_not_compressed_again() {
     let server = Server::start(site.root());
     for accepted in ["gzip, br", "identity"] {
         let response = accepting(&server, "/pond.svgz", accepted);
-        assert_eq!(decoded(&response), drawing.as_bytes());
+        assert_eq!(response.gunzipped(), drawing.as_bytes());
         let media_type = response.field("content-type");
         assert_eq!(media_type, Some("image/svg+xml; charset=utf-8"));
         assert_eq!(response.field("vary"), None);
@@ -235,7 +226,7 @@ fn codings_can_be_left_alone() {
     }
     let server = Launch::of(site.root()).arg("--precompressed=false").start();
     let response = accepting(&server, "/a.txt", "br, gzip");
-    assert_eq!(decoded(&response), text(100).as_bytes());
+    assert_eq!(response.gunzipped(), text(100).as_bytes());
     let server = Launch::of(site.root()).arg("--compression=false").start();
     assert_eq!(accepting(&server, "/app.js", "gzip").content, b"coded");
     assert_eq!(accepting(&server, "/a.txt", "gzip").field("vary"), None);
@@ -274,7 +265,7 @@ fn many_wait_for_what_is_compressed_once_and_requests_behind_it_keep_their_order
         assert_eq!(client.response_to("GET").content, b"small");
         contents.insert(response.content.clone());
         if contents.len() == 1 {
-            assert_eq!(decoded(&response), content.as_bytes());
+            assert_eq!(response.gunzipped(), content.as_bytes());
         }
     }
     assert_eq!(contents.len(), 1);
@@ -304,7 +295,7 @@ fn who_goes_away_is_not_waited_for_and_who_stays_is_answered_before_the_server_s
     assert!(server.stop(Signal::TERM).success());
     let output = waiting.join().unwrap();
     let response = responses(&output, ["GET"]).pop().unwrap();
-    assert_eq!(decoded(&response), content.as_bytes());
+    assert_eq!(response.gunzipped(), content.as_bytes());
 }
 
 #[test]

@@ -4,7 +4,6 @@ mod support;
 
 use std::{
     fs,
-    io::Read,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
@@ -116,14 +115,10 @@ fn a_listing_is_compressed_for_who_accepts_it() {
     let plain = server.get("/many/");
     let gzip = [("Accept-Encoding", "gzip, br")];
     let coded = server.request("GET", "/many/", &gzip);
-    assert_eq!(coded.field("content-encoding"), Some("gzip"));
     assert_eq!(coded.field("vary"), plain.field("vary"));
     assert_ne!(coded.field("etag"), plain.field("etag"));
     assert!(coded.content.len() * 4 < plain.content.len());
-    let mut content = Vec::new();
-    let mut decoder = flate2::read::GzDecoder::new(&coded.content[..]);
-    decoder.read_to_end(&mut content).expect("it is whole");
-    assert_eq!(content, plain.content);
+    assert_eq!(coded.gunzipped(), plain.content);
     let head = server.request("HEAD", "/many/", &gzip);
     assert_eq!(head.fields_without_date(), coded.fields_without_date());
     let fields = [gzip[0], ("If-None-Match", coded.field("etag").unwrap())];

@@ -1,6 +1,7 @@
 //! A strict reading of responses: what a sender of RFC 9112 messages must not do is a failure here.
 
-use std::str;
+use flate2::read::GzDecoder;
+use std::{io::Read, str};
 
 /// One final response.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,19 +42,33 @@ impl Response {
     /// The value of a field that may come once at most.
     #[track_caller]
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
-        let mut values = self
-            .fields
-            .iter()
-            .filter(|field| field.0.eq_ignore_ascii_case(name));
-        let value = values.next()?;
-        assert!(values.next().is_none(), "{name} comes twice in {self:?}");
-        Some(&value.1)
+        let values = self.values(name);
+        assert!(values.len() <= 1, "{name} comes twice in {self:?}");
+        values.first().copied()
     }
 
     /// The content as text.
     #[track_caller]
     pub(crate) fn text(&self) -> &str {
         str::from_utf8(&self.content).expect("text is UTF-8")
+    }
+
+    /// The content as it was before it was compressed, which the response says it was.
+    #[track_caller]
+    pub(crate) fn gunzipped(&self) -> Vec<u8> {
+        assert_eq!(self.field("content-encoding"), Some("gzip"));
+        let mut content = Vec::new();
+        GzDecoder::new(&*self.content)
+            .read_to_end(&mut content)
+            .expect("it is gzip");
+        content
+    }
+
+    /// The values of a field that may come several times.
+    pub(crate) fn values(&self, name: &str) -> Vec<&str> {
+        let fields = self.fields.iter();
+        let is_named = |field: &&(String, String)| field.0.eq_ignore_ascii_case(name);
+        fields.filter(is_named).map(|field| &*field.1).collect()
     }
 
     /// Whether the server says that it will close the connection.
