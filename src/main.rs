@@ -1,6 +1,7 @@
 //! The program: arguments to settings, settings to a server, and how it ended to an exit status.
 
 use env_logger::Target;
+use log::Level;
 use millpond::{
     server::{self, Announcement, Daemon, Diagnostics, Ink, Load, Server, StartError, Unhealthy},
     settings::{self, Action, Arguments, Misspelt, Refusal, Settings},
@@ -28,8 +29,9 @@ fn main() -> ExitCode {
     match act(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
+            let priority = server::journal_priority(Level::Error);
             for line in failure.to_string().lines() {
-                let _ = writeln!(io::stderr(), "error: {line}");
+                let _ = writeln!(io::stderr(), "{priority}error: {line}");
             }
             failure.exit_code()
         }
@@ -168,7 +170,8 @@ fn start_log() {
                 .replace(char::is_control, "\u{FFFD}");
             writeln!(
                 out,
-                "{time} {} {}: {message}",
+                "{}{time} {} {}: {message}",
+                server::journal_priority(record.level()),
                 record.level(),
                 record.target()
             )

@@ -6,7 +6,10 @@ use std::{
     fs,
     os::{
         linux::net::SocketAddrExt,
-        unix::net::{SocketAddr, UnixDatagram},
+        unix::{
+            fs::MetadataExt,
+            net::{SocketAddr, UnixDatagram},
+        },
     },
     path::{Path, PathBuf},
     process::Command,
@@ -96,6 +99,38 @@ fn a_manager_at_an_abstract_name_hears_the_same() {
     let manager = Manager::listening_at(&SocketAddr::from_abstract_name(&name).unwrap());
     let launch = Launch::of(site.root()).env("NOTIFY_SOCKET", &format!("@{name}"));
     assert_all_is_told(&site, &manager, launch);
+}
+
+/// What a server without a root says at its start on a standard error that leads to a file, where
+/// systemd has connected this stream to the journal.
+fn said_beside_journal(stream: impl Fn(&fs::Metadata) -> String) -> String {
+    let site = Site::small();
+    let path = site.outside("stderr");
+    let stderr = fs::File::create(&path).unwrap();
+    let status = Command::new(env!("CARGO_BIN_EXE_millpond"))
+        .arg(site.path("missing"))
+        .env_remove("RUST_LOG")
+        .env("JOURNAL_STREAM", stream(&stderr.metadata().unwrap()))
+        .env("MILLPOND_IDEL_TIMEOUT", "75s")
+        .stderr(stderr)
+        .status()
+        .unwrap();
+    assert!(!status.success());
+    fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn the_journal_is_told_how_grave_a_line_is_and_nobody_else() {
+    let said = said_beside_journal(|facts| format!("{}:{}", facts.dev(), facts.ino()));
+    let lines: Vec<_> = said.lines().collect();
+    let [warning, error] = lines[..] else {
+        panic!("{said}");
+    };
+    assert!(warning.starts_with("<4>2"), "{warning}");
+    assert!(error.starts_with("<3>error: "), "{error}");
+
+    let said = said_beside_journal(|facts| format!("{}:{}", facts.dev(), facts.ino() + 1));
+    assert!(!said.contains('<'), "{said}");
 }
 
 /// A copy of the units whose program is there.

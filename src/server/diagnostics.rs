@@ -2,6 +2,10 @@
 //! on standard output at the start.
 
 use super::log_output::{Output, Written};
+use log::Level;
+use rustix::fs::fstat;
+use rustix::stdio::stderr;
+use std::env;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -41,7 +45,12 @@ impl Write for Diagnostics {
             text.push(b'\n');
         }
         if self.lost > 0 {
-            writeln!(text, "{} lines before this one were lost", self.lost)?;
+            let priority = journal_priority(Level::Warn);
+            writeln!(
+                text,
+                "{priority}{} lines before this one were lost",
+                self.lost
+            )?;
         }
         text.extend_from_slice(line);
         let written = self.output.write(&text).bytes;
@@ -60,6 +69,26 @@ impl Write for Diagnostics {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// What a line on standard error begins with where that leads to systemd's journal (sd-daemon(3)),
+/// which shows errors apart then, and does not let many access records crowd them out.
+pub fn journal_priority(level: Level) -> &'static str {
+    match level {
+        _ if !leads_to_journal() => "",
+        Level::Error => "<3>",
+        Level::Warn => "<4>",
+        Level::Info => "<6>",
+        Level::Debug | Level::Trace => "<7>",
+    }
+}
+
+/// Whether standard error is still what systemd has connected to the journal (systemd.exec(5)).
+fn leads_to_journal() -> bool {
+    let Ok(connected) = env::var("JOURNAL_STREAM") else {
+        return false;
+    };
+    fstat(stderr()).is_ok_and(|facts| connected == format!("{}:{}", facts.st_dev, facts.st_ino))
 }
 
 /// Writes to standard output, unless nobody reads it.

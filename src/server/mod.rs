@@ -61,7 +61,7 @@ pub use announcement::{Announcement, Ink};
 pub use clock::timestamp;
 pub use concern::{Concern, concerns};
 pub use daemon::{Daemon, Detached};
-pub use diagnostics::{Diagnostics, print_at_once};
+pub use diagnostics::{Diagnostics, journal_priority, print_at_once};
 pub use explain::{Explanation, explain};
 pub use health::{Unhealthy, check_health};
 pub use listener::addresses;
