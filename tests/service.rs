@@ -198,6 +198,16 @@ fn the_unit_refuses_no_system_call_that_files_are_held_beneath_the_root_by() {
 }
 
 #[test]
+fn the_unit_sets_no_limit_to_how_often_it_is_started_again() {
+    let site = Site::small();
+    let unit = fs::read_to_string(&units(&site)[0]).unwrap();
+    let (about_all, about_services) = unit.split_once("[Service]").expect("a section");
+    // systemd.socket(5): a service that has reached its limit has its sockets closed.
+    assert!(about_all.contains("\nStartLimitIntervalSec=0\n"));
+    assert!(about_services.contains("\nRestart=on-failure\nRestartSec="));
+}
+
+#[test]
 fn a_watchdog_is_fed_at_half_of_its_patience() {
     let site = Site::small();
     let path = site.outside("notify");
