@@ -151,6 +151,18 @@ fn units(site: &Site) -> Vec<PathBuf> {
     copied.to_vec()
 }
 
+/// The socket that docs/systemd.md adds to the units, which hands it to the service.
+fn admin_socket(site: &Site) -> PathBuf {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/systemd.md");
+    let page = fs::read_to_string(page).unwrap();
+    let blocks = page.split("\n```ini\n").skip(1);
+    let mut blocks = blocks.filter_map(|rest| rest.split("```\n").next());
+    let path = site.outside("millpond-admin.socket");
+    let unit = blocks.find(|block| block.contains("FileDescriptorName=admin"));
+    fs::write(&path, unit.expect("a socket for the operator")).unwrap();
+    path
+}
+
 #[test]
 fn systemd_finds_nothing_wrong_with_the_units_and_little_exposed() {
     if Command::new("systemd-analyze")
@@ -173,7 +185,8 @@ fn systemd_finds_nothing_wrong_with_the_units_and_little_exposed() {
         assert!(output.status.success(), "{arguments:?}:\n{said}");
         said
     };
-    let said = analyze(&["verify", "--man=no"], &units);
+    let all = [&units[..], &[admin_socket(&site)]].concat();
+    let said = analyze(&["verify", "--man=no"], &all);
     // The units that the machine has already are none of ours.
     let ours: Vec<_> = said
         .lines()
@@ -205,6 +218,24 @@ fn the_unit_sets_no_limit_to_how_often_it_is_started_again() {
     // systemd.socket(5): a service that has reached its limit has its sockets closed.
     assert!(about_all.contains("\nStartLimitIntervalSec=0\n"));
     assert!(about_services.contains("\nRestart=on-failure\nRestartSec="));
+}
+
+/// A service that runs takes no other socket, so that its start has to open this one, and a socket
+/// that stays open has a stopped service started again by whoever asks for its health.
+#[test]
+fn the_operators_socket_is_opened_with_the_service_and_closed_with_its_other_sockets() {
+    let site = Site::small();
+    let unit = fs::read_to_string(admin_socket(&site)).unwrap();
+    for line in [
+        "Service=millpond.service",
+        "WantedBy=millpond.service",
+        "PartOf=millpond.socket",
+    ] {
+        assert!(
+            unit.lines().any(|it| it == line),
+            "{line} is not in\n{unit}"
+        );
+    }
 }
 
 #[test]
