@@ -99,7 +99,9 @@ impl Setup {
     fn new(is_socket: bool) -> Self {
         let site = Site::small();
         let large = noise(3_000_000);
-        site.file("large.bin", &large).file("guide/index.html", "x");
+        site.file("large.bin", &large)
+            .file("guide/index.html", "x")
+            .file("page.txt", "water under the mill\n".repeat(200));
         fs::create_dir(site.outside("run")).unwrap();
         let socket = is_socket.then(|| site.outside("run/http.sock"));
         let launch = Launch::of(site.root()).args(["--admin", "127.0.0.1:0"]);
@@ -210,6 +212,17 @@ impl Setup {
         assert_eq!(status(&["--head", &url("/a.txt")]), "200 ");
         assert_eq!(status(&["--range", "0-1", &url("/large.bin")]), "206 ");
         assert_eq!(status(&[&url("/guide")]), format!("301 {}", url("/guide/")));
+        // The same representation for both, though it could be compressed: the client asks for none.
+        let tag = [
+            "--head",
+            "--output",
+            "/dev/null",
+            "--write-out",
+            "%header{etag}",
+        ];
+        let tag = run(&mut curl(&[&tag[..], &[&url("/page.txt")]].concat()));
+        let condition = format!("If-None-Match: {tag}");
+        assert_eq!(status(&["--header", &condition, &url("/page.txt")]), "304 ");
         let copy = self.site.outside("copy");
         run(&mut curl(&[
             "--output",
@@ -225,7 +238,7 @@ impl Setup {
             opened <= 1,
             "the proxy opened {opened} connections for 10 requests"
         );
-        let records = self.server.records(15);
+        let records = self.server.records(17);
         let of_others = records
             .iter()
             .find(|it| !it.starts_with(&format!("{CLIENT} ")));
