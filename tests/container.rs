@@ -46,6 +46,7 @@ fn the_image_is_small_serves_anywhere_writes_nowhere_and_stops_at_once() {
     serves_its_own_site_and_stops_at_once(&image);
     knows_whether_it_is_well(&image);
     serves_a_mounted_site_as_it_changes(&image);
+    follows_what_is_replaced_in_mounted_directories(&image);
     says_what_a_filter_of_system_calls_withholds(&image);
     compose::serves_and_is_replaced_without_losing_a_request(&image);
 }
@@ -168,6 +169,34 @@ fn serves_a_mounted_site_as_it_changes(image: &Image) {
     assert_eq!(container.get("/a.txt").content, b"beta\n");
     site.replace("a.txt", "gamma\n");
     assert_eq!(container.get("/a.txt").content, b"gamma\n");
+}
+
+/// As docs/container.md has it: a mount of what is replaced itself would stay with the old.
+fn follows_what_is_replaced_in_mounted_directories(image: &Image) {
+    let site = Site::new();
+    site.file("releases/1/a.txt", "one\n")
+        .file("releases/2/a.txt", "two\n")
+        .symlink("releases/current", "1")
+        .file("etc/millpond.toml", "cache-control = \"max-age=1\"\n");
+    let mount = |from: &str, to: &str| format!("--volume={}:{to}:ro", site.path(from).display());
+    let options = [
+        &mount("releases", "/sites"),
+        &mount("etc", "/etc/millpond"),
+        "--env=MILLPOND_ROOT=/sites/current",
+        "--env=MILLPOND_CONFIG=/etc/millpond/millpond.toml",
+    ];
+    let container = Container::run(image, &[LOCKED_DOWN, &options].concat());
+    assert_eq!(container.get("/a.txt").content, b"one\n");
+    Site::swap_symlink(&site.path("releases/current"), "2");
+    poll_until("the next release", || {
+        (container.get("/a.txt").content == b"two\n").then_some(())
+    });
+
+    site.replace("etc/millpond.toml", "cache-control = \"max-age=2\"\n");
+    docker(&["kill", "--signal=HUP", &container.id]);
+    poll_until("the next settings", || {
+        (container.get("/a.txt").field("Cache-Control") == Some("max-age=2")).then_some(())
+    });
 }
 
 /// Engines that are older than a system call refuse it, and some machines have no IPv6.

@@ -121,7 +121,7 @@ impl Container {
         container.address = published.expect("Docker publishes the port");
         poll_until("a line with the address", || {
             docker(&["logs", &container.id])
-                .contains("millpond serves /srv at ")
+                .contains("millpond serves /")
                 .then_some(())
         });
         container
