@@ -10,14 +10,10 @@ use std::path::Path;
 pub fn content_type(file_name: &[u8]) -> Cow<'static, str> {
     let path = Path::new(OsStr::from_bytes(file_name));
     let media_type = match mime_guess::from_path(path).first_raw() {
+        Some(media_type) => current_name(media_type),
         // RFC 8878 §6.1
         None if file_name.ends_with(b".zst") => "application/zstd",
         None => return Cow::Borrowed("application/octet-stream"),
-        // RFC 9239 §6: the older name is obsolete.
-        Some("application/javascript") => "text/javascript",
-        // RFC 4337 §3.2: browsers do not play what has these names.
-        Some("audio/m4a" | "audio/m4b") => "audio/mp4",
-        Some(media_type) => media_type,
     };
     if is_text(media_type) {
         Cow::Owned(with_charset(media_type))
@@ -31,6 +27,31 @@ pub fn content_type(file_name: &[u8]) -> Cow<'static, str> {
 pub fn implied_coding(file_name: &[u8], content_type: &str) -> Option<Coding> {
     let is_coded_svg = || extension(file_name).is_some_and(|extension| extension == "svgz");
     (content_type.starts_with("image/svg+xml") && is_coded_svg()).then_some(Coding::Gzip)
+}
+
+/// What a type that `mime_guess` gives is called by now, or by those who look at it.
+fn current_name(media_type: &'static str) -> &'static str {
+    match media_type {
+        // RFC 9239 §6: the older name is obsolete.
+        "application/javascript" => "text/javascript",
+        // RFC 8081 §4.4.3 and §4.4.5
+        "application/font-sfnt" => "font/otf",
+        "application/font-woff" => "font/woff",
+        // RFC 4337 §3.2: browsers do not play what has these names.
+        "audio/m4a" | "audio/m4b" => "audio/mp4",
+        // RFC 8216 §4: playlists, and by IANA's name their segments.
+        "audio/x-mpegurl" => "application/vnd.apple.mpegurl",
+        "video/vnd.dlna.mpeg-tts" => "video/mp2t",
+        // RFC 6350 §10.1
+        "text/x-vcard" => "text/vcard",
+        // RFC 6713: what `.tar.gz` is.
+        "application/x-compressed" => "application/gzip",
+        // Another thing's, which has the same extension.
+        "application/vnd.ms-pki.stl" => "model/stl",
+        "application/x-tgif" => "model/obj",
+        "audio/x-pn-realaudio-plugin" => "application/x-rpm",
+        media_type => media_type,
+    }
 }
 
 /// A media type with the charset that text is in, unless it has parameters already.
@@ -75,6 +96,7 @@ pub fn is_compressible(content_type: &str) -> bool {
             "application/font-sfnt"
                 | "application/postscript"
                 | "application/rtf"
+                | "application/vnd.apple.mpegurl"
                 | "application/vnd.ms-fontobject"
                 | "application/wasm"
                 | "application/x-sh"
@@ -85,6 +107,8 @@ pub fn is_compressible(content_type: &str) -> bool {
                 | "font/ttf"
                 | "image/bmp"
                 | "image/x-icon"
+                | "model/obj"
+                | "model/stl"
         )
 }
 
@@ -118,6 +142,16 @@ mod tests {
             (b"book.m4b", "audio/mp4"),
             (b"release.tar.gz", "application/gzip"),
             (b"release.tar.zst", "application/zstd"),
+            (b"font.woff", "font/woff"),
+            (b"font.otf", "font/otf"),
+            (b"font.ttf", "font/ttf"),
+            (b"live.m3u8", "application/vnd.apple.mpegurl"),
+            (b"live0.ts", "video/mp2t"),
+            (b"boat.obj", "model/obj"),
+            (b"boat.stl", "model/stl"),
+            (b"card.vcf", "text/vcard; charset=utf-8"),
+            (b"release.tgz", "application/gzip"),
+            (b"release.rpm", "application/x-rpm"),
             (b"LICENSE", "application/octet-stream"),
             (b"odd.nosuchtype", "application/octet-stream"),
             (b"odd.\xff", "application/octet-stream"),
@@ -185,8 +219,12 @@ mod tests {
             ("module.wasm", true),
             ("font.ttf", true),
             ("font.otf", true),
+            ("boat.obj", true),
+            ("live.m3u8", true),
             ("favicon.ico", true),
+            ("font.woff", false),
             ("font.woff2", false),
+            ("live0.ts", false),
             ("pond.png", false),
             ("pond.jpg", false),
             ("pond.avif", false),
