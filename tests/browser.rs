@@ -170,9 +170,11 @@ fn scripts_of_every_kind_run_by_their_types() {
     site.file(
         "index.html",
         "<!doctype html><html lang=en><title>Types</title><link rel=icon href=data:,>\
-         <link rel=stylesheet href=style.css><script type=module src=main.js></script>",
+         <link rel=stylesheet href=style.css><script src=classic.cjs></script>\
+         <script type=module src=main.js></script>",
     );
     site.file("style.css", "html { color: rgb(1, 2, 3) }");
+    site.file("classic.cjs", "var classic = 'script';\n");
     site.file(
         "main.js",
         "import { name } from './part.mjs';\n\
@@ -180,7 +182,7 @@ fn scripts_of_every_kind_run_by_their_types() {
          await WebAssembly.compileStreaming(fetch('empty.wasm'));\n\
          await navigator.serviceWorker.register('worker.js');\n\
          await navigator.serviceWorker.ready;\n\
-         document.title = `${name} ${data.number} ${getComputedStyle(document.documentElement).color}`;\n",
+         document.title = `${classic} ${name} ${data.number} ${getComputedStyle(document.documentElement).color}`;\n",
     );
     site.file("part.mjs", "export const name = 'module';\n");
     site.file("data.json", "{ \"number\": 7 }\n");
@@ -197,7 +199,10 @@ fn scripts_of_every_kind_run_by_their_types() {
     );
     let server = Server::start(site.root());
     page.go_to(&url(&server, "/"));
-    page.until("all of them", "document.title === 'module 7 rgb(1, 2, 3)'");
+    page.until(
+        "all of them",
+        "document.title === 'script module 7 rgb(1, 2, 3)'",
+    );
     page.until(
         "the worker to be in control",
         "navigator.serviceWorker.controller",

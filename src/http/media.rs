@@ -10,10 +10,12 @@ use std::path::Path;
 pub fn content_type(file_name: &[u8]) -> Cow<'static, str> {
     let path = Path::new(OsStr::from_bytes(file_name));
     let media_type = match mime_guess::from_path(path).first_raw() {
+        Some("application/octet-stream") | None => {
+            let extension = extension(file_name);
+            let own = extension.and_then(|extension| type_unlisted(&extension));
+            own.unwrap_or("application/octet-stream")
+        }
         Some(media_type) => current_name(media_type),
-        // RFC 8878 §6.1
-        None if file_name.ends_with(b".zst") => "application/zstd",
-        None => return Cow::Borrowed("application/octet-stream"),
     };
     if is_text(media_type) {
         Cow::Owned(with_charset(media_type))
@@ -52,6 +54,34 @@ fn current_name(media_type: &'static str) -> &'static str {
         "audio/x-pn-realaudio-plugin" => "application/x-rpm",
         media_type => media_type,
     }
+}
+
+/// The type of an extension, in lower case, of which `mime_guess` knows nothing better than bytes.
+fn type_unlisted(extension: &str) -> Option<&'static str> {
+    let media_type = match extension {
+        // What is said not to be sniffed runs as a script only if it is called one.
+        "cjs" => "text/javascript",
+        "cur" => "image/x-icon",
+        "ipynb" => "application/x-ipynb+json",
+        "jsonl" | "ndjson" => "application/x-ndjson",
+        "topojson" => "application/json",
+        "ktx2" => "image/ktx2",
+        "m4s" => "video/iso.segment",
+        "mtl" => "model/mtl",
+        // Phones know what to do with these by their types alone.
+        "mobileconfig" => "application/x-apple-aspen-config",
+        "pkpasses" => "application/vnd.apple.pkpasses",
+        "usdz" => "model/vnd.usdz+zip",
+        "wgsl" => "text/wgsl",
+        // RFC 8878 §6.1
+        "zst" => "application/zstd",
+        // To be read, not saved.
+        "adoc" | "diff" | "frag" | "glsl" | "go" | "graphql" | "hs" | "java" | "jl" | "kt"
+        | "lock" | "md5" | "nix" | "patch" | "proto" | "r" | "rb" | "rst" | "sha1" | "sha256"
+        | "sha512" | "svelte" | "swift" | "tf" | "tsx" | "vert" | "vue" | "wat" => "text/plain",
+        _ => return None,
+    };
+    Some(media_type)
 }
 
 /// A media type with the charset that text is in, unless it has parameters already.
@@ -94,19 +124,25 @@ pub fn is_compressible(content_type: &str) -> bool {
         || matches!(
             media_type.as_str(),
             "application/font-sfnt"
+                | "application/json5"
                 | "application/postscript"
                 | "application/rtf"
+                | "application/toml"
                 | "application/vnd.apple.mpegurl"
                 | "application/vnd.ms-fontobject"
                 | "application/wasm"
+                | "application/x-ndjson"
                 | "application/x-sh"
                 | "application/x-sql"
+                | "application/x-subrip"
                 | "application/x-tex"
+                | "application/yaml"
                 | "font/collection"
                 | "font/otf"
                 | "font/ttf"
                 | "image/bmp"
                 | "image/x-icon"
+                | "model/mtl"
                 | "model/obj"
                 | "model/stl"
         )
@@ -142,16 +178,25 @@ mod tests {
             (b"book.m4b", "audio/mp4"),
             (b"release.tar.gz", "application/gzip"),
             (b"release.tar.zst", "application/zstd"),
+            (b"tool.cjs", "text/javascript; charset=utf-8"),
             (b"font.woff", "font/woff"),
             (b"font.otf", "font/otf"),
             (b"font.ttf", "font/ttf"),
             (b"live.m3u8", "application/vnd.apple.mpegurl"),
             (b"live0.ts", "video/mp2t"),
             (b"boat.obj", "model/obj"),
+            (b"boat.mtl", "model/mtl"),
             (b"boat.stl", "model/stl"),
+            (b"boat.usdz", "model/vnd.usdz+zip"),
             (b"card.vcf", "text/vcard; charset=utf-8"),
             (b"release.tgz", "application/gzip"),
             (b"release.rpm", "application/x-rpm"),
+            (b"Notes.IPYNB", "application/x-ipynb+json; charset=utf-8"),
+            (b"rows.ndjson", "application/x-ndjson"),
+            (b"fix.patch", "text/plain; charset=utf-8"),
+            (b"Main.java", "text/plain; charset=utf-8"),
+            (b"hand.cur", "image/x-icon"),
+            (b"release.zst.sha256", "text/plain; charset=utf-8"),
             (b"LICENSE", "application/octet-stream"),
             (b"odd.nosuchtype", "application/octet-stream"),
             (b"odd.\xff", "application/octet-stream"),
@@ -221,10 +266,13 @@ mod tests {
             ("font.otf", true),
             ("boat.obj", true),
             ("live.m3u8", true),
+            ("rows.ndjson", true),
+            ("notes.ipynb", true),
             ("favicon.ico", true),
             ("font.woff", false),
             ("font.woff2", false),
             ("live0.ts", false),
+            ("boat.usdz", false),
             ("pond.png", false),
             ("pond.jpg", false),
             ("pond.avif", false),
