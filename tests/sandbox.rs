@@ -345,6 +345,42 @@ fn without_a_sandbox_the_same_swap_is_followed() {
     });
 }
 
+/// Waits for what comes of a build that begins by removing the root, as many do.
+fn rebuilt(sandbox: &str, outcome: &str) {
+    let site = Site::new();
+    site.file("dist/index.html", "one");
+    let dist = site.path("dist");
+    let server = Launch::of(&dist)
+        .args(["--sandbox", sandbox])
+        .expecting(&["leads to another directory now", "is not served"])
+        .start();
+    assert_eq!(server.get("/").text(), "one");
+    fs::remove_dir_all(&dist).unwrap();
+    site.file("dist/index.html", "two");
+    poll_until(outcome, || {
+        server.get("/");
+        server.process.stderr().contains(outcome).then_some(())
+    });
+    let is_reached = server.get("/").text() == "two";
+    assert_eq!(is_reached, sandbox == "off");
+}
+
+#[test]
+fn a_root_that_is_removed_and_made_anew_is_refused_with_the_reason() {
+    if !has_landlock() {
+        return unavailable("Landlock as Linux 6.12 has it");
+    }
+    rebuilt(
+        "auto",
+        "which is outside of the sandbox; to serve it, start anew",
+    );
+}
+
+#[test]
+fn without_a_sandbox_a_root_that_is_removed_and_made_anew_is_served() {
+    rebuilt("off", "leads to another directory now");
+}
+
 #[test]
 fn a_log_beside_the_site_does_not_open_the_site_and_goes_on_where_it_was() {
     if !has_landlock() {
