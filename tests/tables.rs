@@ -42,6 +42,21 @@ fn an_extension_may_be_named_like_a_setting() {
 }
 
 #[test]
+fn a_status_is_the_number_that_it_is_in_toml() {
+    let site = Site::small();
+    let check = |status: &str| {
+        let redirect = format!("[[redirect]]\nfrom = '/a'\nto = '/b'\nstatus = {status}");
+        check(&site, &redirect).0
+    };
+    for status in ["301", "+301", "3_01", "0x12d", "0o455"] {
+        assert_eq!(check(status), Some(0), "{status}");
+    }
+    for status in ["-301", "0x301", "0o301", "0x1000000000000012d"] {
+        assert_eq!(check(status), Some(1), "{status}");
+    }
+}
+
+#[test]
 fn what_is_printed_of_the_settings_gives_them_again() {
     let site = Site::small();
     let sample = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config/millpond.toml"));

@@ -118,13 +118,9 @@ fn scalar(value: &DeValue<'_>) -> Option<OsString> {
         DeValue::String(text) => Some(text.as_ref().into()),
         DeValue::Boolean(switch) => Some(switch.to_string().into()),
         DeValue::Integer(integer) => {
-            // 0x10 and 1_000 are numbers too.
-            let number = i64::from_str_radix(integer.as_str(), integer.radix());
-            Some(
-                number
-                    .map_or_else(|_| integer.to_string(), |number| number.to_string())
-                    .into(),
-            )
+            let number = tables::number(integer);
+            let text = number.map_or_else(|| integer.to_string(), |number| number.to_string());
+            Some(text.into())
         }
         DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
     }

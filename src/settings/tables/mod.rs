@@ -12,6 +12,8 @@ use crate::plan::{Redirects, Rules};
 use std::{collections::BTreeMap, ops::Range};
 use toml::{Spanned, de::DeValue};
 
+pub(super) use reading::number;
+
 /// A table, or an array of tables.
 pub(super) struct Table {
     /// The key in the file.

@@ -8,7 +8,7 @@ use crate::settings::{
 use std::{borrow::Cow, collections::BTreeMap, ops::Range};
 use toml::{
     Spanned,
-    de::{DeTable, DeValue},
+    de::{DeInteger, DeTable, DeValue},
 };
 
 /// A key, with its place.
@@ -126,6 +126,11 @@ pub(super) fn text<'v>(
         DeValue::String(text) => Ok((text.as_ref(), value.span())),
         other => Err(mistyped(value.span(), prefix, "a text in quotes", other)),
     }
+}
+
+/// The number that an integer stands for, if it is not too large: `0x10` and `1_000` are numbers, too.
+pub(in crate::settings) fn number(integer: &DeInteger<'_>) -> Option<i64> {
+    i64::from_str_radix(integer.as_str(), integer.radix()).ok()
 }
 
 pub(super) fn mistyped(

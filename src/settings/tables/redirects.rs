@@ -1,6 +1,6 @@
 //! Redirects.
 
-use super::reading::{fields, tables, text, unless};
+use super::reading::{fields, number, tables, text, unless};
 use super::{Contents, Fault};
 use crate::http::Status;
 use crate::plan::{BadRedirect, Part, Redirect, Redirects};
@@ -72,10 +72,11 @@ fn read_redirect(
 
 fn status(value: &Spanned<DeValue<'_>>) -> Result<Status, Fault> {
     let code = match value.get_ref() {
-        DeValue::Integer(code) => code.as_str().parse().unwrap_or_default(),
-        _ => 0,
+        DeValue::Integer(code) => number(code),
+        _ => None,
     };
-    let known = REDIRECTS.into_iter().find(|status| status.code() == code);
+    let is_meant = |status: &Status| code == Some(status.code().into());
+    let known = REDIRECTS.into_iter().find(is_meant);
     known.ok_or_else(|| {
         let codes = REDIRECTS.map(|status| status.code().to_string()).join(", ");
         (
