@@ -9,7 +9,7 @@
 use super::{Plan, page, page_response};
 use crate::http::Status;
 use crate::http::response::FieldBlockWriter;
-use crate::http::target::{dot_segments, is_host, path_reference, query_reference};
+use crate::http::target::{RequestPath, dot_segments, is_host, path_reference, query_reference};
 use matchit::{InsertError, Router};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -173,14 +173,14 @@ impl Redirects {
     fn check_end(&self, start: &str) -> Result<(), String> {
         let mut at = start.to_owned();
         for _ in 0..HOPS_MAX {
-            let Some((_, _, next)) = self.find(&at, None) else {
+            let next = self.find(&at, None).map(|(_, _, next)| next);
+            let Some(path) = next.as_deref().and_then(path_asked_for) else {
                 return Ok(());
             };
-            let path = next.split(['?', '#']).next().unwrap_or_default();
             if path == start {
                 return Err(format!("{start} leads back to itself"));
             }
-            path.clone_into(&mut at);
+            at = path;
         }
         match self.find(&at, None) {
             Some(_) => Err(format!(
@@ -189,6 +189,15 @@ impl Redirects {
             None => Ok(()),
         }
     }
+}
+
+/// The path that is asked for here by who follows an address, however the operator has written it;
+/// `None` if the address is elsewhere.
+fn path_asked_for(address: &str) -> Option<String> {
+    let path = address.split(['?', '#']).next()?;
+    let path = Some(path).filter(|path| path.starts_with('/'))?;
+    let path = RequestPath::parse(path.as_bytes()).ok()?;
+    Some(path.to_reference().to_string())
 }
 
 impl PartialEq for Redirects {

@@ -255,6 +255,10 @@ fn what_never_ends_is_refused() {
             &[("/a/{name}", "/b/{name}"), ("/b/{*rest}", "/a/{rest}")],
             0,
         ),
+        // However the path is written.
+        (&[("/a", "/%61")], 0),
+        (&[("/a", "/b/.././a?c")], 0),
+        (&[("/a b", "/c//d"), ("/c/d", "/a%20b")], 0),
         // These would undo the site's own, too, but lead on and on even without that.
         (&[("/a/{page}", "/a/{page}.html")], 0),
         (&[("/a/{*page}", "/a/{page}.html")], 0),
@@ -270,6 +274,7 @@ fn what_never_ends_is_refused() {
         &[("/a", "/b"), ("/b", "/c"), ("/c", "/d")][..],
         &[("/old/{*rest}", "/new/{rest}")],
         &[("/a", "https://a.example/a")],
+        &[("/{*rest}", "https://a.example/{rest}")],
         &[("/a", "/b/a"), ("/b/{*rest}", "/c")],
     ] {
         assert!(redirects(all).is_ok(), "{all:?}");
