@@ -1,4 +1,5 @@
-//! What the process asks of the kernel once it answers: nothing but what docs/sandbox.md names.
+//! What the process asks of the kernel once it answers: nothing but what docs/sandbox.md names. And
+//! what comes of it where the kernel refuses.
 
 mod strangers;
 mod support;
@@ -156,10 +157,40 @@ fn a_file_of_one_mib_is_sent_in_one_call_where_there_is_room() {
     assert!(first.contains(", 1048576) = "), "{first}");
 }
 
+#[test]
+fn what_keeps_connections_from_being_accepted_is_told() {
+    if !tools(&["strace"]) {
+        return;
+    }
+    let site = Site::small();
+    let server = Launch::of(site.root())
+        .expecting(&["no connection can be accepted: Operation not permitted"])
+        .start();
+    let fault = "accept4:error=EPERM:when=1..3";
+    let Some(_tracer) = tamper(&server, &site.outside("trace"), fault) else {
+        return unavailable("the right to trace a process");
+    };
+    // Whoever came has waited, and is not forgotten.
+    assert_eq!(server.get("/a.txt").status, 200);
+    let told = server.process.stderr();
+    assert_eq!(told.lines().count(), 1, "{told}");
+}
+
 fn attach(server: &Server, output: &Path) -> Option<Process> {
+    trace(server, output, &[])
+}
+
+/// Has system calls fail as `fault` says, in the words of strace's `inject`.
+fn tamper(server: &Server, output: &Path, fault: &str) -> Option<Process> {
+    trace(server, output, &["-e", &format!("inject={fault}")])
+}
+
+fn trace(server: &Server, output: &Path, options: &[&str]) -> Option<Process> {
     let mut command = Command::new("strace");
     command
-        .args(["-f", "-p", &server.process.id().to_string(), "-o"])
+        .args(["-f", "-p", &server.process.id().to_string()])
+        .args(options)
+        .arg("-o")
         .arg(output);
     let mut tracer = Process::spawn(&mut command);
     poll_until("strace to begin or to end", || {

@@ -50,7 +50,7 @@ pub(super) enum Accepted {
     /// One waits, but there is no descriptor for it.
     NoDescriptors,
     /// The system does not let us accept, now or ever.
-    Failed,
+    Failed(Errno),
 }
 
 impl Listener {
@@ -131,10 +131,7 @@ impl Listener {
                     | Errno::HOSTDOWN
                     | Errno::HOSTUNREACH,
                 ) => {}
-                Err(errno) => {
-                    log::debug!("no connection can be accepted: {errno}");
-                    return Accepted::Failed;
-                }
+                Err(errno) => return Accepted::Failed(errno),
             }
         }
         Accepted::Nothing

@@ -392,7 +392,11 @@ impl Server {
                         self.sessions
                             .admit(socket, peer, side, &mut self.service, registry);
                     }
-                    Accepted::Failed => self.sessions.pause_accepting(self.service.clock.now()),
+                    Accepted::Failed(errno) => {
+                        let now = self.service.clock.now();
+                        self.sessions.pause_accepting(errno, now);
+                        break;
+                    }
                     // Files that nobody may be asking for go before clients.
                     Accepted::NoDescriptors if self.service.site.release_descriptors() => {}
                     Accepted::NoDescriptors if self.sessions.evict(&mut self.service) => {}

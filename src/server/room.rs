@@ -2,9 +2,11 @@
 //! accepted.
 
 use super::session::{Session, Side};
+use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use slab::Slab;
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::io;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -22,7 +24,8 @@ pub(super) struct Room {
     spare: Vec<(usize, Spare)>,
     /// Until when no connection can make room, by the last look at all of them.
     none_until: Option<Instant>,
-    /// Until when no connection is accepted, because there is no room and none could be made.
+    /// Until when no connection is accepted, because there is no room and none could be made, or the
+    /// system does not let us.
     paused_until: Option<Instant>,
     /// When the operator was last told of a pause.
     told: Option<Instant>,
@@ -149,30 +152,39 @@ impl Room {
         self.paused_until = self.paused_until.filter(|until| now < *until);
     }
 
-    /// Accepts nothing until a connection ends, or for a moment: one may fall idle, or others may
-    /// close descriptors, without a sign to us.
-    pub(super) fn pause(&mut self, now: Instant) {
+    /// Accepts nothing until a connection ends, or for a moment: what is wrong may pass without a
+    /// sign to us.
+    fn pause(&mut self, reason: impl Display, now: Instant) {
         self.traffic.pauses += u64::from(self.paused_until.is_none());
         if self
             .told
             .is_none_or(|told| now.duration_since(told) >= TOLD_EVERY)
         {
             self.told = Some(now);
-            log::warn!(
-                "all {} connections that there is room for are busy, and accepting pauses; raise \
-                 connections-max, or the limit on open files (ulimit -n)",
-                self.connections_max
-            );
+            log::warn!("accepting pauses: {reason}");
         }
         self.paused_until = Some(now + PAUSE);
     }
 
-    /// The same, where the first connection that can make room can do so at that time, of those that
-    /// could be spared. If that is soon, it is no pause to speak of.
+    /// The same, where the system does not let us accept.
+    pub(super) fn pause_on_error(&mut self, errno: Errno, now: Instant) {
+        self.pause(format_args!("no connection can be accepted: {errno}"), now);
+    }
+
+    /// The same, where there is no room, and the first connection that can make some can do so at
+    /// that time, of those that could be spared. If that is soon, it is no pause to speak of.
     fn pause_until(&mut self, due: Option<Instant>, now: Instant) {
+        let connections_max = self.connections_max;
         match due {
             Some(due) if due <= now + PAUSE => self.paused_until = Some(due),
-            _ => self.pause(now),
+            // One may fall idle, or others may close descriptors.
+            _ => self.pause(
+                format_args!(
+                    "all {connections_max} connections that there is room for are busy; raise \
+                     connections-max, or the limit on open files (ulimit -n)"
+                ),
+                now,
+            ),
         }
         // One that falls idle from now on can make room only then.
         let idle = now + IDLE_GRACE;

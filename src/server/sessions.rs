@@ -10,6 +10,7 @@ use super::socket::Socket;
 use crate::conn::Timeouts;
 use mio::unix::SourceFd;
 use mio::{Registry, Token};
+use rustix::io::Errno;
 use slab::Slab;
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
@@ -310,9 +311,9 @@ impl Sessions {
         spare.is_some()
     }
 
-    /// Accepts nothing for a moment.
-    pub(super) fn pause_accepting(&mut self, now: Instant) {
-        self.room.pause(now);
+    /// Accepts nothing for a moment, as the system does not let us.
+    pub(super) fn pause_accepting(&mut self, errno: Errno, now: Instant) {
+        self.room.pause_on_error(errno, now);
     }
 
     pub(super) fn is_accepting_paused(&self) -> bool {
