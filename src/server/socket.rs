@@ -2,7 +2,7 @@
 
 use super::unsent::{Lack, LargeSend, UNSENT_BYTES_MAX};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
-use rustix::io::{Errno, Result};
+use rustix::io::{Errno, Result, retry_on_intr};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 use std::cell::Cell;
 use std::io::IoSlice;
@@ -49,7 +49,7 @@ impl Socket {
 
     /// How many bytes came; 0 is the end.
     pub(super) fn receive(&self, buffer: &mut [u8]) -> Result<usize> {
-        uninterrupted(|| {
+        retry_on_intr(|| {
             rustix::net::recv(&self.descriptor, &mut *buffer, RecvFlags::empty())
                 .map(|(count, _)| count)
         })
@@ -63,10 +63,10 @@ impl Socket {
             Next::AtOnce => SendFlags::NOSIGNAL | SendFlags::MORE,
         };
         if second.is_empty() {
-            return uninterrupted(|| rustix::net::send(&self.descriptor, first, flags));
+            return retry_on_intr(|| rustix::net::send(&self.descriptor, first, flags));
         }
         let slices = [IoSlice::new(first), IoSlice::new(second)];
-        uninterrupted(|| {
+        retry_on_intr(|| {
             let mut none = SendAncillaryBuffer::default();
             rustix::net::sendmsg(&self.descriptor, &slices, &mut none, flags)
         })
@@ -76,7 +76,7 @@ impl Socket {
     pub(super) fn send_file(&self, file: impl AsFd, offset: u64, length: usize) -> Result<usize> {
         self.holds_back.set(false);
         let mut at = offset;
-        uninterrupted(|| {
+        retry_on_intr(|| {
             rustix::fs::sendfile(&self.descriptor, file.as_fd(), Some(&mut at), length)
         })
     }
@@ -115,15 +115,6 @@ impl Socket {
         let linger = socket2::SockRef::from(&self.descriptor).set_linger(Some(Duration::ZERO));
         if let Err(error) = linger {
             log::debug!("a connection could not be set to be reset: {error}");
-        }
-    }
-}
-
-fn uninterrupted<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
-    loop {
-        match call() {
-            Err(Errno::INTR) => {}
-            result => return result,
         }
     }
 }
