@@ -176,6 +176,23 @@ fn what_keeps_connections_from_being_accepted_is_told() {
     assert_eq!(told.lines().count(), 1, "{told}");
 }
 
+#[test]
+fn a_signal_that_interrupts_a_file_system_is_no_matter_of_the_client() {
+    if !tools(&["strace"]) {
+        return;
+    }
+    let site = Site::small();
+    for call in ["openat2", "statx"] {
+        let server = Server::start(site.root());
+        let fault = format!("{call}:error=EINTR:when=1..9+2");
+        let Some(_tracer) = tamper(&server, &site.outside("trace"), &fault) else {
+            return unavailable("the right to trace a process");
+        };
+        assert_eq!(server.get("/a.txt").status, 200, "{call}");
+        assert_eq!(server.get("/missing").status, 404, "{call}");
+    }
+}
+
 fn attach(server: &Server, output: &Path) -> Option<Process> {
     trace(server, output, &[])
 }

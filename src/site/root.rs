@@ -4,7 +4,7 @@ use super::stamp::Stamp;
 use super::trail::{LINKS_MAX, steps};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
-use rustix::io::{Errno, Result};
+use rustix::io::{Errno, Result, retry_on_intr};
 use rustix::path::Arg;
 use std::collections::VecDeque;
 use std::ffi::{CStr, OsStr};
@@ -181,8 +181,10 @@ impl Tree {
         let flags = flags | OFlags::CLOEXEC;
         // openat2(2): EAGAIN says that a rename elsewhere kept the kernel from being sure.
         let mut attempts = 0..ATTEMPTS_MAX;
+        let open = || rustix::fs::openat2(&self.directory, path, flags, Mode::empty(), BENEATH);
         loop {
-            match rustix::fs::openat2(&self.directory, path, flags, Mode::empty(), BENEATH) {
+            // A file system in user space may let a signal to us interrupt it.
+            match retry_on_intr(open) {
                 Err(Errno::AGAIN) if attempts.next().is_some() => {}
                 opened => return opened,
             }
@@ -311,12 +313,8 @@ fn open_to_read(directory: &OwnedFd) -> Result<()> {
 
 /// Looks at what a descriptor is open on.
 pub(super) fn stat_descriptor(descriptor: impl AsFd) -> Result<Statx> {
-    rustix::fs::statx(
-        descriptor,
-        c"",
-        AtFlags::EMPTY_PATH,
-        StatxFlags::BASIC_STATS,
-    )
+    let (flags, mask) = (AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS);
+    retry_on_intr(|| rustix::fs::statx(&descriptor, c"", flags, mask))
 }
 
 fn identity(facts: &Statx) -> Identity {
