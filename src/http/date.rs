@@ -10,9 +10,6 @@ pub struct HttpDate {
 }
 
 impl HttpDate {
-    /// The length of a date in its preferred form, in bytes.
-    pub const LEN: usize = "Sun, 06 Nov 1994 08:49:37 GMT".len();
-
     /// `None` before 1970 and after 9999, which the four-digit year cannot say.
     pub fn from_unix_seconds(seconds: i64) -> Option<Self> {
         let unix_seconds = u64::try_from(seconds).ok()?;
@@ -78,7 +75,6 @@ mod tests {
     fn dates_are_written_in_the_preferred_form() {
         let date = HttpDate::from_unix_seconds(784_111_777).unwrap();
         assert_eq!(date.to_string(), "Sun, 06 Nov 1994 08:49:37 GMT");
-        assert_eq!(date.to_string().len(), HttpDate::LEN);
     }
 
     #[test]

@@ -59,11 +59,6 @@ impl Status {
     pub const fn code(self) -> u16 {
         self as u16
     }
-
-    /// Whether the request was received, understood and accepted (RFC 9110 §15.3).
-    pub const fn is_success(self) -> bool {
-        self.code() / 100 == 2
-    }
 }
 
 #[cfg(test)]
