@@ -30,12 +30,8 @@ pub(super) fn head(listing: &Listing, out: &mut String) {
             h1 { (folders.last().map_or(HOME, String::as_str)) }
         }
     };
-    for piece in [
-        html! { (DOCTYPE) }.into_string().as_str(),
-        "<html lang=\"en\">",
-    ] {
-        out.push_str(piece);
-    }
+    out.push_str(&DOCTYPE.into_string());
+    out.push_str("<html lang=\"en\">");
     out.push_str(&head.into_string());
     out.push_str("<body>");
     out.push_str(&body.into_string());
