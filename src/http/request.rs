@@ -162,24 +162,18 @@ impl<'h> RequestHead<'h> {
         let mut request = httparse::Request::new(&mut []);
         let parsed = request.parse_with_uninit_headers(window, lines);
         let (method, target) = (request.method, request.path);
-        let (version, parsed) = match parsed {
-            Err(httparse::Error::Version) => match read_version(window) {
-                Some(Ok(end)) => {
-                    let fields = parse_fields(window, end, spare_lines, limits.fields_max);
-                    (Version::Http11, fields)
-                }
-                Some(Err(error)) => return Err(error),
-                None => (Version::Http11, Ok(httparse::Status::Partial)),
+        // There is none that httparse knows where it is later than ours, and read as ours.
+        let version = request.version.map_or(Version::Http11, Version::of_minor);
+        let parsed = match parsed {
+            Err(httparse::Error::Version) => match read_version(window)? {
+                Some(end) => parse_fields(window, end, spare_lines, limits.fields_max),
+                None => Ok(httparse::Status::Partial),
             },
             Ok(httparse::Status::Complete(length)) => {
-                let version = request.version.map_or(Version::Http11, Version::of_minor);
-                (
-                    version,
-                    Ok(httparse::Status::Complete((length, &*request.headers))),
-                )
+                Ok(httparse::Status::Complete((length, &*request.headers)))
             }
-            Ok(httparse::Status::Partial) => (Version::Http11, Ok(httparse::Status::Partial)),
-            Err(error) => return Err(error_of(error, window, limits)),
+            Ok(httparse::Status::Partial) => Ok(httparse::Status::Partial),
+            Err(error) => Err(error),
         };
         match parsed {
             Ok(httparse::Status::Complete((length, lines))) => {
@@ -188,9 +182,11 @@ impl<'h> RequestHead<'h> {
                 let head = Self::from_parts(method, target, version, lines, head, limits)?;
                 Ok(Some((head, length)))
             }
-            Ok(httparse::Status::Partial) if is_full => Err(too_large(window, limits)),
-            Ok(httparse::Status::Partial) => Ok(None),
-            Err(error) => Err(error_of(error, window, limits)),
+            Ok(httparse::Status::Partial) if !is_full => Ok(None),
+            Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => {
+                Err(too_large(window, limits))
+            }
+            Err(_) => Err(HeadError::Syntax),
         }
     }
 
@@ -306,13 +302,6 @@ fn has_bare_line_feed(head: &[u8]) -> bool {
     })
 }
 
-fn error_of(error: httparse::Error, window: &[u8], limits: &Limits) -> HeadError {
-    match error {
-        httparse::Error::TooManyHeaders => too_large(window, limits),
-        _ => HeadError::Syntax,
-    }
-}
-
 /// Which limit a head has broken that does not end within it: the target's, if the request line
 /// alone is too long (RFC 9112 §3), else that of the head.
 fn too_large(window: &[u8], limits: &Limits) -> HeadError {
@@ -328,25 +317,27 @@ fn too_large(window: &[u8], limits: &Limits) -> HeadError {
 
 /// Reads the version of a request line that httparse knows no version in: where the line ends, if
 /// it is a later minor version of HTTP/1, or what is wrong; `None` while the line is not complete.
-fn read_version(window: &[u8]) -> Option<Result<usize, HeadError>> {
-    let line = first_line(window)?;
+fn read_version(window: &[u8]) -> Result<Option<usize>, HeadError> {
+    let Some(line) = first_line(window) else {
+        return Ok(None);
+    };
     let mut words = line.split(|byte| *byte == b' ').skip(2);
     let version = words
         .next()
         .filter(|_| words.next().is_none())
         .unwrap_or_default();
-    Some(match version {
+    match version {
         [b'H', b'T', b'T', b'P', b'/', major, b'.', minor, b'\r']
             if major.is_ascii_digit() && minor.is_ascii_digit() =>
         {
             if *major == b'1' {
-                Ok(line.len() + 1)
+                Ok(Some(line.len() + 1))
             } else {
                 Err(HeadError::UnsupportedVersion)
             }
         }
         _ => Err(HeadError::Syntax),
-    })
+    }
 }
 
 /// Reads the field lines alone, which start at `start`: the length of the whole head, and them.
