@@ -185,7 +185,7 @@ impl<'h> Fields<'h> {
 }
 
 /// `tchar` of RFC 9110 §5.6.2: a byte of a method or of a field name.
-pub(super) const fn is_token_byte(byte: u8) -> bool {
+pub const fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
             byte,

@@ -2,6 +2,7 @@
 
 use super::reading::{Key, each, fields, in_order, key, list, mistyped, tables, text, unless};
 use super::{Contents, Fault};
+use crate::http::fields::is_token_byte;
 use crate::http::response::Edit;
 use crate::plan::{Class, Pattern, Rule, Rules, check_name, is_content_type};
 use crate::settings::{Settings, kind::toml_string, value};
@@ -116,8 +117,7 @@ fn removable(name: &str) -> Result<String, String> {
 }
 
 fn field_name(name: &str) -> Result<String, String> {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if name.is_empty() || !name.bytes().all(is_allowed) {
+    if name.is_empty() || !name.bytes().all(is_token_byte) {
         return Err(format!("{name:?} cannot be the name of a field"));
     }
     check_name(name).map_err(|reason| format!("{name}: {reason}"))?;
