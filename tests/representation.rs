@@ -71,6 +71,28 @@ fn the_type_follows_the_extension() {
 }
 
 #[test]
+fn svg_in_gzip_that_a_rule_calls_something_else_is_that() {
+    let site = Site::small();
+    site.file("a.svgz", "0123456789")
+        .file("b.svgz", "0123456789");
+    let settings = site.outside("millpond.toml");
+    let rule = "[[rule]]\npath = '/a.svgz'\nset = { Content-Type = 'application/gzip' }\n";
+    fs::write(&settings, rule).unwrap();
+    let server = Launch::of(site.root())
+        .arg("--config")
+        .arg(settings)
+        .start();
+    for (target, content_type, coding) in [
+        ("/a.svgz", "application/gzip", None),
+        ("/b.svgz", "image/svg+xml; charset=utf-8", Some("gzip")),
+    ] {
+        let response = server.get(target);
+        assert_eq!(response.field("content-type"), Some(content_type));
+        assert_eq!(response.field("content-encoding"), coding, "{target}");
+    }
+}
+
+#[test]
 fn a_file_comes_with_all_that_describes_it() {
     let site = Site::small();
     let response = Server::start(site.root()).get("/a.txt");

@@ -7,7 +7,6 @@
 use super::{Content, Facts, Plan};
 use crate::http::Status;
 use crate::http::response::Edit;
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -131,33 +130,19 @@ impl Rules {
             .collect()
     }
 
-    /// Changes the facts of a file that was asked for by one of these paths: its media type, and
-    /// what is to be changed about the fields of a success.
-    pub fn describe(&self, facts: &mut Facts, paths: &[&[u8]]) {
-        if self.is_empty() {
-            return;
-        }
-        let is_our_page = facts.security_policy.is_some();
-        for edit in self.edits(paths, Class::Success) {
-            match &edit.value {
-                _ if is_our_page && belongs_to_page(edit) => {}
-                Some(media_type) if is_content_type(edit) => {
-                    facts.content_type = Cow::Owned(media_type.to_string());
-                }
-                _ => facts.edits.push(edit.clone()),
-            }
-        }
-        facts.edits.shrink_to_fit();
+    /// The media type that they give a file which was asked for by one of these paths.
+    pub fn content_type(&self, paths: &[&[u8]]) -> Option<&str> {
+        let mut edits = self.edits(paths, Class::Success).into_iter();
+        edits.find(|edit| is_content_type(edit))?.value.as_deref()
     }
 
-    /// Changes the media type of a file that stands in for others. That is a fact about the file,
-    /// whatever it is sent for, so its own place decides; all else is the response's.
-    pub fn describe_stand_in(&self, facts: &mut Facts, place: &[u8]) {
-        let mut edits = self.edits(&[place], Class::Success).into_iter();
-        let media_type = edits.find(|edit| is_content_type(edit));
-        if let Some(media_type) = media_type.and_then(|edit| edit.value.clone()) {
-            facts.content_type = Cow::Owned(media_type.to_string());
-        }
+    /// Adds to the facts of a file that was asked for by one of these paths what is to be changed
+    /// about the fields of a success.
+    pub fn describe(&self, facts: &mut Facts, paths: &[&[u8]]) {
+        let is_our_page = facts.security_policy.is_some();
+        let mut edits = self.edits(paths, Class::Success);
+        edits.retain(|edit| !(is_content_type(edit) || is_our_page && belongs_to_page(edit)));
+        facts.edits = edits.into_iter().cloned().collect();
     }
 
     /// Changes the fields of a response to a request for one of these paths.
@@ -175,6 +160,9 @@ impl Rules {
     /// What they change in all: the last one that speaks of a field has its say.
     fn edits(&self, paths: &[&[u8]], class: Class) -> Vec<&Edit> {
         let mut edits: Vec<&Edit> = Vec::new();
+        if self.is_empty() {
+            return edits;
+        }
         for (_, rule) in self.applying(paths, class) {
             for edit in &rule.edits {
                 edits.retain(|earlier| !earlier.concerns(edit.name.as_bytes()));
@@ -211,7 +199,7 @@ pub(super) fn without_content<'e>(edits: &[&'e Edit]) -> Vec<&'e Edit> {
 /// Whether this is about what a page of our own is made with: it works with its own policy alone,
 /// which lets less through than any other.
 fn belongs_to_page(edit: &Edit) -> bool {
-    edit.concerns(b"Content-Security-Policy") || is_content_type(edit)
+    edit.concerns(b"Content-Security-Policy")
 }
 
 /// Whether this is the media type, which is a fact about a file rather than about a response.

@@ -13,6 +13,7 @@ use crate::plan::{Move, Policy, Representation, StandIn};
 use bytes::Bytes;
 use rustix::fd::OwnedFd;
 use rustix::fs::{FileType, Statx};
+use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 use std::rc::Rc;
 use std::time::SystemTime;
@@ -125,18 +126,23 @@ impl Look<'_> {
         let (source, stamp) = open_regular(self.root, &location)?;
         let is_link = self.root.stamp_itself(location.as_bytes()) != Ok(stamp);
         let place = location.as_bytes();
-        let content_type = self.policy.content_type(place);
+        let rules = &self.policy.rules;
+        let address = match role {
+            Role::Asked(path) => path.as_bytes(),
+            // It is of one type, whatever it is sent for.
+            Role::StandsIn(_) => place,
+        };
+        let content_type = rules.content_type(&[address, place]).map_or_else(
+            || self.policy.content_type(place),
+            |content_type| Cow::Owned(content_type.to_owned()),
+        );
         let coding = implied_coding(place, &content_type);
         let mut facts = facts(&source, &stamp, content_type, coding, self.wall);
         let is_settled = facts.is_settled;
-        let rules = &self.policy.rules;
         match role {
             Role::Asked(path) => rules.describe(&mut facts, &[path.as_bytes(), place]),
-            // Most that rules say depends on what it is sent for.
-            Role::StandsIn(stand_in) => {
-                facts.stand_in = Some(stand_in);
-                rules.describe_stand_in(&mut facts, place);
-            }
+            // What else rules say depends on what it is sent for.
+            Role::StandsIn(stand_in) => facts.stand_in = Some(stand_in),
         }
         let variants = self.finder.find(self.root, &location, &stamp, &facts);
         facts.vary = variants.as_ref().and_then(Variants::vary);

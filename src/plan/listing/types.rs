@@ -1,7 +1,7 @@
 //! The media types of a directory's files: those that they would be sent with.
 
 use crate::http::target::RequestPath;
-use crate::plan::{Class, Policy, is_content_type};
+use crate::plan::{Policy, is_content_type};
 use std::borrow::Cow;
 
 /// What decides them.
@@ -31,9 +31,6 @@ impl<'a> Types<'a> {
 
     fn by_rule(&self, name: &[u8]) -> Option<&'a str> {
         let place = [self.directory, name].concat();
-        let rules = self.policy.rules.applying(&[&place], Class::Success);
-        let mut edits = rules.into_iter().flat_map(|(_, rule)| &rule.edits);
-        // The last one that speaks of it has its say.
-        edits.rfind(|edit| is_content_type(edit))?.value.as_deref()
+        self.policy.rules.content_type(&[&place])
     }
 }
