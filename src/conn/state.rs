@@ -26,8 +26,9 @@ pub struct Connection<F> {
     persistence: Persistence,
     /// Whether the response under way answers HEAD.
     is_head: bool,
+    /// The version of the last request.
     version: Version,
-    /// Whether a request has come yet.
+    /// Whether no request has come yet.
     is_fresh: bool,
 }
 
@@ -178,7 +179,6 @@ impl<F> Connection<F> {
                 let used = skip_empty_line(input, empty_lines);
                 if used == 0 && !matches!(input, [] | [b'\r']) {
                     self.state = State::ReceivingHead { parsed: 0 };
-                    self.version = Version::Http11;
                     self.since = tick.now;
                     return self.receive(input, storage, tick);
                 }

@@ -210,7 +210,7 @@ pub fn represent(
 
 /// Entries in one listing: 100,000 of them are a page of some 20 MB, which a browser just about
 /// bears, and some 10 MB while they are put in order.
-pub const ENTRIES_MAX: usize = 100_000;
+const ENTRIES_MAX: usize = 100_000;
 
 /// Entries that most directories have no more than.
 const ENTRIES_TO_BEGIN_WITH: usize = 4096;
