@@ -193,6 +193,22 @@ fn a_signal_that_interrupts_a_file_system_is_no_matter_of_the_client() {
     }
 }
 
+#[test]
+fn a_name_that_the_file_system_can_give_no_file_is_not_there() {
+    if !tools(&["strace"]) {
+        return;
+    }
+    let site = Site::small();
+    for error in ["EINVAL", "EILSEQ"] {
+        let server = Server::start(site.root());
+        let fault = format!("openat2:error={error}");
+        let Some(_tracer) = tamper(&server, &site.outside("trace"), &fault) else {
+            return unavailable("the right to trace a process");
+        };
+        assert_eq!(server.get("/%ff").status, 404, "{error}");
+    }
+}
+
 fn attach(server: &Server, output: &Path) -> Option<Process> {
     trace(server, output, &[])
 }

@@ -183,7 +183,7 @@ pub(super) fn location(root: &Root, path: &RequestPath<'_>, addressing: &Address
 
 /// Whether a regular file is there, without opening it.
 fn look(root: &Root, location: &CStr) -> Result<(), Miss> {
-    check_type(&root.look_beneath(location).map_err(Miss::of)?)
+    check_type(&root.look_beneath(location).map_err(Miss::of_look)?)
 }
 
 fn check_type(facts: &Statx) -> Result<(), Miss> {
@@ -196,7 +196,7 @@ fn check_type(facts: &Statx) -> Result<(), Miss> {
 
 /// Opens a regular file beneath the root.
 pub(super) fn open_regular(root: &Root, location: &CStr) -> Result<(Source, Stamp), Miss> {
-    let descriptor = root.open_beneath(location).map_err(Miss::of)?;
+    let descriptor = root.open_beneath(location).map_err(Miss::of_look)?;
     let opened = stat_descriptor(&descriptor).map_err(Miss::of)?;
     check_type(&opened)?;
     read(descriptor, Stamp::of(&opened))
@@ -213,7 +213,7 @@ fn explain(root: &Root, path: &RequestPath<'_>) -> Miss {
             FileType::Directory => Miss::NoIndex,
             _ => Miss::FileWithSlash,
         },
-        Err(errno) => Miss::of(errno),
+        Err(errno) => Miss::of_look(errno),
     }
 }
 

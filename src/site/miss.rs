@@ -54,6 +54,14 @@ impl Miss {
         }
     }
 
+    /// The same for a look by name: some file systems know names that no file of theirs can have.
+    pub(super) fn of_look(errno: Errno) -> Self {
+        match errno {
+            Errno::INVAL | Errno::ILSEQ => Self::Nothing,
+            errno => Self::of(errno),
+        }
+    }
+
     /// What the client learns of it.
     pub const fn absence(self) -> Absence {
         match self {
