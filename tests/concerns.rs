@@ -47,7 +47,9 @@ fn files_that_belong_to_a_site_are_no_concern() {
 #[test]
 fn a_log_and_settings_that_would_be_served_are_named() {
     let site = Site::small();
-    site.file("millpond.toml", "").file(".hidden/log", "");
+    site.file("millpond.toml", "")
+        .file(".hidden/log", "")
+        .directory(".well-known");
     fs::write(site.outside("millpond.toml"), "").unwrap();
     let said = |log: &std::path::Path, settings: &std::path::Path| {
         let launch = Launch::of(site.root()).arg("--access-log").arg(log);
@@ -61,6 +63,7 @@ fn a_log_and_settings_that_would_be_served_are_named() {
     assert_eq!(warnings.len(), 2, "{warnings:?}");
     let outside = site.outside("millpond.toml");
     assert!(said(&site.path(".hidden/log"), &outside).is_empty());
+    assert_eq!(said(&site.path(".well-known/log"), &outside).len(), 1);
     site.symlink("way-out", "..").symlink("way-in", ".");
     assert!(said(&site.path("way-out/log"), &outside).is_empty());
     assert_eq!(said(&site.path("way-in/log"), &outside).len(), 1);

@@ -259,7 +259,7 @@ impl<'b> RequestPath<'b> {
         self.bytes.is_empty() || self.bytes.ends_with(b"/")
     }
 
-    /// Whether a segment starts with a dot, other than below `.well-known` (RFC 8615).
+    /// Whether it is not to be served, whatever is there; see [`has_hidden_segment`].
     pub fn is_hidden(&self) -> bool {
         self.hidden
     }
@@ -369,7 +369,9 @@ fn escapes_are_whole(text: &[u8]) -> bool {
     })
 }
 
-fn has_hidden_segment(path: &[u8]) -> bool {
+/// Whether a segment of a path relative to the root starts with a dot, other than below
+/// `.well-known` (RFC 8615).
+pub fn has_hidden_segment(path: &[u8]) -> bool {
     let well_known = path == b".well-known" || path.starts_with(b".well-known/");
     !well_known && (path.starts_with(b".") || memchr::memmem::find(path, b"/.").is_some())
 }

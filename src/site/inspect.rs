@@ -1,7 +1,8 @@
 //! A look at the root for what its operator may not know to be there.
 
+use crate::http::target::has_hidden_segment;
 use rustix::fs::Mode;
-use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{self, Path};
 use std::{fs, io};
@@ -36,8 +37,7 @@ pub fn is_served(root: &Path, path: &Path) -> bool {
         let beneath = directory.strip_prefix(root.canonicalize().ok()?).ok()?;
         Some(beneath.join(path.file_name()?))
     };
-    let is_hidden = |name: &OsStr| name.as_encoded_bytes().starts_with(b".");
-    place().is_some_and(|place| !place.iter().any(is_hidden))
+    place().is_some_and(|place| !has_hidden_segment(place.as_os_str().as_bytes()))
 }
 
 /// Whether there is a directory beneath the root.
