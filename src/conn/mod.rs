@@ -2,16 +2,20 @@
 //! bytes to send out. It is handed the time and does no I/O.
 //!
 //! ```text
-//!                 first byte              head complete
-//!   Idle ──────────────────▶ ReceivingHead ──────────────▶ Exchanging ──┐
-//!    ▲ │                           │                        │   │       │ response complete,
-//!    │ │ EOF, deadline             │ error, deadline        │   └───────┘ connection persists
-//!    │ │                           ▼                        │
-//!    │ └──────────▶ Closing ◀── (4xx, 5xx) ◀────────────────┘ close
-//!    │                 │ all is sent
-//!    │                 ├──────────────▶ Closed      nothing can be on its way to us
-//!    │                 └─▶ Lingering ─▶ Closed      our side is shut; discard until EOF or deadline
-//!    └── the next request, pipelined or not
+//!         first byte                head complete            response
+//!   Idle ────────────▶ ReceivingHead ────────────▶ Awaiting ──────────▶ Sending ──┐
+//!    ▲ │                     │                      ▲    │                ▲  │    │ handed over,
+//!    │ │                     │ error, deadline      │    │ response, but  │  │    │ connection
+//!    │ │ EOF, deadline       └──────────────────────┤    │ content first  │  │    │ persists
+//!    │ │                            error, deadline │    ▼                │  │    │
+//!    │ │                                            └─ ReceivingContent ──┘  │    │
+//!    │ │                                                 end of content      │    │
+//!    │ └──────────────────▶ Closing ◀────────────────────────────────────────┘    │
+//!    │                         │ all is sent          handed over, close          │
+//!    │                         ├─▶ Closed       nothing can be on its way to us   │
+//!    │                         └─▶ Lingering    our side is shut; discard until   │
+//!    │                                └─▶ Closed                 EOF or deadline  │
+//!    └────────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
 //! The owner of the socket asks [`Connection::wants`] and does that, again and again. The next

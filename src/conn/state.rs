@@ -44,36 +44,27 @@ enum State<F> {
         /// How many bytes have been parsed in vain.
         parsed: usize,
     },
-    /// A request has come, and its response is not complete.
-    Exchanging {
-        receiving: Receiving,
-        sending: Sending<F>,
+    /// A request has come, and its owner has yet to respond, and may take their time. Nothing more
+    /// is read until then.
+    Awaiting {
+        /// The content that is to be read first, if any is.
+        content: Option<ContentDecoder>,
     },
+    /// Content is read and dropped. The response waits for its end, as it may yet turn out to be
+    /// malformed.
+    ReceivingContent {
+        decoder: ContentDecoder,
+        begun: Instant,
+        response: Response<F>,
+    },
+    /// The response is in the outbox.
+    Sending,
     /// All has been said and is being sent.
     Closing { linger: Linger },
     /// Our side is shut: discard until the peer shuts its own, or the deadline.
     Lingering,
     /// Nothing more is to be done but to close the socket.
     Closed { reset: bool },
-}
-
-#[derive(Debug)]
-enum Receiving {
-    /// Content is read and dropped, and has been since then.
-    Content(ContentDecoder, Instant),
-    Complete,
-    /// It is not going to be read, so the connection cannot go on.
-    Abandoned,
-}
-
-#[derive(Debug)]
-enum Sending<F> {
-    /// The owner has yet to respond, and may take its time. Nothing more is read until then.
-    Awaiting,
-    /// The response waits for the end of the content, which may yet turn out to be malformed.
-    Held(Response<F>),
-    /// The response is in the outbox.
-    Final,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,13 +107,11 @@ impl<F> Connection<F> {
                 linger: Linger::Yes,
             } => Wants::Shutdown,
             State::Closing { linger: Linger::No } => Wants::LastLook,
-            State::Exchanging {
-                sending: Sending::Awaiting,
-                ..
-            } => Wants::Respond,
-            State::Exchanging { .. }
-            | State::Idle { .. }
+            State::Awaiting { .. } => Wants::Respond,
+            State::Idle { .. }
             | State::ReceivingHead { .. }
+            | State::ReceivingContent { .. }
+            | State::Sending
             | State::Lingering => Wants::Receive,
         }
     }
@@ -134,18 +123,15 @@ impl<F> Connection<F> {
 
     /// Whether the last response that was given has not been handed over yet.
     pub fn is_exchanging(&self) -> bool {
-        matches!(self.state, State::Exchanging { .. })
+        matches!(
+            self.state,
+            State::Awaiting { .. } | State::ReceivingContent { .. } | State::Sending
+        )
     }
 
     /// Whether the response that was given waits for the end of the request's content.
     pub fn is_held(&self) -> bool {
-        matches!(
-            self.state,
-            State::Exchanging {
-                sending: Sending::Held(_),
-                ..
-            }
-        )
+        matches!(self.state, State::ReceivingContent { .. })
     }
 
     /// Whether the end follows at once what is left to send.
@@ -157,10 +143,7 @@ impl<F> Connection<F> {
     /// the last one.
     pub fn content_bytes(&self) -> u64 {
         match self.state {
-            State::Exchanging {
-                sending: Sending::Awaiting | Sending::Held(_),
-                ..
-            } => 0,
+            State::Awaiting { .. } | State::ReceivingContent { .. } => 0,
             _ => self.outbox.content_bytes(),
         }
     }
@@ -193,14 +176,11 @@ impl<F> Connection<F> {
                 *parsed = input.len();
                 self.receive_head(input, storage, tick)
             }
-            State::Exchanging {
-                receiving: Receiving::Content(decoder, _),
-                sending: Sending::Held(_),
-            } => {
+            State::ReceivingContent { decoder, .. } => {
                 let progress = decoder.decode(input);
                 self.receive_content(progress, input.len(), tick)
             }
-            State::Exchanging { .. } => Received::quietly(0),
+            State::Awaiting { .. } | State::Sending => Received::quietly(0),
             State::Closing { linger } => {
                 if !input.is_empty() {
                     *linger = Linger::Yes;
@@ -226,16 +206,16 @@ impl<F> Connection<F> {
                 }
                 self.close(Linger::No);
             }
-            State::Exchanging {
-                receiving: Receiving::Content(..),
-                sending: Sending::Held(_),
-            } => {
+            State::ReceivingContent { .. } => {
                 return Some(self.refuse(Refusal::ContentIncomplete));
             }
             State::Idle { .. } => self.close(Linger::No),
             State::Lingering => self.state = State::Closed { reset: false },
             // What was asked for is still sent to a peer that closed its own side only.
-            State::Exchanging { .. } | State::Closing { .. } | State::Closed { .. } => {}
+            State::Awaiting { .. }
+            | State::Sending
+            | State::Closing { .. }
+            | State::Closed { .. } => {}
         }
         None
     }
@@ -273,21 +253,16 @@ impl<F> Connection<F> {
                 };
             }
         };
-        let receiving = match decoder {
-            None => Receiving::Complete,
-            // RFC 9110 §10.1.1: no interim response is sent, since nothing waits for the content,
-            // and whether the client sends it after the final one is up to the client.
-            Some(_) if head.expectation != Expectation::None => Receiving::Abandoned,
-            Some(decoder) => Receiving::Content(decoder, tick.now),
-        };
-        if matches!(receiving, Receiving::Abandoned) {
+        // RFC 9110 §10.1.1: no interim response is sent, since nothing waits for the content, and
+        // whether the client sends it after the final one is up to the client.
+        let is_abandoned = decoder.is_some() && head.expectation != Expectation::None;
+        if is_abandoned {
             self.persistence = Persistence::Close(Linger::Yes);
         } else if !head.wants_persistence {
             self.persistence = Persistence::Close(Linger::No);
         }
-        self.state = State::Exchanging {
-            receiving,
-            sending: Sending::Awaiting,
+        self.state = State::Awaiting {
+            content: decoder.filter(|_| !is_abandoned),
         };
         Received {
             used,
@@ -324,24 +299,17 @@ impl<F> Connection<F> {
 
     /// The content has come to its end, so the response that waited for it may go.
     fn content_received(&mut self, tick: &Tick<'_>) {
-        let State::Exchanging { receiving, sending } = &mut self.state else {
-            return;
-        };
-        *receiving = Receiving::Complete;
-        if let Sending::Held(response) = std::mem::replace(sending, Sending::Final) {
-            self.send(response, tick);
-        } else {
-            debug_assert!(false, "content was offered before the request was answered");
+        match std::mem::replace(&mut self.state, State::Sending) {
+            State::ReceivingContent { response, .. } => self.send(response, tick),
+            _ => debug_assert!(false, "content was offered before the request was answered"),
         }
     }
 
     fn refuse<'h>(&mut self, refusal: Refusal) -> Event<'h> {
         self.is_fresh = false;
         self.persistence = Persistence::Close(Linger::Yes);
-        self.state = State::Exchanging {
-            receiving: Receiving::Abandoned,
-            sending: Sending::Awaiting,
-        };
+        // No content is going to be read, so the connection cannot go on.
+        self.state = State::Awaiting { content: None };
         Event::Refused {
             refusal,
             request: None,
@@ -350,11 +318,7 @@ impl<F> Connection<F> {
 
     /// Answers the event that was handed out.
     pub fn respond(&mut self, mut response: Response<F>, tick: &Tick<'_>) {
-        let State::Exchanging {
-            receiving,
-            sending: sending @ Sending::Awaiting,
-        } = &mut self.state
-        else {
+        let State::Awaiting { content } = &mut self.state else {
             debug_assert!(false, "there is nothing to answer");
             return;
         };
@@ -362,13 +326,15 @@ impl<F> Connection<F> {
             // RFC 9110 §9.3.2: the fields of GET, and no content. It is dropped here alone.
             response.content = Content::empty();
         }
-        if let Receiving::Content(_, begun) = receiving {
-            *sending = Sending::Held(response);
-            // Nothing of it has been read before.
-            *begun = tick.now;
+        if let Some(decoder) = content.take() {
+            self.state = State::ReceivingContent {
+                decoder,
+                begun: tick.now,
+                response,
+            };
             self.since = tick.now;
         } else {
-            *sending = Sending::Final;
+            self.state = State::Sending;
             self.send(response, tick);
         }
     }
@@ -398,11 +364,7 @@ impl<F> Connection<F> {
         self.outbox.transmitted(bytes);
         self.advance_when_handed_over();
         self.since = tick.now;
-        if let State::Exchanging {
-            receiving: Receiving::Content(_, begun),
-            ..
-        } = &mut self.state
-        {
+        if let State::ReceivingContent { begun, .. } = &mut self.state {
             // Nothing is received before all is sent, so nothing was late until now.
             *begun = tick.now;
         }
@@ -410,12 +372,7 @@ impl<F> Connection<F> {
 
     /// Ends the exchange as soon as its response is out of our hands but for the ready bytes.
     fn advance_when_handed_over(&mut self) {
-        if let State::Exchanging {
-            sending: Sending::Final,
-            ..
-        } = self.state
-            && self.outbox.is_encoded()
-        {
+        if matches!(self.state, State::Sending) && self.outbox.is_encoded() {
             match self.persistence {
                 // Where a head has left without a word of the end, one more request is waited for.
                 Persistence::Persist | Persistence::Draining => {

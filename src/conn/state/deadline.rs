@@ -1,6 +1,6 @@
 //! When a peer is late, and what comes of that: read off the state, by the timeouts that hold now.
 
-use super::{Connection, Linger, Persistence, Receiving, Sending, State};
+use super::{Connection, Linger, Persistence, State};
 use crate::conn::event::{Event, Refusal};
 use crate::conn::{Tick, Timeouts};
 use std::time::{Duration, Instant};
@@ -18,18 +18,12 @@ impl<F> Connection<F> {
                 Persistence::Draining | Persistence::Close(_) => DRAIN_GRACE,
             },
             State::ReceivingHead { .. } => timeouts.head,
-            State::Exchanging {
-                sending: Sending::Awaiting,
-                ..
-            } => return None,
-            State::Exchanging {
-                receiving: Receiving::Content(_, begun),
-                ..
-            } => {
+            State::Awaiting { .. } => return None,
+            State::ReceivingContent { begun, .. } => {
                 let whole = timeouts.content_stall * CONTENT_STALLS_MAX;
                 return Some((self.since + timeouts.content_stall).min(*begun + whole));
             }
-            State::Exchanging { .. } | State::Closing { .. } => timeouts.send_stall,
+            State::Sending | State::Closing { .. } => timeouts.send_stall,
             State::Lingering | State::Closed { .. } => timeouts.linger,
         };
         Some(self.since + timeout)
@@ -51,18 +45,17 @@ impl<F> Connection<F> {
             return None;
         }
         match self.state {
-            State::ReceivingHead { .. }
-            | State::Exchanging {
-                receiving: Receiving::Content(..),
-                ..
-            } => return Some(self.refuse(Refusal::Timeout)),
+            State::ReceivingHead { .. } | State::ReceivingContent { .. } => {
+                return Some(self.refuse(Refusal::Timeout));
+            }
             // A request may be on its way just now; it shall not be answered with a reset.
             State::Idle { .. } => match self.persistence {
                 Persistence::Persist => self.close(Linger::Yes),
                 // It has been waited for.
                 Persistence::Draining | Persistence::Close(_) => self.close(Linger::No),
             },
-            State::Exchanging { .. }
+            State::Awaiting { .. }
+            | State::Sending
             | State::Closing { .. }
             | State::Lingering
             | State::Closed { .. } => self.state = State::Closed { reset: false },

@@ -1,6 +1,6 @@
 //! What a connection is about, and since when: read off its state, for whoever looks at all of them.
 
-use super::{Connection, Receiving, Sending, State};
+use super::{Connection, State};
 use std::time::Instant;
 
 /// What a connection is about at a moment, which is also what its deadline is for.
@@ -54,11 +54,8 @@ impl<F> Connection<F> {
             State::Idle { .. } if self.is_fresh => Phase::New,
             State::Idle { .. } => Phase::Idle,
             State::ReceivingHead { .. } => Phase::Head,
-            State::Exchanging {
-                receiving: Receiving::Content(..),
-                sending: Sending::Held(_),
-            } => Phase::Content,
-            State::Exchanging { .. } => Phase::Send,
+            State::ReceivingContent { .. } => Phase::Content,
+            State::Awaiting { .. } | State::Sending => Phase::Send,
             State::Closing { .. } => Phase::Linger,
         }
     }
@@ -83,10 +80,7 @@ impl<F> Connection<F> {
         match &self.state {
             _ if !self.outbox.is_empty() => None,
             State::ReceivingHead { .. } => Some(self.since),
-            State::Exchanging {
-                receiving: Receiving::Content(_, begun),
-                sending: Sending::Held(_),
-            } => Some(*begun),
+            State::ReceivingContent { begun, .. } => Some(*begun),
             _ => None,
         }
     }
