@@ -2,7 +2,6 @@
 
 mod support;
 
-use rustix::process::geteuid;
 use std::{
     io::{Read, Write},
     net::{TcpListener, TcpStream, UdpSocket},
@@ -12,7 +11,7 @@ use std::{
         unix::net::{SocketAddr, UnixListener, UnixStream},
     },
 };
-use support::{Launch, Signal, Site, poll_until, unavailable};
+use support::{Launch, Signal, Site, is_root, poll_until};
 
 const SHARED: &[&str] = &["another server listens on"];
 
@@ -117,8 +116,8 @@ fn without_the_option_on_both_sides_the_address_is_in_use() {
 
 #[test]
 fn a_socket_is_handed_to_nobody_else() {
-    if !geteuid().is_root() {
-        return unavailable("root, to be somebody else");
+    if !is_root("to be somebody else") {
+        return;
     }
     let site = Site::small();
     let first = reusable(&site, "127.0.0.1:0").start();

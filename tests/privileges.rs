@@ -2,9 +2,8 @@
 
 mod support;
 
-use rustix::process::geteuid;
 use std::{fs, path::PathBuf, process::Command};
-use support::{Launch, Server, Site, assert_all, unavailable};
+use support::{Launch, Server, Site, assert_all, is_root, unavailable};
 
 /// The values of a line of /proc/PID/status.
 fn status_of(server: &Server, name: &str) -> String {
@@ -22,8 +21,8 @@ fn status_of(server: &Server, name: &str) -> String {
 
 #[test]
 fn a_user_is_become_for_good_before_anything_is_answered() {
-    if !geteuid().is_root() {
-        return unavailable("root's powers, to drop them");
+    if !is_root("to drop them") {
+        return;
     }
     let site = Site::small();
     // Nobody has these numbers, so that they come from the setting alone.
@@ -50,8 +49,8 @@ fn a_user_is_become_for_good_before_anything_is_answered() {
 
 #[test]
 fn a_name_brings_its_numbers_and_what_its_user_cannot_read_is_not_served() {
-    if !geteuid().is_root() {
-        return unavailable("root's powers, to drop them");
+    if !is_root("to drop them") {
+        return;
     }
     let site = Site::small();
     site.file("private.txt", "private")
@@ -96,9 +95,17 @@ fn a_user_that_cannot_be_become_gives_one_sentence_and_code_1() {
     }
 }
 
+/// Whether somebody can be had who is not what it seems.
 fn has_setpriv() -> bool {
+    if !is_root("to drop some of them") {
+        return false;
+    }
     let version = Command::new("setpriv").arg("--version").output();
-    geteuid().is_root() && version.is_ok_and(|output| output.status.success())
+    let is_there = version.is_ok_and(|output| output.status.success());
+    if !is_there {
+        unavailable("setpriv (util-linux)");
+    }
+    is_there
 }
 
 /// Lets `setpriv` start a server as somebody who is not what it seems.
@@ -116,7 +123,7 @@ fn through_setpriv(site: &Site, arguments: &[&str]) -> Launch {
 #[test]
 fn whoever_only_seems_to_be_the_user_already_becomes_it_for_good() {
     if !has_setpriv() {
-        return unavailable("root's powers, and setpriv to drop some of them");
+        return;
     }
     let site = Site::small();
     let ids = "65534 65534 65534 65534";
@@ -152,7 +159,7 @@ fn whoever_only_seems_to_be_the_user_already_becomes_it_for_good() {
 #[test]
 fn where_no_thread_can_be_had_a_check_and_a_question_about_health_say_so() {
     if !has_setpriv() {
-        return unavailable("root's powers, and setpriv to drop some of them");
+        return;
     }
     let site = Site::small();
     let alone = [
@@ -177,7 +184,7 @@ fn where_no_thread_can_be_had_a_check_and_a_question_about_health_say_so() {
 #[test]
 fn who_is_the_user_already_starts_unless_it_is_in_another_group_than_the_named_one() {
     if !has_setpriv() {
-        return unavailable("root's powers, and setpriv to drop some of them");
+        return;
     }
     let site = Site::small();
     let launch = |groups, user| {
@@ -203,8 +210,8 @@ fn who_is_the_user_already_starts_unless_it_is_in_another_group_than_the_named_o
 
 #[test]
 fn a_root_or_a_log_that_the_user_cannot_open_keeps_the_server_from_starting() {
-    if !geteuid().is_root() {
-        return unavailable("root's powers, to drop them");
+    if !is_root("to drop them") {
+        return;
     }
     let site = Site::small();
     let log = site.outside("access.log");
@@ -242,6 +249,9 @@ fn after(mount: &str, command: &mut Command) -> Command {
 
 #[test]
 fn a_jail_without_proc_is_no_obstacle() {
+    if !is_root("to hide /proc") {
+        return;
+    }
     let hide = |command: &mut Command| after("mount -t tmpfs none /proc", command);
     let is_hidden = hide(Command::new("test").args(["!", "-e", "/proc/self"])).status();
     if !is_hidden.is_ok_and(|status| status.success()) {
@@ -257,6 +267,9 @@ fn a_jail_without_proc_is_no_obstacle() {
 
 #[test]
 fn what_is_told_of_other_users_may_be_in_any_encoding() {
+    if !is_root("to mount a file in the place of /etc/passwd") {
+        return;
+    }
     let site = Site::small();
     let passwd = site.outside("passwd");
     let entries = b"j:x:54320:54320:J\xfcrgen:/:/bin/sh\nwww:x:54321:54322::/:/bin/sh\n";

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command},
 };
-use support::{Launch, Server, Signal, Site, poll_until, unavailable};
+use support::{Launch, Server, Signal, Site, is_root, poll_until, unavailable};
 
 /// A site and a file of settings in a directory of its own.
 struct Home {
@@ -266,8 +266,8 @@ fn a_renamed_log_is_opened_anew_upon_usr1_and_upon_hup() {
 
 #[test]
 fn a_user_without_powers_opens_its_log_anew() {
-    if !rustix::process::geteuid().is_root() {
-        return unavailable("root, to drop it");
+    if !is_root("to drop them") {
+        return;
     }
     let home = Home::new("");
     chown(home.site.outside("log"), Some(54321), Some(54321)).unwrap();

@@ -183,9 +183,9 @@ fn a_root_that_is_no_directory_gives_one_sentence_and_code_1() {
 #[test]
 fn a_root_that_may_not_be_entered_gives_one_sentence_and_code_1() {
     let site = Site::small();
-    site.mode(".", 0o000);
+    site.mode("", 0o000);
     assert_one_sentence(Launch::unprivileged(&site.root()), "root");
-    site.mode(".", 0o755);
+    site.mode("", 0o755);
 }
 
 #[test]

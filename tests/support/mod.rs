@@ -21,4 +21,4 @@ pub(crate) use response::{Response, responses, without_dates};
 pub(crate) use rustix::process::Signal;
 pub(crate) use server::{Launch, Server};
 pub(crate) use site::{LAST_MODIFIED, Site, noise, settled_time};
-pub(crate) use table::{assert_all, skipped, unavailable};
+pub(crate) use table::{assert_all, is_root, skipped, unavailable};

@@ -38,6 +38,16 @@ pub(crate) fn unavailable(what: &str) {
     skipped(what);
 }
 
+/// Whether root runs the tests. If not, it is said what this one would have needed its powers for;
+/// who runs the tests is nothing that is missing, under `CI=true` neither.
+pub(crate) fn is_root(purpose: &str) -> bool {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root {
+        skipped(&format!("root's powers are needed {purpose}"));
+    }
+    is_root
+}
+
 /// Says that something was skipped and why, also where a test that passes is not listened to.
 pub(crate) fn skipped(why: &str) {
     // What the macros print, the test harness keeps to itself.
