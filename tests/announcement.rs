@@ -6,7 +6,7 @@ use std::{
     net::TcpListener,
     process::{Command, Output},
 };
-use support::{Launch, Process, Server, Site, unavailable};
+use support::{Launch, Process, Server, Site, quoted, unavailable};
 
 /// Runs a script for `sh`, whose `$0` is the binary, in a network of its own: with the loopback,
 /// the addresses of this machine in a network of documentation, and every port free.
@@ -57,8 +57,8 @@ fn a_person_at_a_terminal_gets_addresses_to_click_and_what_is_on() {
     let root = site.root();
     let command = format!(
         "{} {} --listen 127.0.0.1:0 --sandbox off --compression",
-        env!("CARGO_BIN_EXE_millpond"),
-        root.display()
+        quoted(env!("CARGO_BIN_EXE_millpond")),
+        quoted(&root)
     );
     let Some(shown) = at_a_terminal(&command, &[("NO_COLOR", "1")], "stops it\r\n") else {
         return;

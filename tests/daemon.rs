@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
-use support::{Client, Launch, Process, Signal, Site, poll_until, unavailable};
+use support::{Client, Launch, Process, Signal, Site, poll_until, quoted, unavailable};
 
 /// A server in the background, which ends with its test.
 struct Daemon(Pid);
@@ -108,10 +108,10 @@ fn a_daemon_has_nothing_to_do_with_the_terminal_that_it_came_from() {
     fs::create_dir(site.outside("log")).unwrap();
     let command = format!(
         "{} {} --listen 127.0.0.1:0 --daemon --pid-file {} --access-log {}",
-        env!("CARGO_BIN_EXE_millpond"),
-        site.root().display(),
-        pid_file.display(),
-        log.display(),
+        quoted(env!("CARGO_BIN_EXE_millpond")),
+        quoted(site.root()),
+        quoted(&pid_file),
+        quoted(&log),
     );
     let mut terminal = Process::spawn(Command::new("script").args([
         "--quiet",

@@ -3,7 +3,7 @@
 mod support;
 
 use std::{fs, path::PathBuf, process::Command};
-use support::{Launch, Server, Site, assert_all, is_root, unavailable};
+use support::{Launch, Server, Site, assert_all, is_root, quoted, unavailable};
 
 /// The values of a line of /proc/PID/status.
 fn status_of(server: &Server, name: &str) -> String {
@@ -274,7 +274,7 @@ fn what_is_told_of_other_users_may_be_in_any_encoding() {
     let passwd = site.outside("passwd");
     let entries = b"j:x:54320:54320:J\xfcrgen:/:/bin/sh\nwww:x:54321:54322::/:/bin/sh\n";
     fs::write(&passwd, entries).unwrap();
-    let mount = format!("mount --bind {} /etc/passwd", passwd.display());
+    let mount = format!("mount --bind {} /etc/passwd", quoted(passwd));
     let is_mounted = after(&mount, &mut Command::new("true")).status();
     if !is_mounted.is_ok_and(|status| status.success()) {
         return unavailable("the right to mount a file in the place of /etc/passwd");

@@ -220,7 +220,7 @@ fn another_root_is_served_if_the_sandbox_lets_it() {
     home.site.file("inner/a.txt", "inner\n");
     fs::create_dir(home.site.outside("other")).unwrap();
     fs::write(home.site.outside("other/a.txt"), "other\n").unwrap();
-    let settings = |root: &Path| format!("root = '{}'\n", root.display());
+    let settings = |root: &Path| format!("root = {root:?}\n");
     home.write(&settings(&home.site.root()));
     for sandbox in ["auto", "off"] {
         let launch = Launch::bare()

@@ -16,7 +16,7 @@ use std::{
     process::Command,
     time::{Duration, Instant},
 };
-use support::{Client, Hearing, Launch, Signal, Site, poll_until, responses, unavailable};
+use support::{Client, Hearing, Launch, Signal, Site, poll_until, quoted, responses, unavailable};
 
 /// Enough for their records to fill a pipe more than twice.
 const MANY: usize = 2000;
@@ -74,7 +74,7 @@ fn open_to_read(fifo: &Path) -> File {
 /// What starts the same with a stream that leads to a FIFO, by a shell's sign for that.
 fn leading(sign: &str, fifo: &Path, command: &mut Command) -> Command {
     let mut shell = Command::new("sh");
-    let script = format!("exec \"$0\" \"$@\" {sign}'{}'", fifo.display());
+    let script = format!("exec \"$0\" \"$@\" {sign}{}", quoted(fifo));
     shell.args(["-c", &script]).arg(command.get_program());
     shell.args(command.get_args());
     shell
@@ -262,7 +262,7 @@ fn a_fifo_that_has_no_reader_is_refused_as_another_log_of_a_running_server() {
     let (fifo, settings) = (site.outside("fifo"), site.outside("millpond.toml"));
     make_fifo(&fifo);
     let log_to = |path: &Path| {
-        fs::write(&settings, format!("access-log = '{}'\n", path.display())).unwrap();
+        fs::write(&settings, format!("access-log = {path:?}\n")).unwrap();
     };
     log_to(&site.outside("access.log"));
     let server = Launch::of(site.root())
@@ -288,9 +288,9 @@ fn a_terminal_that_takes_nothing_holds_nobody_up() {
     fs::create_dir(site.outside("pid")).unwrap();
     let command = format!(
         "{} {} --listen 127.0.0.1:0 --pid-file {}",
-        env!("CARGO_BIN_EXE_millpond"),
-        site.root().display(),
-        pid_file.display(),
+        quoted(env!("CARGO_BIN_EXE_millpond")),
+        quoted(site.root()),
+        quoted(&pid_file),
     );
     // It stops reading what is shown at the terminal once its own output is full.
     let mut terminal = Launch::bare()

@@ -138,6 +138,12 @@ pub(crate) fn noise(length: usize) -> Vec<u8> {
     bytes
 }
 
+/// A path as a shell reads it, whatever is in it.
+pub(crate) fn quoted(path: impl AsRef<Path>) -> String {
+    let path = path.as_ref().display().to_string();
+    format!("'{}'", path.replace('\'', r"'\''"))
+}
+
 fn set_modified(path: &Path, time: SystemTime) {
     let file = File::open(path).expect("a file can be opened");
     file.set_modified(time).expect("a time can be set");
