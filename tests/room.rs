@@ -12,7 +12,7 @@ use std::{
     thread,
     time::Duration,
 };
-use support::{Client, Launch, Server, Signal, Site, noise, poll_until};
+use support::{Client, Launch, Server, Signal, Site, noise, poll_until, unsent_bytes};
 
 const GET: &str = "GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -76,9 +76,11 @@ fn is_turned_away(server: &Server) -> bool {
 
 /// A connection with a request under way.
 fn busy(server: &Server) -> Client {
+    let post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n";
     let mut client = server.connect();
-    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n");
-    assert!(client.is_silent_for(Duration::from_millis(50)));
+    // The answer to the first request leaves when the second is read already.
+    client.send(GET.to_owned() + post);
+    assert_eq!(client.response_to("GET").status, 200);
     client
 }
 
@@ -214,9 +216,10 @@ fn one_client_has_no_more_connections_than_it_may_have() {
     let _second = idle(&server);
     assert!(is_turned_away(&server));
     drop(first);
-    // It takes the server a moment to see that the first has gone.
-    thread::sleep(Duration::from_millis(200));
-    let _third = idle(&server);
+    let _third = poll_until("the first to be gone", || {
+        let mut client = server.connect();
+        (client.try_send(GET) && client.is_answered()).then_some(client)
+    });
     assert!(is_turned_away(&server), "one made room for one");
 }
 
@@ -234,19 +237,6 @@ fn an_operator_who_leaves_makes_no_room_for_a_client_at_the_same_address() {
     assert!(is_turned_away(&server));
 }
 
-/// Bytes that the kernel holds to be sent from a port (proc(5), `tx_queue` of `/proc/net/tcp`).
-fn unsent_bytes(port: u16) -> u64 {
-    let table = fs::read_to_string("/proc/net/tcp").expect("a table of connections");
-    let local = format!("0100007F:{port:04X}");
-    let rows = table.lines().map(|line| line.split_whitespace());
-    rows.filter_map(|mut row| {
-        let is_own = row.nth(1)? == local;
-        let (unsent, _) = row.nth(2)?.split_once(':')?;
-        is_own.then(|| u64::from_str_radix(unsent, 16).expect("a number"))
-    })
-    .sum()
-}
-
 #[test]
 fn the_kernel_holds_little_for_a_client_that_does_not_read() {
     let site = Site::small();
@@ -257,7 +247,7 @@ fn the_kernel_holds_little_for_a_client_that_does_not_read() {
     let mut last = 0;
     let held = poll_until("the server to have sent what it can", || {
         thread::sleep(Duration::from_millis(100));
-        let before = std::mem::replace(&mut last, unsent_bytes(server.address.port()));
+        let before = std::mem::replace(&mut last, unsent_bytes(server.address.port(), None));
         (last > 0 && last == before).then_some(last)
     });
     assert!((100_000..500_000).contains(&held), "{held} bytes");
@@ -367,7 +357,7 @@ fn downloads_that_share_turns_come_whole_and_small_requests_in_between() {
         })
         .collect();
     poll_until("the downloads to be under way", || {
-        (unsent_bytes(port) > 1_000_000).then_some(())
+        (unsent_bytes(port, None) > 1_000_000).then_some(())
     });
     let mut client = server.connect();
     for _ in 0..100 {
@@ -389,7 +379,9 @@ fn more_connections_than_files_may_be_open_are_warned_of() {
         .expecting(&[WARNING]);
     let server = with_few_descriptors(launch).start();
     assert_eq!(server.get("/a.txt").status, 200);
-    assert!(server.process.stderr().contains(WARNING));
+    server
+        .process
+        .await_stderr("the warning", |said| said.contains(WARNING).then_some(()));
 }
 
 #[test]

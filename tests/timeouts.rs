@@ -10,7 +10,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use support::{Launch, PATIENCE, Server, Signal, Site, responses};
+use support::{Launch, PATIENCE, Server, Signal, Site, poll_until, responses, unsent_bytes};
 
 const SHORT: Duration = Duration::from_millis(400);
 
@@ -104,10 +104,12 @@ fn an_idle_connection_is_closed_without_a_word() {
     let start = Instant::now();
     assert_eq!(server.connect().rest(), b"", "before the first request");
     assert!(start.elapsed() >= SHORT, "{:?}", start.elapsed());
-    let mut client = server.connect();
-    client
-        .send("GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n")
-        .response_to("GET");
+    let mut client = poll_until("a request in time", || {
+        let mut client = server.connect();
+        let is_sent = client.try_send("GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n");
+        (is_sent && client.is_answered()).then_some(client)
+    });
+    assert_eq!(client.response_to("GET").status, 200);
     assert_eq!(client.rest(), b"", "after a response");
 }
 
@@ -146,7 +148,8 @@ fn a_response_without_progress_ends_its_connection() {
     let server = impatient(&site, "--send-stall-timeout");
     let mut client = server.connect();
     client.send("GET /huge.bin HTTP/1.1\r\nHost: a\r\n\r\n");
-    thread::sleep(SHORT * 4);
+    // It is written at the end.
+    server.records(1);
     let received = client.until_reset();
     assert!(
         (received.len() as u64) < length,
@@ -216,39 +219,56 @@ fn who_has_room_is_not_cut_because_the_server_is_late() {
     let server = Launch::of(site.root())
         .args(["--send-stall-timeout", "2s"])
         .start();
-    let mut downloads: Vec<_> = (0..40)
-        .map(|_| {
-            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-            // So little that it cannot all be sent before something is read.
-            socket.set_recv_buffer_size(8 * 1024).unwrap();
-            socket.connect(&server.address.into()).unwrap();
-            let mut stream = TcpStream::from(socket);
-            stream
-                .write_all(b"GET /large.bin HTTP/1.0\r\n\r\n")
-                .unwrap();
-            stream.peek(&mut [0]).unwrap();
-            stream
-        })
-        .collect();
+    let connect = || {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        // So little that it cannot all be sent before something is read.
+        socket.set_recv_buffer_size(8 * 1024).unwrap();
+        socket.connect(&server.address.into()).unwrap();
+        TcpStream::from(socket)
+    };
+    let mut downloads: Vec<_> = (0..40).map(|_| connect()).collect();
+    for stream in &mut downloads {
+        let request = b"GET /large.bin HTTP/1.0\r\n\r\n";
+        stream.write_all(request).unwrap();
+    }
+    for stream in &downloads {
+        stream.peek(&mut [0]).unwrap();
+    }
     let stopped = Instant::now();
     server.process.signal(Signal::STOP);
-    let mut received = Vec::new();
-    for stream in &mut downloads {
-        stream
-            .set_read_timeout(Some(Duration::from_millis(50)))
-            .unwrap();
-        let mut bytes = Vec::new();
-        assert!(stream.read_to_end(&mut bytes).is_err(), "more is to come");
-        received.push(bytes.len());
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    }
+    let received = in_parallel(&downloads, take_all_that_was_sent);
     thread::sleep(Duration::from_millis(2_100).saturating_sub(stopped.elapsed()));
     server.process.signal(Signal::CONT);
-    for (mut stream, before) in downloads.into_iter().zip(received) {
-        let mut rest = Vec::new();
-        stream.read_to_end(&mut rest).unwrap();
-        assert!(before + rest.len() > 200_000);
+    let rest = in_parallel(&downloads, |mut stream| {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.read_to_end(&mut Vec::new()).unwrap()
+    });
+    for (before, after) in received.into_iter().zip(rest) {
+        assert!(before + after > 200_000);
     }
+}
+
+/// What comes of each, all at once, so that none has to wait for another.
+fn in_parallel<T: Send>(streams: &[TcpStream], act: impl Fn(&TcpStream) -> T + Sync) -> Vec<T> {
+    thread::scope(|scope| {
+        let acting = streams.iter().map(|stream| scope.spawn(|| act(stream)));
+        let acting: Vec<_> = acting.collect();
+        acting.into_iter().map(|it| it.join().unwrap()).collect()
+    })
+}
+
+/// Reads until the kernel has no more to send of what the server has handed over: how much it was.
+fn take_all_that_was_sent(mut stream: &TcpStream) -> usize {
+    let server = stream.peer_addr().unwrap().port();
+    let client = stream.local_addr().unwrap().port();
+    let brief = Some(Duration::from_millis(50));
+    stream.set_read_timeout(brief).unwrap();
+    let mut bytes = Vec::new();
+    poll_until("all to be taken", || {
+        assert!(stream.read_to_end(&mut bytes).is_err(), "more is to come");
+        (unsent_bytes(server, Some(client)) == 0).then_some(())
+    });
+    bytes.len()
 }
 
 #[test]

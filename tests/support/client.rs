@@ -55,6 +55,11 @@ impl Client {
             .expect("a timeout can be set");
     }
 
+    /// Waits for the beginning of an answer, or for the end: whether it is an answer.
+    pub(crate) fn is_answered(&mut self) -> bool {
+        self.stream.peek(&mut [0]).is_ok_and(|count| count > 0)
+    }
+
     /// Half-closes: nothing more will be sent, but all is still to be received.
     pub(crate) fn finish_sending(&mut self) -> &mut Self {
         // A server that has closed already may have closed our side too.

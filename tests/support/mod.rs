@@ -7,6 +7,7 @@
 )]
 
 mod client;
+mod kernel;
 mod load;
 mod process;
 mod response;
@@ -15,6 +16,7 @@ mod site;
 mod table;
 
 pub(crate) use client::Client;
+pub(crate) use kernel::unsent_bytes;
 pub(crate) use load::{Files, LARGE_FILE, Load, files_of_many_sizes};
 pub(crate) use process::{Hearing, PATIENCE, Process, poll_until};
 pub(crate) use response::{Response, responses, without_dates};
