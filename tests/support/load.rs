@@ -1,6 +1,6 @@
 //! What many clients ask for at once, and what comes of it.
 
-use super::{PATIENCE, Response, noise, poll_until};
+use super::{PATIENCE, Response, Server, noise, poll_until};
 use std::{
     collections::BTreeMap,
     io::{ErrorKind, Read, Write},
@@ -10,7 +10,7 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Of many sizes: what replicas keep in memory, and what they send from the disk.
@@ -119,6 +119,31 @@ impl Drop for End<'_> {
     fn drop(&mut self) {
         self.0.is_over.store(true, Ordering::Relaxed);
     }
+}
+
+/// How long the answer to a long request is made, and how long at most one of many small requests
+/// waits for its own in the meantime.
+#[track_caller]
+pub(crate) fn waits_beside(server: &Server, long: &str, small: &str) -> (Duration, Duration) {
+    let (mut one, mut others) = (server.connect(), server.connect());
+    let begun = Instant::now();
+    one.send(long);
+    let making = thread::spawn(move || {
+        one.await_bytes(1);
+        let whole = begun.elapsed();
+        assert_eq!(one.response_to("GET").status, 200);
+        whole
+    });
+    let mut longest = Duration::ZERO;
+    while !making.is_finished() {
+        let asked = Instant::now();
+        let response = others.send(small).response_to("GET");
+        assert_eq!(response.status, 200);
+        longest = longest.max(asked.elapsed());
+    }
+    let whole = making.join().expect("the long request is answered");
+    println!("{whole:?} in all; a small request waited for {longest:?} at most");
+    (whole, longest)
 }
 
 /// One exchange, over the connection if there is one; it is kept if it can be used again.
