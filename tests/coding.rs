@@ -192,7 +192,7 @@ fn a_coded_file_that_is_older_than_its_original_is_passed_over_and_told_once() {
             "app.js.zst",
             settled_time() - Duration::from_nanos(123_456_789),
         );
-    let server = Launch::of(site.root())
+    let mut server = Launch::of(site.root())
         .args(["--cache-bytes-max", "0"])
         .expecting(&["\"app.js.br\" is older than the file that it was made of"])
         .start();
@@ -200,7 +200,7 @@ fn a_coded_file_that_is_older_than_its_original_is_passed_over_and_told_once() {
         let response = accepting(&server, "/app.js", "br, zstd;q=0.5");
         assert_eq!(variant(&response).0, "zstd");
     }
-    let said = server.process.stderr();
+    let said = server.process.end();
     assert_eq!(said.matches("is older").count(), 1, "{said}");
 }
 
@@ -362,7 +362,7 @@ fn a_coded_file_that_cannot_be_read_gives_way_to_the_next_coding_until_it_can() 
     }
     // From here on the originals stay in the cache.
     thread::sleep(Duration::from_millis(2_100));
-    let server = Launch::unprivileged(&site.root())
+    let mut server = Launch::unprivileged(&site.root())
         .expecting(&["cannot be served in place of the file that it was made of"])
         .start();
     let coding = |target| {
@@ -395,6 +395,6 @@ fn a_coded_file_that_cannot_be_read_gives_way_to_the_next_coding_until_it_can() 
         "{:?}",
         readable.elapsed()
     );
-    let said = server.process.stderr();
+    let said = server.process.end();
     assert_eq!(said.lines().count(), 3, "each is told once: {said}");
 }

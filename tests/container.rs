@@ -142,8 +142,9 @@ fn serves_its_own_site_and_stops_at_once(image: &Image) {
     let took = took
         .duration_since(before)
         .expect("it ended after it was told to");
+    // Docker's own kill comes after ten, as does the end of the drain timeout.
     assert!(
-        took < Duration::from_secs(1),
+        took < Duration::from_secs(7),
         "the first process took {took:?} to stop"
     );
     assert_eq!(container.inspect("{{.State.ExitCode}}"), "0");

@@ -101,12 +101,13 @@ impl Process {
         self.stdout.resume();
     }
 
-    /// What was read of standard output so far.
+    /// What was read of standard output so far. The last of it may still be on its way here, unless
+    /// the process was brought to its [end](Self::end).
     pub(crate) fn stdout(&self) -> String {
         self.stdout.text()
     }
 
-    /// What was written to standard error so far.
+    /// What was read of standard error so far, as of standard output.
     pub(crate) fn stderr(&self) -> String {
         self.stderr.text()
     }
