@@ -15,7 +15,8 @@ use std::{
     time::Duration,
 };
 use strangers::{
-    assert_same, beside, program, run, run_for, rust_documentation, tools, try_run_for, words,
+    PROGRAM_PATIENCE, assert_same, beside, program, run, run_for, rust_documentation, tools,
+    try_run_for, words,
 };
 use support::{Launch, Server, Site};
 
@@ -47,7 +48,10 @@ fn wget_mirrors_a_book_of_the_rust_documentation() {
     let server = silent_server(&book);
     let workplace = Site::new();
     // It links to its sisters, which are not here, so wget does not end well.
-    try_run_for(TOLERABLE, &mut mirroring_wget(&server, &workplace.root()));
+    try_run_for(
+        PROGRAM_PATIENCE,
+        &mut mirroring_wget(&server, &workplace.root()),
+    );
     let mirrored = files_beneath(&workplace.root());
     let count = mirrored.len();
     assert!(count > 90, "only {count} files were mirrored");
@@ -142,5 +146,4 @@ fn files_beneath(directory: &Path) -> Vec<PathBuf> {
     files
 }
 
-const TOLERABLE: Duration = Duration::from_mins(1);
 const LONG: Duration = Duration::from_mins(15);

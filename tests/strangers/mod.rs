@@ -10,7 +10,7 @@
 
 mod visit;
 
-use crate::support::{PATIENCE, Process, unavailable};
+use crate::support::{Process, unavailable};
 use std::{
     env, fs,
     path::{Path, PathBuf},
@@ -113,10 +113,13 @@ pub(crate) fn words(line: &str) -> impl Iterator<Item = &str> {
 /// Runs a program to its end, which must be a good one, and gives what it said on stdout.
 #[track_caller]
 pub(crate) fn run(command: &mut Command) -> String {
-    run_for(PATIENCE, command)
+    run_for(PROGRAM_PATIENCE, command)
 }
 
-/// As [`run`], for what may take long.
+/// How long a program may take that does much more than ask for a file, on a busy machine.
+pub(crate) const PROGRAM_PATIENCE: Duration = Duration::from_mins(3);
+
+/// As [`run`], for what takes longer still.
 #[track_caller]
 pub(crate) fn run_for(patience: Duration, command: &mut Command) -> String {
     let (status, process) = try_run_for(patience, command);
@@ -149,10 +152,7 @@ pub(crate) fn try_run_for(patience: Duration, command: &mut Command) -> (ExitSta
 /// Runs a judge and reads its verdicts.
 #[track_caller]
 pub(crate) fn judge(command: &mut Command) -> Vec<Judgement> {
-    run_for(Duration::from_mins(2), command)
-        .lines()
-        .map(Judgement::parse)
-        .collect()
+    run(command).lines().map(Judgement::parse).collect()
 }
 
 /// Requires every miss to be a choice and every choice to be a miss still.
