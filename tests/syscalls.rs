@@ -10,10 +10,12 @@ use std::{
     path::Path,
     process::Command,
     thread,
+    time::Duration,
 };
 use strangers::tools;
 use support::{Launch, Process, Server, Signal, Site, noise, poll_until, unavailable};
 
+const GET: &str = "GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n";
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/sandbox.md");
 
 #[test]
@@ -207,6 +209,36 @@ fn a_name_that_the_file_system_can_give_no_file_is_not_there() {
         };
         assert_eq!(server.get("/%ff").status, 404, "{error}");
     }
+}
+
+/// As where a container is paused while the server has taken from the kernel what is ready, and not
+/// yet looked at its clock.
+#[test]
+fn who_has_room_is_not_cut_by_a_server_that_was_paused_with_events_in_hand() {
+    if !tools(&["strace"]) {
+        return;
+    }
+    let site = Site::small();
+    site.file("large.bin", noise(20_000_000));
+    let mut server = Launch::of(site.root())
+        .args(["--send-stall-timeout", "5s"])
+        .start();
+    let mut other = server.connect();
+    other.send(GET).response_to("GET");
+    let mut client = server.connect();
+    client
+        .send("GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await_bytes(1);
+    let pause = "?epoll_wait,?epoll_pwait:delay_exit=6000000:when=1";
+    let Some(mut tracer) = tamper(&server, &site.outside("trace"), pause) else {
+        return unavailable("the right to trace a process");
+    };
+    other.send(GET);
+    // By then, that this one has sent something is all that the server knows of.
+    thread::sleep(Duration::from_millis(500));
+    assert_eq!(client.response_to("GET").content.len(), 20_000_000);
+    assert_eq!(server.stop(Signal::TERM).code(), Some(0));
+    tracer.wait();
 }
 
 fn attach(server: &Server, output: &Path) -> Option<Process> {

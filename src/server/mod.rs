@@ -283,6 +283,7 @@ impl Server {
     }
 
     fn tick(&mut self, events: &Events) {
+        let waited_from = self.service.clock.now();
         self.service.clock.tick();
         self.service.begin_share();
         for event in events {
@@ -290,7 +291,7 @@ impl Server {
         }
         self.go_on();
         self.accept_waiting();
-        self.handle_deadlines();
+        self.handle_deadlines(waited_from);
         self.advance_jobs();
         self.service.access_log.flush(self.service.clock.now());
     }
@@ -406,9 +407,11 @@ impl Server {
         }
     }
 
-    fn handle_deadlines(&mut self) {
-        let now = self.service.clock.now();
-        for key in self.sessions.take_due(now, &self.service.options.timeouts) {
+    /// Ends what was late before the events of this tick were waited for, as all that was in time is
+    /// among them. What has come since may not be, if the whole server was paused with them in hand.
+    fn handle_deadlines(&mut self, waited_from: Instant) {
+        let timeouts = &self.service.options.timeouts;
+        for key in self.sessions.take_due(waited_from, timeouts) {
             if let Some(session) = self.sessions.get_mut(key) {
                 session.handle_timeout(&mut self.service);
                 self.pump(key);
