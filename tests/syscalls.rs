@@ -165,7 +165,7 @@ fn what_keeps_connections_from_being_accepted_is_told() {
         return;
     }
     let site = Site::small();
-    let server = Launch::of(site.root())
+    let mut server = Launch::of(site.root())
         .expecting(&["no connection can be accepted: Operation not permitted"])
         .start();
     let fault = "accept4:error=EPERM:when=1..3";
@@ -174,7 +174,7 @@ fn what_keeps_connections_from_being_accepted_is_told() {
     };
     // Whoever came has waited, and is not forgotten.
     assert_eq!(server.get("/a.txt").status, 200);
-    let told = server.process.stderr();
+    let told = server.process.end();
     assert_eq!(told.lines().count(), 1, "{told}");
 }
 
