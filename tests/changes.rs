@@ -4,11 +4,13 @@ mod support;
 
 use std::{
     fs,
+    path::Path,
+    process::Command,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Duration,
 };
-use support::{Client, Launch, Server, Site, noise};
+use support::{Client, Launch, Server, Site, noise, poll_until, unavailable};
 
 /// The content that a connection that persists gets.
 fn content(client: &mut Client, target: &str) -> Vec<u8> {
@@ -245,6 +247,46 @@ fn a_root_that_is_a_symlink_may_be_swapped_to_a_new_release() {
         "what is under way is unharmed"
     );
     assert_eq!(content(&mut under_way, "/version"), b"two");
+}
+
+/// What starts the same where the directory `from` is mounted at `at`, as in a container.
+fn mounted(from: &Path, at: &Path, command: &mut Command) -> Command {
+    let mut outer = Command::new("unshare");
+    outer
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c"])
+        .arg("mount --bind \"$1\" \"$2\" && shift 2 && exec \"$@\"")
+        .arg("sh")
+        .args([from, at])
+        .arg(command.get_program())
+        .args(command.get_args());
+    outer
+}
+
+#[test]
+fn that_what_is_mounted_at_the_root_was_removed_is_told_once() {
+    let site = Site::new();
+    let (source, root) = (site.outside("source"), site.root());
+    fs::create_dir(&source).unwrap();
+    fs::write(source.join("a.txt"), "alpha").unwrap();
+    let probed = mounted(&source, &root, &mut Command::new("true")).status();
+    if !probed.is_ok_and(|status| status.success()) {
+        return unavailable("a namespace for mounts (unshare)");
+    }
+    let server = Launch::of(&root)
+        .within(|command| mounted(&source, &root, command))
+        .expecting(&["was removed"])
+        .start();
+    assert_eq!(server.get("/a.txt").text(), "alpha");
+    fs::remove_dir_all(&source).unwrap();
+    fs::create_dir(&source).unwrap();
+    let told = || server.process.stderr().matches("was removed").count();
+    poll_until("a word of it", || {
+        assert_eq!(server.get("/a.txt").status, 404);
+        (told() > 0).then_some(())
+    });
+    thread::sleep(Duration::from_millis(600));
+    server.get("/a.txt");
+    assert_eq!(told(), 1);
 }
 
 #[test]

@@ -21,7 +21,8 @@ pub(super) struct Root {
     tree: Rc<Tree>,
     /// When the path is to be compared with the directory again.
     comparison_due: Instant,
-    /// What the path leads to, if it is another directory and cannot be served: told once.
+    /// What the path leads to, if it is another directory and cannot be served, or was removed: told
+    /// once.
     refused: Option<Identity>,
 }
 
@@ -76,7 +77,10 @@ impl Root {
             AtFlags::NO_AUTOMOUNT,
             StatxFlags::BASIC_STATS,
         );
-        if current.is_ok_and(|facts| identity(&facts) == self.identity) {
+        if let Ok(facts) = current
+            && identity(&facts) == self.identity
+        {
+            self.tell_if_removed(&facts);
             return false;
         }
         match open_directory(&self.path) {
@@ -91,6 +95,18 @@ impl Root {
                 );
                 false
             }
+        }
+    }
+
+    /// Says once of a root that is still there by its path, and nowhere else: of what a mount was
+    /// made of, which somebody has removed, nothing that takes its place can be reached by it.
+    fn tell_if_removed(&mut self, facts: &Statx) {
+        if facts.stx_nlink == 0 && self.refused.replace(self.identity) != Some(self.identity) {
+            log::warn!(
+                "the directory that is mounted at the root {} was removed, and is empty for good; \
+                 to serve what took its place, start anew",
+                self.path.display()
+            );
         }
     }
 
