@@ -77,7 +77,7 @@ impl Listing {
         }
     }
 
-    /// Adds an entry: whether there was room for it, which there is for [`ENTRIES_MAX`].
+    /// Adds an entry: whether there was room for it.
     pub fn push(&mut self, entry: Entry) -> bool {
         if self.entries.len() >= ENTRIES_MAX {
             self.totals.is_cut = true;
