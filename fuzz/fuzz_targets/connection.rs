@@ -259,7 +259,7 @@ struct Answer {
 impl Answer {
     fn to(event: &Event<'_>) -> Self {
         let (answered, status, segments) = match event {
-            Event::Refused(refusal) => (Answered::Other, refusal.status(), vec![]),
+            Event::Refused { refusal, .. } => (Answered::Other, refusal.status(), vec![]),
             Event::Request(head) => {
                 let is_head = head.method == Method::Head;
                 let answered = if is_head {
