@@ -2,8 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use millpond::http::chunked::ChunkedDecoder;
-use millpond::http::framing::{ContentError, Progress};
+use millpond::http::content::{ChunkedDecoder, ContentError, Progress};
 
 // The first byte is the limit, the second the size of the pieces, the rest the content.
 fuzz_target!(|input: &[u8]| {

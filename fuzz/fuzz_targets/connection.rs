@@ -9,7 +9,8 @@ use millpond::conn::{
     Wants,
 };
 use millpond::http::fields::FieldStorage;
-use millpond::http::request::{Method, RequestHead};
+use millpond::http::method::Method;
+use millpond::http::request::RequestHead;
 use millpond::http::response::FieldBlockWriter;
 use millpond::http::{Limits, Status};
 use std::time::{Duration, Instant};

@@ -2,8 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use millpond::http::request::Method;
-use millpond::http::target::{RequestPath, RequestTarget, query_reference};
+use millpond::http::method::Method;
+use millpond::http::path::{RequestPath, query_reference};
+use millpond::http::target::RequestTarget;
 
 fuzz_target!(|input: &[u8]| {
     check_path(input);

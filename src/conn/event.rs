@@ -1,7 +1,7 @@
 //! What a connection tells its owner.
 
 use crate::http::Status;
-use crate::http::framing::ContentError;
+use crate::http::content::ContentError;
 use crate::http::request::{HeadError, RequestHead};
 use std::fmt;
 

@@ -8,9 +8,11 @@ use super::event::{Event, Received, Refusal, Wants};
 use super::outbox::{ConnectionField, Outbox, Response, Transmit};
 use super::scan::{is_worth_parsing, skip_empty_line};
 use super::{Content, Tick};
+use crate::http::content::{ContentDecoder, ContentError, Progress};
 use crate::http::fields::FieldStorage;
-use crate::http::framing::{ContentDecoder, ContentError, Progress};
-use crate::http::request::{Expectation, Method, RequestHead, Version};
+use crate::http::method::Method;
+use crate::http::request::{Expectation, RequestHead};
+use crate::http::version::Version;
 use std::time::Instant;
 
 pub use phase::Phase;

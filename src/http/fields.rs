@@ -1,9 +1,8 @@
 //! The fields of a request (RFC 9110 §5): the ones that millpond reads, found in one pass.
 
+use super::limits::FIELDS_CAP;
 use httparse::Header;
 use std::mem::MaybeUninit;
-
-use super::FIELDS_CAP;
 
 macro_rules! field_names {
     ($($variant:ident $name:literal,)+) => {

@@ -1,10 +1,13 @@
 //! Request heads (RFC 9112 §2, §3): read with httparse, then held to what it lets pass.
 
-use super::Limits;
+use super::authority::is_host;
 use super::fields::{FieldName, FieldStorage, Fields};
-use super::framing::Framing;
+use super::framing::{Framing, FramingError};
+use super::limits::Limits;
+use super::method::Method;
 use super::status::Status;
-use super::target::{RequestTarget, is_host};
+use super::target::RequestTarget;
+use super::version::Version;
 use std::fmt;
 
 /// The head of a request that may be answered: its grammar, host and framing are sound.
@@ -28,46 +31,6 @@ pub struct RequestHead<'h> {
     pub wants_persistence: bool,
     /// All fields.
     pub fields: Fields<'h>,
-}
-
-/// The methods that get an answer of their own (RFC 9110 §9).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// GET
-    Get,
-    /// HEAD
-    Head,
-    /// OPTIONS
-    Options,
-    /// CONNECT
-    Connect,
-    /// A method that is known, and that no file allows: POST, PUT, DELETE, PATCH, TRACE.
-    NotAllowed,
-    /// Any other token.
-    Unrecognized,
-}
-
-impl Method {
-    /// Method names are case-sensitive (RFC 9110 §9.1).
-    fn recognize(name: &str) -> Self {
-        match name {
-            "GET" => Self::Get,
-            "HEAD" => Self::Head,
-            "OPTIONS" => Self::Options,
-            "CONNECT" => Self::Connect,
-            "POST" | "PUT" | "DELETE" | "PATCH" | "TRACE" => Self::NotAllowed,
-            _ => Self::Unrecognized,
-        }
-    }
-}
-
-/// A version of HTTP (RFC 9110 §2.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
-    /// HTTP/1.0
-    Http10,
-    /// HTTP/1.1
-    Http11,
 }
 
 /// What `Expect` says (RFC 9110 §10.1.1).
@@ -97,30 +60,19 @@ pub enum HeadError {
     UnsupportedVersion,
     /// No `Host` in HTTP/1.1, more than one, or an invalid one.
     InvalidHost,
-    /// A `Content-Length` that is not one number.
-    InvalidContentLength,
-    /// A `Transfer-Encoding` that does not end in `chunked`, once.
-    InvalidTransferEncoding,
-    /// A `Transfer-Encoding` with a coding before `chunked`.
-    UnknownTransferCoding,
-    /// `Transfer-Encoding` together with `Content-Length`, or in HTTP/1.0.
-    ConflictingFraming,
+    /// The end of the content is not certain.
+    Framing(FramingError),
 }
 
 impl HeadError {
     /// The status that answers it.
     pub const fn status(self) -> Status {
         match self {
-            Self::Syntax
-            | Self::InvalidTarget
-            | Self::InvalidHost
-            | Self::InvalidContentLength
-            | Self::InvalidTransferEncoding
-            | Self::ConflictingFraming => Status::BadRequest,
+            Self::Syntax | Self::InvalidTarget | Self::InvalidHost => Status::BadRequest,
             Self::TargetTooLong => Status::UriTooLong,
             Self::TooLarge => Status::RequestHeaderFieldsTooLarge,
             Self::UnsupportedVersion => Status::HttpVersionNotSupported,
-            Self::UnknownTransferCoding => Status::NotImplemented,
+            Self::Framing(error) => error.status(),
         }
     }
 }
@@ -134,11 +86,14 @@ impl fmt::Display for HeadError {
             Self::TooLarge => "the head is larger than head-bytes-max, or has more than fields-max",
             Self::UnsupportedVersion => "the version is not one of HTTP/1",
             Self::InvalidHost => "there is not one valid Host",
-            Self::InvalidContentLength => "the Content-Length is not one number",
-            Self::InvalidTransferEncoding => "the Transfer-Encoding does not end in chunked, once",
-            Self::UnknownTransferCoding => "the Transfer-Encoding has a coding before chunked",
-            Self::ConflictingFraming => "the length is told in two ways that may contradict",
+            Self::Framing(error) => return error.fmt(out),
         })
+    }
+}
+
+impl From<FramingError> for HeadError {
+    fn from(error: FramingError) -> Self {
+        Self::Framing(error)
     }
 }
 
@@ -234,17 +189,6 @@ impl<'h> RequestHead<'h> {
             wants_persistence: wants_persistence(version, &fields),
             fields,
         })
-    }
-}
-
-impl Version {
-    /// HTTP/1 with this minor version. RFC 9110 §2.5: one that is higher than ours is read as ours.
-    const fn of_minor(minor: u8) -> Self {
-        if minor == 0 {
-            Self::Http10
-        } else {
-            Self::Http11
-        }
     }
 }
 
@@ -510,7 +454,7 @@ mod tests {
             ),
             (
                 "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: x, chunked\r\n\r\n",
-                HeadError::UnknownTransferCoding,
+                HeadError::Framing(FramingError::UnknownTransferCoding),
                 501,
             ),
         ] {

@@ -2,7 +2,7 @@
 
 use super::{Content, Plan, page, page_response};
 use crate::http::Status;
-use crate::http::request::Method;
+use crate::http::method::Method;
 use crate::http::response::FieldBlockWriter;
 
 /// Lets through the methods that files allow.

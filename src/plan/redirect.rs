@@ -3,8 +3,8 @@
 use super::route::lead_to;
 use super::{Move, Plan};
 use crate::http::Status;
+use crate::http::path::{RequestPath, query_reference};
 use crate::http::request::RequestHead;
-use crate::http::target::{RequestPath, query_reference};
 
 /// To the address that the resource has, keeping the query. The reference is made anew from the
 /// sanitized path, so it starts with one slash and stays on this host.

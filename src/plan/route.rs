@@ -8,8 +8,9 @@
 
 use super::{Plan, page, page_response};
 use crate::http::Status;
+use crate::http::is_host;
+use crate::http::path::{RequestPath, dot_segments, path_reference, query_reference};
 use crate::http::response::FieldBlockWriter;
-use crate::http::target::{RequestPath, dot_segments, is_host, path_reference, query_reference};
 use matchit::{InsertError, Router};
 use std::fmt::Write as _;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! What a request came to, and the response that is made of it.
 
 use crate::conn::{self, Response, Segment};
-use crate::http::target::RequestPath;
+use crate::http::path::RequestPath;
 use crate::plan::{self, Plan, StandIn};
 use crate::site::{File, Outcome, Source};
 use bytes::Bytes;

@@ -1,7 +1,7 @@
 //! The health check as a client: the answer to `--health`, for images that hold no other program.
 
 use super::{ListenAddress, Options};
-use crate::http::request::Method;
+use crate::http::method::Method;
 use crate::http::target::RequestTarget;
 use std::ffi::OsStr;
 use std::fmt;

@@ -368,7 +368,7 @@ const DESCRIPTORS_MAX: usize = 256;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::target::RequestPath;
+    use crate::http::path::RequestPath;
     use crate::plan::Policy;
     use crate::site::Options;
     use crate::site::address::Addressing;

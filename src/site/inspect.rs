@@ -1,6 +1,6 @@
 //! A look at the root for what its operator may not know to be there.
 
-use crate::http::target::has_hidden_segment;
+use crate::http::path::has_hidden_segment;
 use rustix::fs::Mode;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;

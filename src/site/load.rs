@@ -8,7 +8,7 @@ use super::stamp::Stamp;
 use super::variants::{Finder, Variants};
 use super::{File, Miss, Origin, Source};
 use crate::http::media::implied_coding;
-use crate::http::target::RequestPath;
+use crate::http::path::RequestPath;
 use crate::plan::{Move, Policy, Representation, StandIn};
 use bytes::Bytes;
 use rustix::fd::OwnedFd;

@@ -21,8 +21,8 @@ mod variants;
 mod ways;
 
 use crate::http::coding::{Coding, CodingSet};
+use crate::http::path::RequestPath;
 use crate::http::request::RequestHead;
-use crate::http::target::RequestPath;
 use crate::plan::{Policy, Representation, StandIn};
 use bytes::Bytes;
 use cache::Cache;

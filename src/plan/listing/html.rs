@@ -6,7 +6,7 @@ use super::text::{Count, Grouped, Size, Time, shown_name};
 use super::types::Types;
 use super::view::{Column, Direction, Order};
 use super::{Entry, Listing, STYLE};
-use crate::http::target::name_reference;
+use crate::http::path::name_reference;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// All before the first entry.

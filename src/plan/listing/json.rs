@@ -4,7 +4,7 @@ use super::text::Time;
 use super::types::Types;
 use super::view::{Column, Direction};
 use super::{Entry, Listing};
-use crate::http::target::name_reference;
+use crate::http::path::name_reference;
 use std::fmt::Write as _;
 
 /// All before the first entry.

@@ -149,7 +149,7 @@ const ARCHIVES: [&str; 11] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::target::RequestPath;
+    use crate::http::path::RequestPath;
     use crate::plan::Policy;
     use bytes::Bytes;
 

@@ -21,7 +21,7 @@ use super::{Facts, Policy, Representation};
 use crate::http::coding::CodingSet;
 use crate::http::date::HttpDate;
 use crate::http::etag::EntityTag;
-use crate::http::target::RequestPath;
+use crate::http::path::RequestPath;
 use bytes::Bytes;
 use order::Ranked;
 use std::borrow::Cow;

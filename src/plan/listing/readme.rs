@@ -4,7 +4,7 @@
 //! so nothing of it is taken as HTML, no link leads to a script, and images are links.
 
 use super::text::shown_name;
-use crate::http::target::name_reference;
+use crate::http::path::name_reference;
 use maud::{Markup, PreEscaped, html};
 use pulldown_cmark::{Alignment, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 use std::collections::HashMap;

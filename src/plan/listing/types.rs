@@ -1,6 +1,6 @@
 //! The media types of a directory's files: those that they would be sent with.
 
-use crate::http::target::RequestPath;
+use crate::http::path::RequestPath;
 use crate::plan::{Policy, is_content_type};
 use std::borrow::Cow;
 

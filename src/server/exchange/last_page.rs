@@ -1,7 +1,7 @@
 //! The last page that says that nothing is there: many clients ask for the one file that a site
 //! lacks, and to make its page costs more than all else that is done for them.
 
-use crate::http::target::RequestPath;
+use crate::http::path::RequestPath;
 use crate::plan::Plan;
 
 /// What was planned for a path where nothing is. It depends on the path and on the operator's

@@ -1,7 +1,7 @@
 //! Reading what is in a directory, some entries at a time, and looking at each.
 
 use crate::http::date::HttpDate;
-use crate::http::target::RequestPath;
+use crate::http::path::RequestPath;
 use crate::plan::listing::{Entry, Listing, README_BYTES_MAX, Readme, readme_rank};
 use crate::site::Miss;
 use crate::site::reading::read_start;

@@ -1,11 +1,69 @@
-//! The chunked transfer coding (RFC 9112 §7.1), read to find its end.
+//! The content of a request, read to find its end: a length that is counted down, or the chunked
+//! transfer coding (RFC 9112 §7.1).
 //!
-//! One byte at a time in the frame, whole slices in the data, so that any split of the input gives
-//! the same outcome. Strict: a bare LF, a stray space or a bare CR is an error, because recipients
-//! that forgive them forgive them differently.
+//! Chunks are read one byte at a time in the frame, in whole slices in the data, so that any split
+//! of the input gives the same outcome. Strict: a bare LF, a stray space or a bare CR is an error,
+//! because recipients that forgive them forgive them differently.
 
 use super::fields::is_token_byte;
-use super::framing::{ContentError, Progress};
+use super::framing::Framing;
+
+/// Finds the end of one request's content, whose bytes are dropped.
+#[derive(Clone, Debug)]
+pub enum ContentDecoder {
+    /// The bytes still to come.
+    Length(u64),
+    /// Chunks and trailer fields.
+    Chunked(ChunkedDecoder),
+}
+
+/// Why content cannot be read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContentError {
+    /// The frame breaks the grammar.
+    Malformed,
+    /// More than the limit.
+    TooLarge,
+}
+
+/// How far a decoder got in the bytes that it was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// All of them were used and more is to come.
+    More,
+    /// The content ended after this many.
+    Done(usize),
+}
+
+impl ContentDecoder {
+    /// A decoder for `framing`, or `None` where there is no content. A length above
+    /// `content_bytes_max` is an error at once.
+    pub fn new(framing: Framing, content_bytes_max: u64) -> Result<Option<Self>, ContentError> {
+        match framing {
+            Framing::None => Ok(None),
+            Framing::Length(length) if length > content_bytes_max => Err(ContentError::TooLarge),
+            Framing::Length(length) => Ok(Some(Self::Length(length))),
+            Framing::Chunked => Ok(Some(Self::Chunked(ChunkedDecoder::new(content_bytes_max)))),
+        }
+    }
+
+    /// Reads on in `input`.
+    pub fn decode(&mut self, input: &[u8]) -> Result<Progress, ContentError> {
+        match self {
+            Self::Chunked(decoder) => decoder.decode(input),
+            Self::Length(remaining) => {
+                let available = u64::try_from(input.len()).unwrap_or(u64::MAX);
+                match usize::try_from(*remaining) {
+                    Ok(end) if *remaining <= available => Ok(Progress::Done(end)),
+                    _ => {
+                        *remaining -= available;
+                        Ok(Progress::More)
+                    }
+                }
+            }
+        }
+    }
+}
 
 /// Reads chunks and trailer fields up to the end of the content.
 #[derive(Clone, Debug)]
@@ -260,5 +318,20 @@ mod tests {
         ] {
             assert_eq!(decode(input, 10), Err(ContentError::TooLarge), "{input:?}");
         }
+    }
+
+    #[test]
+    fn a_length_is_counted_down_over_any_split() {
+        let decoder = || ContentDecoder::new(Framing::Length(3), 3).unwrap().unwrap();
+        assert_eq!(decoder().decode(b"abcGET"), Ok(Progress::Done(3)));
+        let mut bytewise = decoder();
+        assert_eq!(bytewise.decode(b"a"), Ok(Progress::More));
+        assert_eq!(bytewise.decode(b""), Ok(Progress::More));
+        assert_eq!(bytewise.decode(b"b"), Ok(Progress::More));
+        assert_eq!(bytewise.decode(b"cd"), Ok(Progress::Done(1)));
+        assert!(matches!(
+            ContentDecoder::new(Framing::Length(4), 3),
+            Err(ContentError::TooLarge)
+        ));
     }
 }
