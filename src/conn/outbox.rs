@@ -1,6 +1,6 @@
 //! What a connection has to send: encoded bytes that are ready, then content that is not copied.
 
-use super::Tick;
+use super::tick::Tick;
 use crate::http::Status;
 use crate::http::response::FieldBlock;
 use bytes::{Buf, Bytes};

@@ -5,17 +5,15 @@ mod deadline;
 mod phase;
 
 use super::event::{Event, Received, Refusal, Wants};
-use super::outbox::{ConnectionField, Outbox, Response, Transmit};
+use super::outbox::{ConnectionField, Content, Outbox, Response, Transmit};
 use super::scan::{is_worth_parsing, skip_empty_line};
-use super::{Content, Tick};
+use super::tick::Tick;
 use crate::http::content::{ContentDecoder, ContentError, Progress};
 use crate::http::fields::FieldStorage;
 use crate::http::method::Method;
 use crate::http::request::{Expectation, RequestHead};
 use crate::http::version::Version;
 use std::time::Instant;
-
-pub use phase::Phase;
 
 /// One connection.
 #[derive(Debug)]

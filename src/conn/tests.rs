@@ -6,6 +6,7 @@ use crate::http::response::FieldBlockWriter;
 use crate::http::status::Status;
 use bytes::Bytes;
 use std::fmt::Write as _;
+use std::time::{Duration, Instant};
 
 const ORIGIN: &[u8] = b"Date: now\r\n";
 

@@ -2,7 +2,8 @@
 
 use super::{Connection, Linger, Persistence, State};
 use crate::conn::event::{Event, Refusal};
-use crate::conn::{Tick, Timeouts};
+use crate::conn::options::Timeouts;
+use crate::conn::tick::Tick;
 use std::time::{Duration, Instant};
 
 impl<F> Connection<F> {
