@@ -1,9 +1,12 @@
 //! The house of ARCHITECTURE.md: who may import whom, what the pure layers do without, and how
 //! long a file or a function may be. The sources are read as text that rustfmt has laid out.
 
+#[path = "layering/circles.rs"]
+mod circles;
 #[path = "layering/source.rs"]
 mod source;
 
+use circles::Imports;
 use source::{all_sources, function_lengths, paths, repository, sources};
 use std::{collections::BTreeSet, fs};
 
@@ -58,6 +61,9 @@ const FORBIDDEN: [(&str, &[&str]); 4] = [
     ),
 ];
 
+/// Layers whose circles are yet to be opened.
+const STILL_CLOSED: [&str; 4] = ["src/plan/", "src/site/", "src/server/", "src/settings/"];
+
 const FILE_LINES_MAX: usize = 400;
 const FUNCTION_LINES_MAX: usize = 70;
 
@@ -102,6 +108,17 @@ fn no_layer_imports_what_stands_above_it() {
             }
         }
     }
+}
+
+/// A file that is imported, however indirectly, by one that it imports can be read only together
+/// with it.
+#[test]
+fn no_circle_of_files_is_closed() {
+    let circles = Imports::of(&sources("src")).circles().into_iter();
+    let new: Vec<_> = circles
+        .filter(|circle| !STILL_CLOSED.iter().any(|layer| circle.starts_with(layer)))
+        .collect();
+    assert_eq!(new, [""; 0]);
 }
 
 #[test]

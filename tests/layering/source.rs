@@ -17,6 +17,14 @@ pub(crate) struct Source {
 }
 
 impl Source {
+    /// One that is written in a test.
+    pub(crate) fn new(name: &str, text: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            text: text.to_owned(),
+        }
+    }
+
     /// The code that is not there for tests alone.
     pub(crate) fn production(&self) -> String {
         if self.name.ends_with("/tests.rs") {
@@ -190,12 +198,19 @@ pub(crate) fn paths(code: &str) -> impl Iterator<Item = Vec<String>> {
         match token {
             "\u{1}" => continues = true,
             "{" => {
-                prefixes.push(if continues { path.clone() } else { Vec::new() });
-                path = prefixes.last().cloned().unwrap_or_default();
+                if continues {
+                    prefixes.push(path.clone());
+                } else {
+                    prefixes.push(Vec::new());
+                    all.push(std::mem::take(&mut path));
+                }
                 continues = !path.is_empty();
             }
             "," | "}" => {
-                all.push(std::mem::take(&mut path));
+                // What stands before a group is no path by itself.
+                if prefixes.last() != Some(&path) {
+                    all.push(std::mem::take(&mut path));
+                }
                 if token == "}" {
                     prefixes.pop();
                 }
@@ -240,13 +255,14 @@ fn functions_are_measured() {
 
 #[test]
 fn paths_are_found_in_every_form() {
-    let code = "use crate::{a, b::{c, d as e}}; fn f(x: crate::g::H) { std::fs::read(x) } use log;";
+    let code = "use crate::{a, b::{c, d as e}}; fn f(x: crate::g::H) -> crate::i::J { std::fs::read(x) } use log;";
     let found: Vec<_> = paths(code).map(|path| path.join("::")).collect();
     for expected in [
         "crate::a",
         "crate::b::c",
         "crate::b::d",
         "crate::g::H",
+        "crate::i::J",
         "std::fs::read",
         "log",
     ] {
