@@ -15,7 +15,23 @@ use crate::http::request::{Expectation, RequestHead};
 use crate::http::version::Version;
 use std::time::Instant;
 
-/// One connection.
+/// One connection. `F` is an open file, which is only passed through.
+///
+/// Its methods, in the order in which the owner of the socket calls them:
+///
+/// 1. [`new`](Self::new) when a socket has been accepted.
+/// 2. [`wants`](Self::wants), again and again, and then what it says:
+///    - [`receive`](Self::receive) with bytes that came, [`receive_eof`](Self::receive_eof) at their end;
+///    - [`respond`](Self::respond) to the event that came of them, at once or later;
+///    - [`poll_transmit`](Self::poll_transmit) for what to send, then [`transmitted`](Self::transmitted);
+///      between them, [`lend`](Self::lend) and [`reclaim`](Self::reclaim) a buffer to encode into;
+///    - [`shut_down`](Self::shut_down) after shutting the sending side of the socket.
+/// 3. [`poll_timeout`](Self::poll_timeout) for when to call [`handle_timeout`](Self::handle_timeout),
+///    and [`extend`](Self::extend) where there was progress that the machine cannot see.
+/// 4. [`drain`](Self::drain) when the server stops, [`abort`](Self::abort) when a response cannot be
+///    completed.
+///
+/// For limits and metrics: [`phase`](Self::phase), [`is_idle`](Self::is_idle) and the like.
 #[derive(Debug)]
 pub struct Connection<F> {
     state: State<F>,
