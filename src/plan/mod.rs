@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-pub use partial::Multipart;
+pub use partial::{Multipart, PartHeads};
 pub use representation::{Facts, Representation};
 pub use route::{BadRedirect, Part, Redirect, Redirects, lead_to};
 pub use rules::{Class, Pattern, Rule, Rules, check_name, is_content_type};
