@@ -147,24 +147,129 @@ fn each_variant_has_fields_of_its_own_in_every_kind_of_response() {
     assert_eq!(status(&[gzip, ("If-None-Match", plain_etag)]), 200);
     assert_eq!(status(&[gzip, ("If-Match", etag)]), 200);
     assert_eq!(status(&[gzip, ("If-Match", plain_etag)]), 412);
+}
 
-    let part = server.request("GET", "/app.js", &[gzip, ("Range", "bytes=100-199")]);
-    assert_eq!(part.status, 206);
-    assert_eq!(part.field("content-range"), Some("bytes 100-199/1200"));
-    assert_eq!(part.field("content-encoding"), Some("gzip"));
-    assert_eq!(part.field("vary"), Some("Accept-Encoding"));
-    assert_eq!(part.field("etag"), Some(etag));
-    assert_eq!(part.content, noise(1200)[100..200]);
-    let parts = server.request("GET", "/app.js", &[gzip, ("Range", "bytes=0-9, 1190-")]);
-    assert_eq!(parts.status, 206);
+#[test]
+fn a_part_is_one_of_the_file_without_a_coding() {
+    let site = site_with_coded_files();
+    let server = Server::start(site.root());
+    let plain = server.get("/app.js");
+    let accept = ("Accept-Encoding", "gzip, deflate, br, zstd");
+    let get = |fields: &[(&str, &str)]| {
+        let get = server.request("GET", "/app.js", fields);
+        let head = server.request("HEAD", "/app.js", fields);
+        assert_eq!(head.status, get.status);
+        if get
+            .field("content-type")
+            .is_some_and(|of| of.starts_with("text/javascript"))
+        {
+            assert_eq!(head.fields_without_date(), get.fields_without_date());
+        }
+        get
+    };
+    for (range, expected) in [
+        ("bytes=100-199", 100..200),
+        ("bytes=-200", 3800..4000),
+        ("bytes=900-", 900..4000),
+        // Longer than any coded form is.
+        ("bytes=3000-", 3000..4000),
+    ] {
+        let part = get(&[accept, ("Range", range)]);
+        assert_eq!(part.status, 206, "{range}");
+        assert_eq!(part.content, noise(4000)[expected], "{range}");
+        assert_eq!(part.field("content-encoding"), None);
+        assert_eq!(part.field("vary"), Some("Accept-Encoding"));
+        assert_eq!(part.field("etag"), plain.field("etag"));
+        assert_eq!(part.field("last-modified"), plain.field("last-modified"));
+    }
+    let parts = get(&[accept, ("Range", "bytes=0-9, 3990-")]);
+    assert_eq!((parts.status, parts.field("content-encoding")), (206, None));
     assert_eq!(parts.field("vary"), Some("Accept-Encoding"));
-    assert_eq!(parts.field("content-encoding"), Some("gzip"));
-    let range = ("Range", "bytes=100-199");
-    assert_eq!(status(&[gzip, range, ("If-Range", etag)]), 206);
-    assert_eq!(status(&[gzip, range, ("If-Range", plain_etag)]), 200);
-    let beyond = server.request("GET", "/app.js", &[gzip, ("Range", "bytes=1200-")]);
+    let beyond = get(&[accept, ("Range", "bytes=4000-")]);
     assert_eq!(beyond.status, 416);
-    assert_eq!(beyond.field("content-range"), Some("bytes */1200"));
+    assert_eq!(beyond.field("content-range"), Some("bytes */4000"));
+    let etag = plain.field("etag").unwrap();
+    let range = ("Range", "bytes=100-199");
+    for (condition, status) in [
+        (("If-Range", etag), 206),
+        (("If-Range", "\"other\""), 200),
+        (("If-Match", etag), 206),
+        (("If-None-Match", etag), 304),
+        (("If-None-Match", "\"other\""), 206),
+    ] {
+        let part = get(&[accept, range, condition]);
+        assert_eq!(part.status, status, "{condition:?}");
+        assert_eq!(part.field("content-encoding"), None, "{condition:?}");
+    }
+    // What is no range is ignored, and the whole has the best coding.
+    for ignored in ["lines=1-2", "bytes=2-1"] {
+        assert_eq!(variant(&get(&[accept, ("Range", ignored)])), ("br", 1000));
+    }
+}
+
+#[test]
+fn who_has_begun_with_a_coded_form_gets_the_rest_of_it() {
+    let site = site_with_coded_files();
+    let server = Server::start(site.root());
+    for (coding, length) in [("br", 1000), ("zstd", 1100), ("gzip", 1200)] {
+        let accept = ("Accept-Encoding", coding);
+        let whole = accepting(&server, "/app.js", coding);
+        let etag = whole.field("etag").unwrap();
+        let range = ("Range", "bytes=400-");
+        let if_range = ("If-Range", etag);
+        let rest = server.request("GET", "/app.js", &[accept, range, if_range]);
+        assert_eq!(rest.status, 206);
+        assert_eq!(rest.content, noise(length)[400..]);
+        assert_eq!(rest.field("content-encoding"), Some(coding));
+        assert_eq!(rest.field("etag"), Some(etag));
+        assert_eq!(rest.field("vary"), Some("Accept-Encoding"));
+        let unsaid = server.request("GET", "/app.js", &[range, if_range]);
+        assert_eq!((unsaid.status, unsaid.content), (206, rest.content));
+        let parts = [accept, ("Range", "bytes=0-9, 900-"), if_range];
+        let parts = server.request("GET", "/app.js", &parts);
+        assert_eq!(parts.status, 206);
+        assert_eq!(parts.field("content-encoding"), Some(coding));
+        let beyond = [accept, ("Range", "bytes=2000-"), if_range];
+        let beyond = server.request("GET", "/app.js", &beyond);
+        assert_eq!(beyond.status, 416);
+        let expected = format!("bytes */{length}");
+        assert_eq!(beyond.field("content-range"), Some(&*expected));
+        // A client that would not take it any more, or has only a weak tag, begins again.
+        let weak = format!("W/{etag}");
+        for fields in [
+            [("Accept-Encoding", "identity"), range, if_range],
+            [accept, range, ("If-Range", &weak)],
+        ] {
+            let whole = server.request("GET", "/app.js", &fields);
+            assert_eq!(variant(&whole), ("identity", 4000), "{fields:?}");
+        }
+        // One whose form has changed gets the new one.
+        let old = format!("\"old-{coding}\"");
+        let changed = [accept, range, ("If-Range", &old)];
+        let changed = server.request("GET", "/app.js", &changed);
+        assert_eq!(variant(&changed), (coding, length));
+    }
+}
+
+#[test]
+fn who_refuses_to_have_no_coding_gets_no_part() {
+    let site = site_with_coded_files();
+    let server = Server::start(site.root());
+    let range = ("Range", "bytes=100-199");
+    for (accept, expected) in [
+        ("gzip, identity;q=0", ("gzip", 1200)),
+        ("identity;q=0, *", ("br", 1000)),
+        ("zstd, gzip;q=0.5, *;q=0", ("zstd", 1100)),
+    ] {
+        let accept = ("Accept-Encoding", accept);
+        let whole = server.request("GET", "/app.js", &[accept, range]);
+        assert_eq!(variant(&whole), expected, "{accept:?}");
+        let etag = whole.field("etag").unwrap();
+        let fields = [accept, range, ("If-Range", etag)];
+        let rest = server.request("GET", "/app.js", &fields);
+        assert_eq!(rest.status, 206, "{accept:?}");
+        assert_eq!(rest.field("content-encoding"), Some(expected.0));
+    }
 }
 
 #[test]

@@ -77,12 +77,16 @@ fn a_large_file_is_compressed_once_it_has_settled() {
     server.await_strong_etag("/large.txt");
     let response = accepting(&server, "/large.txt", "gzip");
     assert_eq!(response.gunzipped(), content.as_bytes());
-    let part = [("Accept-Encoding", "gzip"), ("Range", "bytes=-100")];
-    let part = server.request("GET", "/large.txt", &part);
+    let etag = response.field("etag").unwrap();
+    let (accept, range) = (("Accept-Encoding", "gzip"), ("Range", "bytes=-100"));
+    let begun = [accept, range, ("If-Range", etag)];
+    let rest = server.request("GET", "/large.txt", &begun);
     assert_eq!(
-        part.content,
+        rest.content,
         response.content[response.content.len() - 100..]
     );
+    let part = server.request("GET", "/large.txt", &[accept, range]);
+    assert_eq!(part.content, content.as_bytes()[content.len() - 100..]);
     // Asked for in the state that it is in now, whatever was made before.
     site.replace("large.txt", text(40_000));
     let response = accepting(&server, "/large.txt", "gzip");
@@ -90,6 +94,75 @@ fn a_large_file_is_compressed_once_it_has_settled() {
         None => assert_eq!(response.text(), text(40_000)),
         Some(_) => assert_eq!(response.gunzipped(), text(40_000).as_bytes()),
     }
+}
+
+#[test]
+fn the_rest_of_what_was_compressed_is_sent_though_it_is_not_kept() {
+    let site = Site::new();
+    let content = text(1000);
+    site.file("a.txt", &content);
+    let servers = [
+        Launch::of(site.root())
+            .args(["--cache-bytes-max", "0"])
+            .start(),
+        Server::start(site.root()),
+    ];
+    let accept = ("Accept-Encoding", "gzip, deflate, br, zstd");
+    let whole = servers[0].request("GET", "/a.txt", &[accept]);
+    let etag = whole.field("etag").unwrap();
+    for server in &servers {
+        // One has it no more, and the other has never had it.
+        let fields = [accept, ("Range", "bytes=1000-"), ("If-Range", etag)];
+        let rest = server.request("GET", "/a.txt", &fields);
+        assert_eq!(rest.status, 206);
+        assert_eq!(rest.field("content-encoding"), Some("gzip"));
+        assert_eq!(rest.content, whole.content[1000..]);
+    }
+    site.replace("a.txt", text(900));
+    for server in &servers {
+        let fields = [accept, ("Range", "bytes=1000-"), ("If-Range", etag)];
+        let changed = server.request("GET", "/a.txt", &fields);
+        assert_eq!(changed.status, 200);
+        assert_eq!(changed.gunzipped(), text(900).as_bytes());
+    }
+}
+
+#[test]
+fn a_part_of_what_could_be_compressed_is_one_of_the_text() {
+    let site = Site::new();
+    let content = text(1000);
+    site.file("a.txt", &content)
+        .file("index.html", &content)
+        .file("404.html", &content)
+        .file("folder/b.txt", &content);
+    let server = Launch::of(site.root()).args(["--listing", "--spa"]).start();
+    let accept = ("Accept-Encoding", "gzip, deflate, br, zstd");
+    let range = ("Range", "bytes=100-199");
+    let html = ("Accept", "text/html");
+    for (target, fields) in [
+        ("/a.txt", &[accept, range][..]),
+        ("/", &[accept, range]),
+        ("/of/the/application", &[accept, range, html]),
+    ] {
+        let part = server.request("GET", target, fields);
+        assert_eq!(part.status, 206, "{target}");
+        assert_eq!(part.text(), &content[100..200], "{target}");
+        assert_eq!(part.field("content-encoding"), None, "{target}");
+    }
+    let listing = server.get("/folder/");
+    let part = server.request("GET", "/folder/", &[accept, range]);
+    assert_eq!(part.status, 206);
+    assert_eq!(part.content, listing.content[100..200]);
+    assert_eq!(part.field("vary"), Some("Accept, Accept-Encoding"));
+    let coded = server.request("GET", "/folder/", &[accept]);
+    let begun = [accept, range, ("If-Range", coded.field("etag").unwrap())];
+    let rest = server.request("GET", "/folder/", &begun);
+    assert_eq!(rest.status, 206);
+    assert_eq!(rest.content, coded.content[100..200]);
+    // The page of an error is whole, whatever part is asked for.
+    let error = server.request("GET", "/missing.css", &[accept, range]);
+    assert_eq!(error.status, 404);
+    assert_eq!(error.gunzipped(), content.as_bytes());
 }
 
 #[test]
