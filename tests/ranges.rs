@@ -316,10 +316,10 @@ fn what_is_sent_for_ranges_is_never_much_more_than_the_file() {
             set(&|n| format!("{}-{}", n * gap, n * gap + gap - 1)),
         ] {
             let response = subject.get(&set);
-            let sent = response.content.len();
+            let bytes = response.content.len();
             assert!(
-                sent <= length * 4 + 8 * 1024,
-                "{sent} bytes of {length}: {set}"
+                bytes <= length * 4 + 8 * 1024,
+                "{bytes} bytes of {length}: {set}"
             );
             if response.status == 200 {
                 assert!(response.content == subject.content);

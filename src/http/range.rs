@@ -12,7 +12,7 @@ pub struct RangeSet {
 }
 
 /// The most ranges of one request that are answered with parts. Downloads of what has changed in a
-/// file ask for one per change: zsync for 50 or so at a time, zchunk for 256. More is more often an
+/// file ask for one per change: zsync for 20 at a time, zchunk for up to 255. More is more often an
 /// attack than a reader (RFC 9110 §17.15); the whole representation answers them.
 pub const RANGES_MAX: usize = 256;
 

@@ -100,7 +100,7 @@ pub enum Content {
     /// These bytes of it.
     Part(Range<u64>),
     /// Several parts of it, each with a head of its own.
-    Parts(Multipart),
+    Parts(Box<Multipart>),
 }
 
 /// Why there is no representation to select.

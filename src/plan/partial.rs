@@ -117,11 +117,11 @@ fn many(representation: &Representation, ranges: Vec<Range<u64>>, boundary: &str
     }
     let content_type = format!("multipart/byteranges; boundary={boundary}");
     let fields = representation.part(length, &content_type).finish();
-    let content = Content::Parts(Multipart {
+    let content = Content::Parts(Box::new(Multipart {
         ranges,
         heads,
         close,
-    });
+    }));
     Some(Plan {
         status: Status::PartialContent,
         fields,

@@ -64,7 +64,7 @@ impl Decision {
             }
             (plan::Content::Part(range), Some(Ok(file))) => conn::Content::one(part(&file, range)),
             (plan::Content::Parts(multipart), Some(Ok(file))) => {
-                conn::Content::sequence(parts(file, multipart))
+                conn::Content::sequence(parts(file, *multipart))
             }
             (plan::Content::Empty, _) | (_, None | Some(Err(_))) => conn::Content::empty(),
         };
