@@ -1,161 +1,10 @@
-//! Range requests (RFC 9110 §14).
+//! Range requests (RFC 9110 §14); those for several ranges are in `multipart.rs`.
 
+mod ranged;
 mod support;
 
-use std::{fs::File, ops::RangeInclusive};
-use support::{Response, Server, Site, assert_all, noise};
-
-const LENGTH: usize = 1000;
-
-/// What a range request gave: the first and last position of each part, or another status than 206.
-#[derive(Clone, Debug, PartialEq)]
-enum Outcome {
-    Parts(Vec<(usize, usize)>),
-    Status(u16),
-}
-
-/// The status that a range set gets, or its parts; below zero, positions count from the end.
-type Expected = Result<&'static [(isize, isize)], u16>;
-
-struct Subject {
-    content: Vec<u8>,
-    server: Server,
-    _site: Site,
-}
-
-impl Subject {
-    /// A file of so many bytes, served as `/file.bin`.
-    fn of_length(length: usize) -> Self {
-        let content = noise(length);
-        let site = Site::new();
-        site.file("file.bin", &content);
-        let server = Server::start(site.root());
-        server.await_strong_etag("/file.bin");
-        Self {
-            content,
-            server,
-            _site: site,
-        }
-    }
-
-    fn get(&self, range: &str) -> Response {
-        self.server.request("GET", "/file.bin", &[("Range", range)])
-    }
-
-    /// Requests the range and checks every byte of what comes.
-    #[track_caller]
-    fn outcome(&self, range: &str) -> Outcome {
-        let response = self.get(range);
-        match response.status {
-            206 if response.field("content-range").is_some() => {
-                let range = response.field("content-range").unwrap();
-                Outcome::Parts(vec![self.check_part(range, &response.content)])
-            }
-            206 => Outcome::Parts(self.check_multipart(&response)),
-            200 => {
-                assert!(response.content == self.content, "the whole of it");
-                assert_eq!(response.field("content-range"), None);
-                Outcome::Status(200)
-            }
-            status => Outcome::Status(status),
-        }
-    }
-
-    /// Compares one part with what its `Content-Range` says that it is.
-    #[track_caller]
-    fn check_part(&self, content_range: &str, part: &[u8]) -> (usize, usize) {
-        let range = content_range_of(content_range, self.content.len());
-        assert!(
-            part == &self.content[range.clone()],
-            "{content_range}: other bytes"
-        );
-        (*range.start(), *range.end())
-    }
-
-    /// Takes `multipart/byteranges` apart as RFC 2046 §5.1 builds it.
-    #[track_caller]
-    fn check_multipart(&self, response: &Response) -> Vec<(usize, usize)> {
-        let media_type = response.field("content-type").unwrap();
-        let boundary = media_type.strip_prefix("multipart/byteranges; boundary=");
-        let boundary = boundary
-            .unwrap_or_else(|| panic!("{media_type}"))
-            .trim_matches('"');
-        assert!((1..=70).contains(&boundary.len()), "{boundary}");
-        let mut rest = response.content.as_slice();
-        let mut parts = Vec::new();
-        // The line end before a delimiter belongs to it; before the first there need be none.
-        rest = rest.strip_prefix(b"\r\n").unwrap_or(rest);
-        let mut delimiter = format!("--{boundary}");
-        while let Some(after) = rest.strip_prefix(format!("{delimiter}\r\n").as_bytes()) {
-            let head = after
-                .windows(4)
-                .position(|window| window == b"\r\n\r\n")
-                .expect("a head");
-            let fields = std::str::from_utf8(&after[..head])
-                .unwrap()
-                .to_ascii_lowercase();
-            assert!(
-                fields.contains("content-type: application/octet-stream"),
-                "{fields}"
-            );
-            let content_range = fields
-                .lines()
-                .find_map(|line| line.strip_prefix("content-range: "));
-            let content_range = content_range.expect("a part says what it is");
-            let range = content_range_of(content_range, self.content.len());
-            let (part, following) = after[head + 4..].split_at(range.clone().count());
-            parts.push(self.check_part(content_range, part));
-            rest = following;
-            delimiter = format!("\r\n--{boundary}");
-        }
-        assert_eq!(
-            rest.escape_ascii().to_string(),
-            format!("{delimiter}--\r\n").escape_default().to_string()
-        );
-        parts
-    }
-}
-
-#[track_caller]
-fn content_range_of(value: &str, length: usize) -> RangeInclusive<usize> {
-    let parsed = (|| {
-        let (range, total) = value.strip_prefix("bytes ")?.split_once('/')?;
-        let (first, last) = range.split_once('-')?;
-        assert_eq!(total.parse(), Ok(length), "{value}");
-        Some(first.parse().ok()?..=last.parse().ok()?)
-    })();
-    parsed.unwrap_or_else(|| panic!("Content-Range: {value}"))
-}
-
-/// Asserts what each range set gets. In a set, `{length}` and `{last}` are of the file at hand.
-#[track_caller]
-fn assert_outcomes(table: &[(&str, Expected)]) {
-    // One file that is held in memory and one that is not have the same rules.
-    for length in [LENGTH, 3_000_000] {
-        let subject = Subject::of_length(length);
-        let position = |from: isize| {
-            if from < 0 {
-                length - from.unsigned_abs()
-            } else {
-                from.unsigned_abs()
-            }
-        };
-        let table = table.iter().map(|(set, expected)| {
-            let set = set.replace("{last}", &(length - 1).to_string());
-            let outcome = match expected {
-                Ok(parts) => Outcome::Parts(
-                    parts
-                        .iter()
-                        .map(|(first, last)| (position(*first), position(*last)))
-                        .collect(),
-                ),
-                Err(status) => Outcome::Status(*status),
-            };
-            (set.replace("{length}", &length.to_string()), outcome)
-        });
-        assert_all(table, |set| subject.outcome(set));
-    }
-}
+use ranged::{LENGTH, Subject, assert_outcomes};
+use support::{Response, assert_all};
 
 #[test]
 fn one_range_gives_its_bytes() {
@@ -205,60 +54,6 @@ fn an_end_past_the_file_is_clamped() {
         ("bytes=100-18446744073709551615", Ok(&[(100, -1)])),
         ("bytes=100-99999999999999999999999999", Ok(&[(100, -1)])),
     ]);
-}
-
-#[test]
-fn several_ranges_come_in_the_asked_order() {
-    assert_outcomes(&[
-        ("bytes=0-9,20-29", Ok(&[(0, 9), (20, 29)])),
-        ("bytes=20-29,0-9", Ok(&[(20, 29), (0, 9)])),
-        ("bytes=-10,0-9", Ok(&[(-10, -1), (0, 9)])),
-        (
-            "bytes=300-309, 0-9 ,\t100-109",
-            Ok(&[(300, 309), (0, 9), (100, 109)]),
-        ),
-        ("bytes=0-9,,20-29", Ok(&[(0, 9), (20, 29)])),
-        ("bytes=0-9,99999999-,20-29", Ok(&[(0, 9), (20, 29)])),
-    ]);
-}
-
-#[test]
-fn overlapping_ranges_are_merged() {
-    assert_outcomes(&[
-        ("bytes=0-9,5-14", Ok(&[(0, 14)])),
-        ("bytes=5-14,0-9", Ok(&[(0, 14)])),
-        ("bytes=0-9,0-9", Ok(&[(0, 9)])),
-        ("bytes=0-99,10-19", Ok(&[(0, 99)])),
-        ("bytes=100-109,0-9,105-114", Ok(&[(100, 114), (0, 9)])),
-        ("bytes=0-,0-,0-,0-", Ok(&[(0, -1)])),
-        ("bytes=0-9,20-29,5-24", Ok(&[(0, 29)])),
-    ]);
-}
-
-#[test]
-fn one_satisfiable_range_among_several_comes_alone() {
-    // RFC 9110 §15.3.7.2: nothing is gained by a multipart message of one part.
-    let subject = Subject::of_length(LENGTH);
-    let response = subject.get("bytes=99999-,0-9");
-    assert_eq!(
-        (response.status, response.field("content-range")),
-        (206, Some("bytes 0-9/1000"))
-    );
-}
-
-#[test]
-fn sixteen_ranges_are_served_and_seventeen_give_the_whole() {
-    let subject = Subject::of_length(LENGTH);
-    let set = |count: usize| {
-        let ranges: Vec<_> = (0..count)
-            .map(|n| format!("{}-{}", n * 20, n * 20 + 9))
-            .collect();
-        format!("bytes={}", ranges.join(","))
-    };
-    let sixteen = (0..16).map(|n| (n * 20, n * 20 + 9)).collect();
-    assert_eq!(subject.outcome(&set(16)), Outcome::Parts(sixteen));
-    assert_eq!(subject.outcome(&set(17)), Outcome::Status(200));
-    assert_eq!(subject.outcome(&set(500)), Outcome::Status(200));
 }
 
 #[test]
@@ -318,9 +113,24 @@ fn no_satisfiable_range_gives_416_and_the_length() {
 }
 
 #[test]
-fn an_empty_file_has_no_satisfiable_range() {
+fn an_empty_file_is_sent_whole_for_a_range_from_its_start() {
     let subject = Subject::of_length(0);
-    for set in ["bytes=0-", "bytes=0-0", "bytes=1-2"] {
+    for set in [
+        "bytes=0-",
+        "bytes=0-0",
+        "bytes=0-1048575",
+        "bytes=-5",
+        "bytes=9-, 0-",
+    ] {
+        for method in ["GET", "HEAD"] {
+            let range = [("Range", set)];
+            let response = subject.server.request(method, "/file.bin", &range);
+            assert_eq!(response.status, 200, "{method} {set}");
+            assert_eq!(response.field("content-length"), Some("0"), "{set}");
+            assert_eq!(response.field("content-range"), None, "{set}");
+        }
+    }
+    for set in ["bytes=1-", "bytes=1-2, 5-", "bytes=-0"] {
         let response = subject.get(set);
         let outcome = (response.status, response.field("content-range"));
         assert_eq!(outcome, (416, Some("bytes */0")), "{set}");
@@ -395,33 +205,6 @@ fn parts_of_a_range_make_up_the_file() {
         );
     }
     assert!(joined == subject.content);
-}
-
-#[test]
-fn memory_stays_flat_however_the_ranges_are_shaped() {
-    let site = Site::new();
-    File::create(site.path("huge.bin"))
-        .unwrap()
-        .set_len(1 << 30)
-        .unwrap();
-    let server = Server::start(site.root());
-    let wide: Vec<_> = (0..16)
-        .map(|n| format!("{}-{}", n << 26, ((n + 1) << 26) - 2))
-        .collect();
-    let same = ["0-"; 16].join(",");
-    let mut clients = Vec::new();
-    for set in [wide.join(","), same] {
-        for _ in 0..8 {
-            let mut client = server.connect();
-            let head = "GET /huge.bin HTTP/1.1\r\nHost: a\r\n";
-            client
-                .send(format!("{head}Range: bytes={set}\r\n\r\n"))
-                .await_bytes(1_000_000);
-            clients.push(client);
-        }
-    }
-    let kibibytes = server.peak_memory_kib();
-    assert!(kibibytes < 32 * 1024, "{kibibytes} KiB at the peak");
 }
 
 /// The fields, without what tells one multipart message from another.

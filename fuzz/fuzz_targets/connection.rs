@@ -275,7 +275,7 @@ impl Answer {
         let fields = FieldBlockWriter::default()
             .field("Content-Length", length)
             .finish();
-        let content = Content::sequence(segments);
+        let content = Content::sequence(segments.into_iter());
         Self {
             answered,
             response: Response {

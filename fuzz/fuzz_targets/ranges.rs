@@ -1,5 +1,5 @@
-//! Parts lie within the representation, are not empty and do not overlap, and hold each byte that
-//! was asked for and no other: a slow reading of the field says which.
+//! Parts lie within the representation, are not empty, neither overlap nor touch, and hold each byte
+//! that was asked for and no other: a slow reading of the field says which.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -56,6 +56,12 @@ fn parts_of(satisfaction: &Satisfaction, length: u64) -> Vec<std::ops::Range<u64
         parts
             .iter()
             .all(|part| part.start < part.end && part.end <= length)
+    );
+    let mut in_order = parts.clone();
+    in_order.sort_by_key(|part| part.start);
+    assert!(
+        in_order.windows(2).all(|pair| pair[0].end < pair[1].start),
+        "there is a byte between any two"
     );
     parts
 }

@@ -4,6 +4,7 @@ use super::tick::Tick;
 use crate::http::Status;
 use crate::http::response::FieldBlock;
 use bytes::{Buf, Bytes};
+use std::fmt;
 
 /// A response, decided on but not yet encoded. `F` stands for an open file; to send from it is the
 /// business of whoever owns the socket.
@@ -18,11 +19,10 @@ pub struct Response<F> {
 }
 
 /// Content as a sequence of segments.
-#[derive(Debug)]
 pub struct Content<F> {
     current: Option<Segment<F>>,
-    /// Those after the current one, the last first.
-    later: Vec<Segment<F>>,
+    /// Makes those after the current one; `None` where there are none.
+    later: Option<Box<dyn Iterator<Item = Segment<F>>>>,
 }
 
 /// A run of content.
@@ -64,7 +64,7 @@ impl<F> Content<F> {
     pub const fn empty() -> Self {
         Self {
             current: None,
-            later: Vec::new(),
+            later: None,
         }
     }
 
@@ -72,21 +72,35 @@ impl<F> Content<F> {
     pub fn one(segment: Segment<F>) -> Self {
         Self {
             current: Some(segment),
-            later: Vec::new(),
+            later: None,
         }
     }
 
-    /// Content of several segments, in order.
-    pub fn sequence(mut segments: Vec<Segment<F>>) -> Self {
-        segments.reverse();
-        Self {
-            current: segments.pop(),
-            later: segments,
-        }
+    /// Content of several segments, in order. Each is asked for when those before it have been sent
+    /// or copied to be sent, so that many of them take up no more memory than a few.
+    pub fn sequence(segments: impl Iterator<Item = Segment<F>> + 'static) -> Self {
+        let mut content = Self {
+            current: None,
+            later: Some(Box::new(segments)),
+        };
+        content.next_segment();
+        content
     }
 
     fn next_segment(&mut self) {
-        self.current = self.later.pop();
+        self.current = self.later.as_mut().and_then(Iterator::next);
+        if self.current.is_none() {
+            self.later = None;
+        }
+    }
+}
+
+impl<F: fmt::Debug> fmt::Debug for Content<F> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Content")
+            .field("current", &self.current)
+            .field("has_later", &self.later.is_some())
+            .finish()
     }
 }
 

@@ -5,7 +5,9 @@ use crate::http::fields::FieldStorage;
 use crate::http::response::FieldBlockWriter;
 use crate::http::status::Status;
 use bytes::Bytes;
+use std::cell::Cell;
 use std::fmt::Write as _;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 const ORIGIN: &[u8] = b"Date: now\r\n";
@@ -329,7 +331,7 @@ fn so_much_is_ready_and_then_it_is_sent_before_the_next_is_read() {
 fn content_of_many_segments_is_sent_in_order() {
     let mut talk = Talk::new();
     talk.content = || {
-        Content::sequence(vec![
+        let segments = [
             Segment::Bytes(Bytes::from_static(b"one")),
             Segment::File {
                 file: "two",
@@ -338,12 +340,37 @@ fn content_of_many_segments_is_sent_in_order() {
             },
             Segment::Bytes(Bytes::from(vec![b'3'; 20_000])),
             Segment::Bytes(Bytes::from_static(b"four")),
-        ])
+        ];
+        Content::sequence(segments.into_iter())
     };
     talk.receive(GET);
     let expected = format!("one{{two 1 2}}{}four", "3".repeat(20_000));
     assert!(talk.sent.ends_with(&expected));
     assert_eq!(talk.connection.content_bytes(), 3 + 2 + 20_000 + 4);
+}
+
+#[test]
+fn segments_are_made_as_those_before_them_are_sent() {
+    let mut talk = Talk::new();
+    talk.answers_at_once = false;
+    talk.receive(GET);
+    let made = Rc::new(Cell::new(0));
+    let counter = Rc::clone(&made);
+    let segments = (0..1000).map(move |number| {
+        counter.set(number + 1);
+        Segment::Bytes(Bytes::from_static(&[b'x'; 1024]))
+    });
+    let tick = Tick {
+        now: talk.now,
+        origin: ORIGIN,
+        options: &talk.options,
+    };
+    let content = Content::sequence(segments);
+    respond(&mut talk.connection, Status::Ok, content, &tick);
+    assert!(made.get() < 40, "{} made before any is sent", made.get());
+    talk.go_on();
+    assert_eq!(made.get(), 1000);
+    assert_eq!(talk.connection.content_bytes(), 1000 * 1024);
 }
 
 #[test]

@@ -36,6 +36,16 @@ impl Coding {
         }
     }
 
+    /// What our entity tags of representations end in that are coded so: the same bytes mean
+    /// something else in another coding, and a tag says which representation its client has.
+    pub const fn tag_suffix(self) -> &'static str {
+        match self {
+            Self::Brotli => "-br",
+            Self::Zstandard => "-zstd",
+            Self::Gzip => "-gzip",
+        }
+    }
+
     const fn bit(self) -> u8 {
         1 << self as u8
     }
@@ -154,6 +164,11 @@ impl Acceptance {
     pub fn identity_quality(&self) -> Quality {
         self.identity.or(self.others).unwrap_or(Quality::NONE)
     }
+
+    /// Whether it is said that there has to be a coding (RFC 9110 §12.5.3).
+    pub fn refuses_identity(&self) -> bool {
+        self.identity.or(self.others) == Some(Quality::NONE)
+    }
 }
 
 /// Reads `codings [ OWS ";" OWS "q=" qvalue ]`: the name and its quality.
@@ -197,6 +212,26 @@ mod tests {
             ("compress, bri, gzip2", [0, 0, 0, 0]),
         ] {
             assert_eq!(qualities(value), expected, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn to_have_no_coding_is_refused_by_name_or_by_the_asterisk() {
+        for (value, is_refused) in [
+            ("", false),
+            ("gzip", false),
+            ("gzip;q=0", false),
+            ("identity", false),
+            ("identity;q=0.001", false),
+            ("identity;q=0", true),
+            ("gzip, identity;q=0, *", true),
+            ("*;q=0", true),
+            ("gzip, *;q=0", true),
+            ("*;q=0, identity;q=0.1", false),
+        ] {
+            let members = value.as_bytes().split(|byte| *byte == b',');
+            let acceptance = Acceptance::parse(members.map(<[u8]>::trim_ascii));
+            assert_eq!(acceptance.refuses_identity(), is_refused, "{value:?}");
         }
     }
 

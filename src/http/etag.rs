@@ -1,5 +1,6 @@
 //! Entity tags (RFC 9110 §8.8.3) and the lists that preconditions carry them in.
 
+use super::coding::Coding;
 use std::fmt;
 
 /// A validator that tells one representation from another.
@@ -79,6 +80,16 @@ impl<'a> RequestedTag<'a> {
             .iter()
             .fold(true, |sound, byte| sound & is_etagc(*byte));
         is_sound.then_some((Self { weak, opaque }, rest))
+    }
+
+    /// The coding of the representation that it is the strong tag of, if it is one of ours and that
+    /// has a coding.
+    pub fn coding(&self) -> Option<Coding> {
+        let is_suffix = |coding: &Coding| self.opaque.ends_with(coding.tag_suffix().as_bytes());
+        Coding::ALL
+            .into_iter()
+            .find(is_suffix)
+            .filter(|_| !self.weak)
     }
 
     /// Reads a field value that is one entity tag, as `If-Range` may be.
@@ -199,6 +210,21 @@ mod tests {
             b"\"\x7f\"",
         ] {
             assert_eq!(RequestedTag::parse(broken), None, "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn a_strong_tag_names_its_coding() {
+        for (tag, expected) in [
+            (&b"\"a-gzip\""[..], Some(Coding::Gzip)),
+            (b"\"a-br\"", Some(Coding::Brotli)),
+            (b"\"s1-t2.3-zstd\"", Some(Coding::Zstandard)),
+            (b"W/\"a-gzip\"", None),
+            (b"\"a-gzip-b\"", None),
+            (b"\"gzip\"", None),
+            (b"\"a\"", None),
+        ] {
+            assert_eq!(RequestedTag::parse(tag).unwrap().coding(), expected);
         }
     }
 

@@ -1,17 +1,20 @@
 //! Range requests in bytes (RFC 9110 §14): reading `Range`, and fitting it to a length.
 
+use std::iter;
 use std::ops::Range;
 
 /// The ranges that a request asked for, not yet fitted to a representation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RangeSet {
-    specs: [RangeSpec; RANGES_MAX],
-    count: usize,
+    first: RangeSpec,
+    /// Empty, and so without memory of its own, for the one range that most requests ask for.
+    later: Vec<RangeSpec>,
 }
 
-/// The most ranges of one request that are answered with parts. More is more often an attack than
-/// a reader (RFC 9110 §17.15); the whole representation answers them.
-pub const RANGES_MAX: usize = 16;
+/// The most ranges of one request that are answered with parts. Downloads of what has changed in a
+/// file ask for one per change: zsync for 20 at a time, zchunk for up to 255. More is more often an
+/// attack than a reader (RFC 9110 §17.15); the whole representation answers them.
+pub const RANGES_MAX: usize = 256;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RangeSpec {
@@ -30,7 +33,7 @@ pub enum Satisfaction {
     Whole,
     /// One part, never empty.
     One(Range<u64>),
-    /// Two or more parts that do not overlap, in the order in which they were asked for.
+    /// Two or more parts that neither overlap nor touch, in the order in which they were asked for.
     Many(Vec<Range<u64>>),
 }
 
@@ -42,51 +45,56 @@ impl RangeSet {
         if !unit.eq_ignore_ascii_case(b"bytes=") {
             return None;
         }
-        let mut set = Self {
-            specs: [RangeSpec::Suffix(0); RANGES_MAX],
-            count: 0,
-        };
-        for member in list.split(|byte| *byte == b',') {
-            let member = member.trim_ascii();
-            // RFC 9110 §5.6.1.2: a recipient must accept empty list elements.
-            if !member.is_empty() {
-                *set.specs.get_mut(set.count)? = RangeSpec::parse(member)?;
-                set.count += 1;
+        // RFC 9110 §5.6.1.2: a recipient must accept empty list elements.
+        let mut members = list
+            .split(|byte| *byte == b',')
+            .map(<[u8]>::trim_ascii)
+            .filter(|member| !member.is_empty());
+        let first = RangeSpec::parse(members.next()?)?;
+        let mut later = Vec::new();
+        for member in members {
+            if later.len() + 1 == RANGES_MAX {
+                return None;
             }
+            later.push(RangeSpec::parse(member)?);
         }
-        (set.count > 0).then_some(set)
+        Some(Self { first, later })
     }
 
     /// Fits the set to a representation of `length` bytes.
     pub fn satisfy(&self, length: u64) -> Satisfaction {
-        let specs = self.specs.get(..self.count).unwrap_or_default();
         if length == 0 {
-            // A suffix of nothing is satisfiable but has no Content-Range to be told with.
-            let suffix = specs
-                .iter()
-                .any(|spec| matches!(spec, RangeSpec::Suffix(1..)));
-            return if suffix {
-                Satisfaction::Whole
-            } else {
-                Satisfaction::Unsatisfiable
-            };
+            return self.satisfy_empty();
         }
-        let mut fitted = specs.iter().filter_map(|spec| spec.fit(length));
+        let mut fitted = self.specs().filter_map(|spec| spec.fit(length));
         let Some(first) = fitted.next() else {
             return Satisfaction::Unsatisfiable;
         };
         let Some(second) = fitted.next() else {
             return Satisfaction::One(first);
         };
-        let mut parts = vec![first];
-        merge_into(&mut parts, second);
-        for range in fitted {
-            merge_into(&mut parts, range);
-        }
+        let parts = merged([first, second].into_iter().chain(fitted));
         match <[Range<u64>; 1]>::try_from(parts) {
             Ok([only]) => Satisfaction::One(only),
             Err(parts) => Satisfaction::Many(parts),
         }
+    }
+
+    /// An empty representation has no part that a `Content-Range` could name. A client that asks
+    /// for all from the start, as proxies do that fetch a file piece by piece, gets all there is;
+    /// one that asks for what lies behind the start learns that there is nothing.
+    fn satisfy_empty(&self) -> Satisfaction {
+        let is_from_start =
+            |spec: &RangeSpec| matches!(spec, RangeSpec::From(0, _) | RangeSpec::Suffix(1..));
+        if self.specs().any(is_from_start) {
+            Satisfaction::Whole
+        } else {
+            Satisfaction::Unsatisfiable
+        }
+    }
+
+    fn specs(&self) -> impl Iterator<Item = &RangeSpec> {
+        iter::once(&self.first).chain(&self.later)
     }
 }
 
@@ -107,8 +115,8 @@ impl RangeSpec {
         (first <= last).then_some(Self::From(first, last))
     }
 
-    fn fit(self, length: u64) -> Option<Range<u64>> {
-        let range = match self {
+    fn fit(&self, length: u64) -> Option<Range<u64>> {
+        let range = match *self {
             Self::From(first, last) => first..last.saturating_add(1).min(length),
             Self::Suffix(count) => length.saturating_sub(count)..length,
         };
@@ -116,17 +124,21 @@ impl RangeSpec {
     }
 }
 
-/// Adds a range to `parts`, at the place of the first part that it overlaps or at the end.
-fn merge_into(parts: &mut Vec<Range<u64>>, mut range: Range<u64>) {
-    let overlaps =
-        |part: &Range<u64>, range: &Range<u64>| part.start < range.end && range.start < part.end;
-    let mut place = parts.len();
-    while let Some(index) = parts.iter().position(|part| overlaps(part, &range)) {
-        let part = parts.remove(index);
-        range = part.start.min(range.start)..part.end.max(range.end);
-        place = place.min(index);
-    }
-    parts.insert(place.min(parts.len()), range);
+/// Merges ranges that overlap or touch, each at the place of the first of them, so that no byte is
+/// sent twice and no part only continues another (RFC 9110 §15.3.7.2).
+fn merged(ranges: impl Iterator<Item = Range<u64>>) -> Vec<Range<u64>> {
+    let mut parts: Vec<(usize, Range<u64>)> = ranges.enumerate().collect();
+    parts.sort_unstable_by_key(|(_, range)| range.start);
+    parts.dedup_by(|(place, range), (place_before, before)| {
+        let is_joined = range.start <= before.end;
+        if is_joined {
+            before.end = before.end.max(range.end);
+            *place_before = (*place_before).min(*place);
+        }
+        is_joined
+    });
+    parts.sort_unstable_by_key(|(place, _)| *place);
+    parts.into_iter().map(|(_, range)| range).collect()
 }
 
 /// A position of any number of digits: what does not fit in 64 bits lies past every end.
@@ -204,19 +216,33 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_representation_has_no_range_but_an_empty_suffix() {
-        assert_eq!(satisfy("bytes=0-", 0), Some(Satisfaction::Unsatisfiable));
-        assert_eq!(satisfy("bytes=-5", 0), Some(Satisfaction::Whole));
+    fn an_empty_representation_is_sent_whole_for_ranges_from_its_start() {
+        use Satisfaction::{Unsatisfiable, Whole};
+        for (value, expected) in [
+            ("bytes=0-", Whole),
+            ("bytes=0-0", Whole),
+            ("bytes=0-1048575", Whole),
+            ("bytes=-5", Whole),
+            ("bytes=7-, 0-", Whole),
+            ("bytes=1-", Unsatisfiable),
+            ("bytes=1-2, 5-", Unsatisfiable),
+            ("bytes=-0", Unsatisfiable),
+        ] {
+            assert_eq!(satisfy(value, 0), Some(expected), "{value}");
+        }
     }
 
     #[test]
-    fn several_ranges_keep_their_order_and_overlaps_are_merged() {
+    fn several_ranges_keep_their_order_and_those_that_overlap_or_touch_are_merged() {
         for (value, expected) in [
             ("bytes=0-1,4-5", vec![0..2, 4..6]),
             ("bytes=4-5,0-1", vec![4..6, 0..2]),
-            ("bytes=0-1,2-3", vec![0..2, 2..4]),
+            ("bytes=0-0,2-2,4-4", vec![0..1, 2..3, 4..5]),
+            ("bytes=6-7,0-1,2-3", vec![6..8, 0..4]),
+            ("bytes=2-3,6-7,0-1", vec![0..4, 6..8]),
             ("bytes=6-7,0-1,1-3", vec![6..8, 0..4]),
             ("bytes=8-8,0-1,4-5,1-4", vec![8..9, 0..6]),
+            ("bytes=-2,0-1,6-7", vec![6..10, 0..2]),
         ] {
             assert_eq!(
                 satisfy(value, 10),
@@ -224,20 +250,29 @@ mod tests {
                 "{value}"
             );
         }
-        assert_eq!(satisfy("bytes=0-5,3-8", 10), Some(Satisfaction::One(0..9)));
-        assert_eq!(
-            satisfy("bytes=0-,0-,0-", 10),
-            Some(Satisfaction::One(0..10))
-        );
+        for (value, expected) in [
+            ("bytes=0-5,3-8", 0..9),
+            ("bytes=0-1,2-3", 0..4),
+            ("bytes=4-5,0-1,2-3", 0..6),
+            ("bytes=0-,0-,0-", 0..10),
+            ("bytes=0-9,2-3,7-7", 0..10),
+        ] {
+            assert_eq!(
+                satisfy(value, 10),
+                Some(Satisfaction::One(expected)),
+                "{value}"
+            );
+        }
     }
 
     #[test]
-    fn sixteen_ranges_are_served_and_seventeen_ignored() {
-        let ranges = |count: u64| {
+    fn as_many_ranges_as_the_limit_are_served_and_one_more_is_ignored() {
+        let ranges = |count: usize| {
             let list: Vec<_> = (0..count).map(|at| format!("{0}-{0}", at * 2)).collect();
-            satisfy(&format!("bytes={}", list.join(",")), 100)
+            satisfy(&format!("bytes={}", list.join(",")), 1000)
         };
-        assert!(matches!(ranges(16), Some(Satisfaction::Many(parts)) if parts.len() == 16));
-        assert_eq!(ranges(17), None);
+        let served = ranges(RANGES_MAX);
+        assert!(matches!(served, Some(Satisfaction::Many(parts)) if parts.len() == RANGES_MAX));
+        assert_eq!(ranges(RANGES_MAX + 1), None);
     }
 }

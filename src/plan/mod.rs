@@ -27,11 +27,11 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-pub use partial::Multipart;
+pub use partial::{Multipart, PartHeads};
 pub use representation::{Facts, Representation};
 pub use route::{BadRedirect, Part, Redirect, Redirects, lead_to};
 pub use rules::{Class, Pattern, Rule, Rules, check_name, is_content_type};
-pub use selection::select_coding;
+pub use selection::{select_coding, select_coding_of_whole};
 pub use stand_in::{StandIn, instead, stand_ins, without_stand_in};
 
 /// What the operator wants of every response.
@@ -100,7 +100,7 @@ pub enum Content {
     /// These bytes of it.
     Part(Range<u64>),
     /// Several parts of it, each with a head of its own.
-    Parts(Multipart),
+    Parts(Box<Multipart>),
 }
 
 /// Why there is no representation to select.

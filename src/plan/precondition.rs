@@ -55,12 +55,14 @@ pub(super) fn evaluate(fields: &Fields<'_>, representation: &Representation) -> 
 }
 
 /// Whether the range of a request is to be applied (RFC 9110 §13.1.5): without `If-Range`, or if
-/// its validator is the current one by the strong comparison.
+/// its validator is the current one by the strong comparison. Of a coded form that was negotiated,
+/// only with `If-Range`: a client that does not name it asks for a part of the file, and could not
+/// decode one of this.
 pub(super) fn range_applies(fields: &Fields<'_>, representation: &Representation) -> bool {
-    if !fields.contains(FieldName::IfRange) {
-        return true;
-    }
     let facts = representation.facts();
+    if !fields.contains(FieldName::IfRange) {
+        return !facts.is_negotiated_coding();
+    }
     let Some(value) = fields.single(FieldName::IfRange) else {
         return false;
     };

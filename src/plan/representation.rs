@@ -35,6 +35,14 @@ pub struct Facts {
     pub is_settled: bool,
 }
 
+impl Facts {
+    /// Whether it has a coding that other representations of the same file do not have, where a
+    /// file that lies there coded under its own name has no other.
+    pub(super) fn is_negotiated_coding(&self) -> bool {
+        self.coding.is_some() && self.vary.is_some()
+    }
+}
+
 /// A selected representation, with the fields of its usual responses ready to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Representation {

@@ -2,10 +2,11 @@
 
 use crate::conn::{self, Response, Segment};
 use crate::http::path::RequestPath;
-use crate::plan::{self, Plan, StandIn};
+use crate::plan::{self, Multipart, Plan, StandIn};
 use crate::site::{File, Outcome, Source};
 use bytes::Bytes;
 use rustix::fd::OwnedFd;
+use std::iter;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -63,13 +64,7 @@ impl Decision {
             }
             (plan::Content::Part(range), Some(Ok(file))) => conn::Content::one(part(&file, range)),
             (plan::Content::Parts(multipart), Some(Ok(file))) => {
-                let mut segments = Vec::with_capacity(2 * multipart.parts.len() + 1);
-                for (head, range) in multipart.parts {
-                    segments.push(Segment::Bytes(head));
-                    segments.push(part(&file, range));
-                }
-                segments.push(Segment::Bytes(multipart.close));
-                conn::Content::sequence(segments)
+                conn::Content::sequence(parts(file, *multipart))
             }
             (plan::Content::Empty, _) | (_, None | Some(Err(_))) => conn::Content::empty(),
         };
@@ -84,6 +79,20 @@ impl Decision {
 fn whole(file: &File) -> Option<Segment<OpenFile>> {
     let length = file.representation.facts().length;
     (length > 0).then(|| part(file, 0..length))
+}
+
+/// The segments of several parts, each made, and read where it is short, when its turn comes.
+fn parts(file: Rc<File>, multipart: Multipart) -> impl Iterator<Item = Segment<OpenFile>> {
+    let Multipart {
+        ranges,
+        heads,
+        close,
+    } = multipart;
+    let segments = ranges.into_iter().flat_map(move |range| {
+        let head = Segment::Bytes(heads.head(&range));
+        [head, part(&file, range)]
+    });
+    segments.chain(iter::once(Segment::Bytes(close)))
 }
 
 fn part(file: &File, range: Range<u64>) -> Segment<OpenFile> {

@@ -15,8 +15,9 @@ use crate::http::fields::FieldStorage;
 use crate::http::forwarded::{TrustedProxy, client_address};
 use crate::http::host::Host;
 use crate::http::path::RequestPath;
+use crate::http::path::RequestPath;
 use crate::http::request::RequestHead;
-use crate::plan::{self, Absence, Class, Plan};
+use crate::plan::{self, Absence, Class, Plan, StandIn};
 use crate::site::{File, Miss, Moment, Outcome, Pending, Resolution, Site};
 use last_page::LastPage;
 use std::hash::{BuildHasher, RandomState};
@@ -172,7 +173,12 @@ impl Service {
         moment: &Moment,
     ) -> Option<Resolution> {
         loop {
-            let coding = plan::select_coding(&request.fields, file.codings())?;
+            let (fields, codings) = (&request.fields, file.codings());
+            let coding = match file.stand_in() {
+                // RFC 9110 §14.2: a range counts only where the response would be a success.
+                Some(StandIn::Error(_)) => plan::select_coding_of_whole(fields, codings),
+                None | Some(StandIn::Start) => plan::select_coding(fields, codings),
+            }?;
             // What comes to nothing leaves one less to choose from.
             if let Some(encoded) = self.site.encode(path, file, coding, moment) {
                 return Some(encoded);

@@ -73,7 +73,6 @@ fn stamp_tag(stamp: &Stamp, is_settled: bool, coding: Option<Coding>) -> EntityT
 
 fn push_coding(opaque: &mut String, coding: Option<Coding>) {
     if let Some(coding) = coding {
-        opaque.push('-');
-        opaque.push_str(coding.name());
+        opaque.push_str(coding.tag_suffix());
     }
 }
