@@ -372,6 +372,7 @@ mod tests {
     use crate::plan::Policy;
     use crate::site::Options;
     use crate::site::address::Addressing;
+    use crate::site::digest::Digests;
     use crate::site::load::Look;
     use crate::site::variants::Finder;
     use std::time::SystemTime;
@@ -397,6 +398,7 @@ mod tests {
             addressing: &Addressing::default(),
             finder: &Finder::new(&Options::default()),
             policy: &Policy::default(),
+            digests: &Digests::new(),
             wall: SystemTime::now(),
         };
         let loaded = look.load(&path).unwrap();

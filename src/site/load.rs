@@ -1,15 +1,17 @@
 //! Opening a file and looking at it.
 
 use super::address::Addressing;
+use super::digest::{Digests, is_hashed};
 use super::facts::facts;
 use super::reading::read_start;
 use super::root::{Root, stat_descriptor};
 use super::stamp::Stamp;
 use super::variants::{Finder, Variants};
 use super::{File, Miss, Origin, Source};
+use crate::http::coding::Coding;
 use crate::http::media::implied_coding;
 use crate::http::target::RequestPath;
-use crate::plan::{Move, Policy, Representation, StandIn};
+use crate::plan::{Facts, Move, Policy, Representation, StandIn};
 use bytes::Bytes;
 use rustix::fd::OwnedFd;
 use rustix::fs::{FileType, Statx};
@@ -32,6 +34,8 @@ pub(super) struct Loaded {
     pub(super) stamp: Stamp,
     /// Whether an equal stamp, later on, will mean equal content.
     pub(super) is_settled: bool,
+    /// Whether it has yet to be hashed, of which its tag is made.
+    pub(super) lacks_hash: bool,
 }
 
 /// All that a look depends on.
@@ -41,6 +45,7 @@ pub(super) struct Look<'a> {
     pub(super) addressing: &'a Addressing,
     pub(super) finder: &'a Finder,
     pub(super) policy: &'a Policy,
+    pub(super) digests: &'a Digests,
     pub(super) wall: SystemTime,
 }
 
@@ -137,14 +142,13 @@ impl Look<'_> {
             |content_type| Cow::Owned(content_type.to_owned()),
         );
         let coding = implied_coding(place, &content_type);
-        let mut facts = facts(&source, &stamp, content_type, coding, self.wall);
-        let is_settled = facts.is_settled;
+        let (mut facts, lacks_hash) = self.describe(&source, &stamp, content_type, coding);
         match role {
             Role::Asked(path) => rules.describe(&mut facts, &[path.as_bytes(), place]),
             // What else rules say depends on what it is sent for.
             Role::StandsIn(stand_in) => facts.stand_in = Some(stand_in),
         }
-        let variants = self.finder.find(self.root, &location, &stamp, &facts);
+        let variants = self.finder.find(self, &location, &stamp, &facts);
         facts.vary = variants.as_ref().and_then(Variants::vary);
         Ok(Loaded {
             file: File {
@@ -157,9 +161,29 @@ impl Look<'_> {
             location,
             is_link,
             besides,
+            is_settled: stamp.is_settled(self.wall),
+            // The page of an error has no tag.
+            lacks_hash: lacks_hash && !matches!(role, Role::StandsIn(StandIn::Error(_))),
             stamp,
-            is_settled,
         })
+    }
+
+    /// The facts about what was opened, and whether it has yet to be hashed. What has changed just now
+    /// is not: it may be about to change again.
+    pub(super) fn describe(
+        &self,
+        source: &Source,
+        stamp: &Stamp,
+        content_type: Cow<'static, str>,
+        coding: Option<Coding>,
+    ) -> (Facts, bool) {
+        let (length, hash) = match source {
+            Source::Memory(content) => (content.len() as u64, Some(blake3::hash(content))),
+            Source::Descriptor(_) => (stamp.size, self.digests.get(stamp)),
+        };
+        let lacks_hash = hash.is_none() && is_hashed(stamp.size) && stamp.is_settled(self.wall);
+        let facts = facts(length, hash, stamp, content_type, coding, self.wall);
+        (facts, lacks_hash)
     }
 }
 

@@ -6,6 +6,7 @@
 mod address;
 mod cache;
 mod compression;
+mod digest;
 mod facts;
 mod inspect;
 mod jobs;
@@ -19,6 +20,7 @@ mod stand_in;
 mod trail;
 mod variants;
 mod ways;
+mod workload;
 
 use crate::http::coding::{Coding, CodingSet};
 use crate::http::request::RequestHead;
@@ -26,7 +28,8 @@ use crate::http::target::RequestPath;
 use crate::plan::{Policy, Representation, StandIn};
 use bytes::Bytes;
 use cache::Cache;
-use compression::{Compression, Workload};
+use compression::Compression;
+use digest::{Digests, Hashing};
 use jobs::{Jobs, Means};
 use listing::Listings;
 use load::{Loaded, Look};
@@ -40,6 +43,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Instant, SystemTime};
 use variants::{Finder, Variants};
+use workload::Workload;
 
 pub use address::Addressing;
 pub use cache::CacheFigures;
@@ -98,6 +102,7 @@ pub struct Site {
     finder: Finder,
     jobs: Jobs,
     workload: Workload,
+    digests: Digests,
     /// `None` where directories are not listed.
     listings: Option<Listings>,
     policy: Policy,
@@ -201,7 +206,8 @@ impl Site {
             missing: MissingStandIns::default(),
             finder: Finder::new(options),
             jobs: Jobs::default(),
-            workload: Workload::default(),
+            workload: Compression::workload(),
+            digests: Digests::new(),
             listings: options.listing.then(|| Listings::new(options.compression)),
             policy,
             key: Vec::new(),
@@ -228,11 +234,11 @@ impl Site {
         moment: &Moment,
     ) -> Resolution {
         match (self.find(path, moment), &self.listings) {
-            (Err(Miss::NoIndex), Some(listings)) => {
+            (Resolution::Ready(Err(Miss::NoIndex)), Some(listings)) => {
                 let (jobs, tree) = (&mut self.jobs, self.root.tree());
                 Resolution::Pending(listings.claim(jobs, tree, path, request))
             }
-            (found, _) => Resolution::Ready(found),
+            (found, _) => found,
         }
     }
 
@@ -252,6 +258,7 @@ impl Site {
         self.jobs.advance(&mut Means {
             cache: Some(&mut self.cache),
             policy: &self.policy,
+            digests: &self.digests,
         })
     }
 
@@ -272,8 +279,7 @@ impl Site {
         };
         variants.key(path, file, coding, &mut self.key);
         if variants.is_beside(coding) {
-            let found = self.find_beside(file, variants, coding, moment);
-            return found.map(|found| Resolution::Ready(Ok(found)));
+            return self.find_beside(file, variants, coding, moment);
         }
         if let Some(made) = self.cache.get_made(&self.key) {
             return Some(Resolution::Ready(Ok(made)));
@@ -294,35 +300,57 @@ impl Site {
         variants: &Variants,
         coding: Coding,
         moment: &Moment,
-    ) -> Option<Rc<File>> {
+    ) -> Option<Resolution> {
         if let Some(found) = self.cache.get(&self.key, moment, &self.root) {
-            return Some(found);
+            return Some(Resolution::Ready(Ok(found)));
         }
         let look = self.look(moment);
         let opened = self.finder.open(&look, file, variants, coding);
         if opened.is_none() {
             variants.give_up_beside(coding);
         }
-        opened.map(|loaded| self.cache.insert(&self.key, loaded, moment))
+        let loaded = opened?;
+        let key = std::mem::take(&mut self.key);
+        let kept = self.keep(&key, loaded, moment);
+        self.key = key;
+        Some(kept)
     }
 
-    fn find(&mut self, path: &RequestPath<'_>, moment: &Moment) -> Outcome {
+    fn find(&mut self, path: &RequestPath<'_>, moment: &Moment) -> Resolution {
         if path.is_hidden() {
-            return Err(Miss::Hidden);
+            return Resolution::Ready(Err(Miss::Hidden));
         }
         self.follow_root(moment);
         if let Some(file) = self.cache.get(path.as_bytes(), moment, &self.root) {
-            return Ok(file);
+            return Resolution::Ready(Ok(file));
         }
         if let Some(miss) = self.last_miss.recall(path.as_bytes(), moment.tick) {
-            return Err(miss);
+            return Resolution::Ready(Err(miss));
         }
         match self.load(moment, |look| look.load(path)) {
-            Ok(loaded) => Ok(self.cache.insert(path.as_bytes(), loaded, moment)),
+            Ok(loaded) => self.keep(path.as_bytes(), loaded, moment),
             Err(miss) => {
                 self.last_miss.note(path.as_bytes(), moment.tick, miss);
-                Err(miss)
+                Resolution::Ready(Err(miss))
             }
+        }
+    }
+
+    /// Keeps what was loaded, unless it has to be hashed first: it is kept when it is next asked for
+    /// then, as it may have changed by the time that is done.
+    fn keep(&mut self, key: &[u8], loaded: Loaded, moment: &Moment) -> Resolution {
+        if !loaded.lacks_hash {
+            return Resolution::Ready(Ok(self.cache.insert(key, loaded, moment)));
+        }
+        // No other subject begins so, as no place is empty.
+        let mut subject = [b"\0\0", key, b"\0"].concat();
+        loaded.stamp.write(&mut subject);
+        if let Some(pending) = self.jobs.join(&subject) {
+            return Resolution::Pending(pending);
+        }
+        match Hashing::begin(loaded, &self.digests) {
+            Ok(work) => Resolution::Pending(self.jobs.begin(&subject, Box::new(work))),
+            Err(file) => Resolution::Ready(Ok(Rc::new(file))),
         }
     }
 
@@ -338,20 +366,20 @@ impl Site {
     }
 
     /// Finds the file that stands in for another, as it is on disk in this turn of the loop.
-    pub fn find_stand_in(&mut self, stand_in: StandIn, moment: &Moment) -> Outcome {
+    pub fn find_stand_in(&mut self, stand_in: StandIn, moment: &Moment) -> Resolution {
         self.follow_root(moment);
         let key = stand_in::key(stand_in);
         if let Some(file) = self.cache.get(&key, moment, &self.root) {
-            return Ok(file);
+            return Resolution::Ready(Ok(file));
         }
         if let Some(miss) = self.missing.recall(stand_in, moment.tick) {
-            return Err(miss);
+            return Resolution::Ready(Err(miss));
         }
         match self.load(moment, |look| look.load_stand_in(stand_in)) {
-            Ok(loaded) => Ok(self.cache.insert(&key, loaded, moment)),
+            Ok(loaded) => self.keep(&key, loaded, moment),
             Err(miss) => {
                 self.missing.note(stand_in, moment.tick, miss);
-                Err(miss)
+                Resolution::Ready(Err(miss))
             }
         }
     }
@@ -380,6 +408,7 @@ impl Site {
             addressing: &self.addressing,
             finder: &self.finder,
             policy: &self.policy,
+            digests: &self.digests,
             wall: moment.wall(),
         }
     }

@@ -5,7 +5,6 @@
 //! compared with the disk in each turn, as any file is, and one that cannot be opened is passed over
 //! until it is looked again.
 
-use super::facts::facts;
 use super::load::{Loaded, Look, open_regular};
 use super::root::Root;
 use super::stamp::Stamp;
@@ -25,14 +24,16 @@ use std::num::NonZeroUsize;
 pub(super) struct Variants {
     location: CString,
     stamp: Stamp,
+    /// Whether the file had been left alone for long enough when it was looked at.
+    is_settled: bool,
     /// Those of the files that were found beside it; `None` where they are not looked for.
     found: Option<CodingSet>,
     /// Those of them that are to be had, as far as is known: not all that is there can be opened.
     beside: Cell<CodingSet>,
+    /// Whether it is of a type and size that are compressed here.
+    is_compressed: bool,
     /// Those that are made here, on request.
     made: Cell<CodingSet>,
-    /// Whether there is any of them, or will be.
-    is_varied: bool,
 }
 
 impl Variants {
@@ -72,7 +73,8 @@ impl Variants {
     /// The value of `Vary` on whatever is sent of the file, whichever of its codings are to be had
     /// just now: what is given up, or not made of a file that has not settled, may be had later.
     pub(super) fn vary(&self) -> Option<&'static str> {
-        self.is_varied.then_some(VARY)
+        let is_varied = self.is_compressed || self.found.is_some_and(|found| !found.is_empty());
+        is_varied.then_some(VARY)
     }
 
     /// Whether there is a file beside it that has this coding and is to be had.
@@ -91,8 +93,20 @@ impl Variants {
         self.made.set(CodingSet::EMPTY);
     }
 
+    /// Takes note that a strong tag tells what would be made from what is made of anything else: only
+    /// then can it be kept.
+    pub(super) fn allow_making(&self) {
+        if self.is_compressed {
+            self.made.set(CodingSet::EMPTY.with(Coding::Gzip));
+        }
+    }
+
     pub(super) fn stamp(&self) -> &Stamp {
         &self.stamp
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        self.is_settled
     }
 
     /// How much memory it takes besides itself.
@@ -141,7 +155,7 @@ impl Finder {
     /// Looks for variants of a file, of which `facts` are known.
     pub(super) fn find(
         &self,
-        root: &Root,
+        look: &Look<'_>,
         location: &CStr,
         stamp: &Stamp,
         facts: &Facts,
@@ -154,28 +168,26 @@ impl Finder {
         }
         let found = self.precompressed.then(|| {
             let tell = |location: &CStr, stamp| self.tell(location, Flaw::Older(stamp));
-            survey(root, location, stamp, tell)
+            survey(look.root, location, stamp, tell)
         });
         let is_compressed = self.compression && is_worth_compressing(facts);
         if found.is_none() && !is_compressed {
             return None;
         }
-        // What is made can be kept only if a strong tag tells what it was made of.
-        let is_known = facts.entity_tag.as_ref().is_some_and(EntityTag::is_strong);
-        let made = if is_compressed && is_known {
-            CodingSet::EMPTY.with(Coding::Gzip)
-        } else {
-            CodingSet::EMPTY
-        };
         let beside = found.unwrap_or_default();
-        Some(Variants {
+        let variants = Variants {
             location: location.into(),
             stamp: *stamp,
+            is_settled: stamp.is_settled(look.wall),
             found,
             beside: Cell::new(beside),
-            made: Cell::new(made),
-            is_varied: is_compressed || !beside.is_empty(),
-        })
+            is_compressed,
+            made: Cell::default(),
+        };
+        if facts.entity_tag.as_ref().is_some_and(EntityTag::is_strong) {
+            variants.allow_making();
+        }
+        Some(variants)
     }
 
     /// Opens the coded file beside another.
@@ -202,13 +214,14 @@ impl Finder {
         }
         let original_facts = original.representation.facts();
         let content_type = original_facts.content_type.clone();
-        let mut facts = facts(&source, &stamp, content_type, Some(coding), look.wall);
+        let (mut facts, lacks_hash) = look.describe(&source, &stamp, content_type, Some(coding));
         facts.stand_in = original_facts.stand_in;
         facts.vary = Some(VARY);
         facts.edits.clone_from(&original_facts.edits);
         Some(Loaded {
             is_link: look.root.stamp_itself(location.as_bytes()) != Ok(stamp),
-            is_settled: facts.is_settled,
+            is_settled: stamp.is_settled(look.wall),
+            lacks_hash,
             file: File {
                 origin: Origin::Disk,
                 representation: Representation::new(facts, look.policy),
