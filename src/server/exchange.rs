@@ -350,6 +350,11 @@ impl Service {
         self.last_page = LastPage::default();
     }
 
+    /// Lets go of all that is kept of files.
+    pub(super) fn forget_files(&mut self) {
+        self.site.forget();
+    }
+
     /// Whether there is work under way that answers wait for.
     pub(super) fn has_jobs(&self) -> bool {
         self.site.has_jobs()

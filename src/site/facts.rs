@@ -62,8 +62,7 @@ pub(super) fn content_tag(hash: &blake3::Hash, coding: Option<Coding>) -> Entity
 fn stamp_tag(stamp: &Stamp, coding: Option<Coding>, wall: SystemTime) -> EntityTag {
     let mut opaque = stamp.to_string();
     push_coding(&mut opaque, coding);
-    let is_strong =
-        stamp.is_settled(wall) && stamp.has_clock_change() && !is_hashed(stamp.size);
+    let is_strong = stamp.is_settled(wall) && stamp.has_clock_change() && !is_hashed(stamp.size);
     if is_strong {
         EntityTag::strong(opaque)
     } else {

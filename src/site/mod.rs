@@ -354,6 +354,12 @@ impl Site {
         }
     }
 
+    /// Lets go of all that is kept of files, so that each is read when it is next asked for.
+    pub fn forget(&mut self) {
+        self.cache.clear();
+        self.digests.clear();
+    }
+
     /// Lets go of the descriptors that the cache holds: whether it held any.
     /// Those that are sent from stay open until that is done.
     pub fn release_descriptors(&mut self) -> bool {
