@@ -11,7 +11,7 @@ use super::root::Root;
 use super::stamp::Stamp;
 use super::variants::Variants;
 use super::ways::{REACHED_EVERY, Ways};
-use super::{File, Moment, Source};
+use super::{File, Miss, Moment, Source};
 use lru::LruCache;
 use std::ffi::CString;
 use std::num::NonZeroUsize;
@@ -296,8 +296,9 @@ impl Place {
             Location::Other(location) => location,
             Location::Link { location, .. } => location.as_bytes(),
         };
-        let read = CString::new(location).map(|location| open_regular(root, &location));
-        matches!(read, Ok(Ok((Source::Memory(read), _))) if read == content)
+        let location = CString::new(location).map_err(|_| Miss::Nothing);
+        let read = location.and_then(|location| open_regular(root, &location));
+        read.is_ok_and(|opened| matches!(opened.source, Source::Memory(read) if read == content))
     }
 }
 

@@ -29,6 +29,8 @@ pub enum Miss {
     NotRegular,
     /// A segment, or the path, is longer than the file system allows.
     NameTooLong,
+    /// It says that it is small, and has more than is read of such a file.
+    Endless,
     /// Our user may not read it.
     Forbidden,
     /// No descriptors or memory are left, or the file is locked by a lease.
@@ -77,7 +79,7 @@ impl Miss {
             Self::Moved(way) => Absence::Moved(way),
             Self::Forbidden => Absence::Forbidden,
             Self::Exhausted | Self::Crowded => Absence::Exhausted,
-            Self::Failed(_) => Absence::Failed,
+            Self::Endless | Self::Failed(_) => Absence::Failed,
         }
     }
 
@@ -97,7 +99,7 @@ impl Miss {
             | Self::NotRegular
             | Self::Forbidden
             | Self::Crowded => Level::Info,
-            Self::Exhausted => Level::Warn,
+            Self::Exhausted | Self::Endless => Level::Warn,
             Self::Failed(_) => Level::Error,
         }
     }
@@ -116,6 +118,7 @@ impl fmt::Display for Miss {
             Self::TooManyLinks => "its symbolic links lead in a circle",
             Self::NotRegular => "it is not a regular file",
             Self::NameTooLong => "the name is longer than the file system allows",
+            Self::Endless => "it has more than 1 MiB, though it says that it is small; save a copy of it, and serve that",
             Self::Forbidden => "the server's user may not read it; see its permissions and those of the directories above",
             Self::Exhausted => "no file descriptors or memory are left, or the file is locked; raise the limit on open files",
             Self::Crowded => "long listings that are still being sent take all the memory that they may",

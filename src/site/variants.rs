@@ -155,10 +155,11 @@ impl Finder {
     /// Looks for variants of a file, of which `facts` are known.
     pub(super) fn find(
         &self,
-        look: &Look<'_>,
+        root: &Root,
         location: &CStr,
         stamp: &Stamp,
         facts: &Facts,
+        is_settled: bool,
     ) -> Option<Variants> {
         let is_coded = Coding::ALL
             .iter()
@@ -168,7 +169,7 @@ impl Finder {
         }
         let found = self.precompressed.then(|| {
             let tell = |location: &CStr, stamp| self.tell(location, Flaw::Older(stamp));
-            survey(look.root, location, stamp, tell)
+            survey(root, location, stamp, tell)
         });
         let is_compressed = self.compression && is_worth_compressing(facts);
         if found.is_none() && !is_compressed {
@@ -178,7 +179,7 @@ impl Finder {
         let variants = Variants {
             location: location.into(),
             stamp: *stamp,
-            is_settled: stamp.is_settled(look.wall),
+            is_settled,
             found,
             beside: Cell::new(beside),
             is_compressed,
@@ -199,7 +200,7 @@ impl Finder {
         coding: Coding,
     ) -> Option<Loaded> {
         let location = CString::from(beside(&variants.location, coding, &mut Vec::new())?);
-        let (source, stamp) = match open_regular(look.root, &location) {
+        let opened = match open_regular(look.root, &location) {
             Ok(opened) => opened,
             // It was there a moment ago, and may be away for good.
             Err(Miss::Nothing) => return None,
@@ -208,24 +209,25 @@ impl Finder {
                 return None;
             }
         };
+        let stamp = opened.stamp;
         if stamp.is_older_than(&variants.stamp) {
             self.tell(&location, Flaw::Older(stamp));
             return None;
         }
         let original_facts = original.representation.facts();
         let content_type = original_facts.content_type.clone();
-        let (mut facts, lacks_hash) = look.describe(&source, &stamp, content_type, Some(coding));
+        let (mut facts, lacks_hash) = look.describe(&opened, content_type, Some(coding));
         facts.stand_in = original_facts.stand_in;
         facts.vary = Some(VARY);
         facts.edits.clone_from(&original_facts.edits);
         Some(Loaded {
             is_link: look.root.stamp_itself(location.as_bytes()) != Ok(stamp),
-            is_settled: stamp.is_settled(look.wall),
+            is_settled: opened.is_settled(look.wall),
             lacks_hash,
             file: File {
                 origin: Origin::Disk,
                 representation: Representation::new(facts, look.policy),
-                source,
+                source: opened.source,
                 variants: None,
                 place: original.place.clone(),
             },
