@@ -275,7 +275,7 @@ fn many_wait_for_what_is_compressed_once_and_requests_behind_it_keep_their_order
     let records = server.records(8 * 3);
     let waited = records.iter().filter(|record| {
         let seconds: f64 = record.rsplit(' ').next().unwrap().parse().unwrap();
-        record.contains("/largest.txt") && record.contains(" 200 ") && seconds > 0.01
+        record.contains("GET /largest.txt") && record.contains(" 200 ") && seconds > 0.01
     });
     assert_eq!(waited.count(), 8, "{records:#?}");
 }
