@@ -7,10 +7,12 @@ use std::{
     fs, thread,
     time::{Duration, Instant},
 };
-use support::{Launch, Response, Server, Site, noise, poll_until, settled_time};
+use support::{
+    Launch, Response, Server, Site, gzip, gzip_of, noise, poll_until, settled_time, zstandard_of,
+};
 
-/// The contents of a script and of the files beside it, each of a length of its own. What is in
-/// coded files is not looked into, so it need not be coded.
+/// A script and the files beside it, each of a length of its own. Of coded files only the first and
+/// the last bytes are looked at, so that the rest need not be coded.
 const SCRIPT: [(&str, usize); 4] = [
     ("app.js", 4000),
     ("app.js.br", 1000),
@@ -21,7 +23,12 @@ const SCRIPT: [(&str, usize); 4] = [
 fn site_with_coded_files() -> Site {
     let site = Site::new();
     for (name, length) in SCRIPT {
-        site.file(name, noise(length));
+        let content = match name.rsplit_once('.') {
+            Some((_, "gz")) => gzip_of(4000, length),
+            Some((_, "zst")) => zstandard_of(4000, length),
+            _ => noise(length),
+        };
+        site.file(name, content);
     }
     site
 }
@@ -154,7 +161,7 @@ fn each_variant_has_fields_of_its_own_in_every_kind_of_response() {
     assert_eq!(part.field("content-encoding"), Some("gzip"));
     assert_eq!(part.field("vary"), Some("Accept-Encoding"));
     assert_eq!(part.field("etag"), Some(etag));
-    assert_eq!(part.content, noise(1200)[100..200]);
+    assert_eq!(part.content, gzip_of(4000, 1200)[100..200]);
     let parts = server.request("GET", "/app.js", &[gzip, ("Range", "bytes=0-9, 1190-")]);
     assert_eq!(parts.status, 206);
     assert_eq!(parts.field("vary"), Some("Accept-Encoding"));
@@ -186,12 +193,9 @@ fn a_coded_file_under_its_own_name_is_a_file_like_any_other() {
 #[test]
 fn a_coded_file_that_is_older_than_its_original_is_passed_over_and_told_once() {
     let site = site_with_coded_files();
-    site.modified("app.js.br", settled_time() - Duration::from_secs(1))
-        // Tools that keep the time of the original may cut it to the second.
-        .modified(
-            "app.js.zst",
-            settled_time() - Duration::from_nanos(123_456_789),
-        );
+    site.modified("app.js.br", settled_time() - Duration::from_secs(2))
+        // Archives cut times to two seconds, and whoever copies both may copy this one first.
+        .modified("app.js.zst", settled_time() - Duration::from_millis(1_999));
     let mut server = Launch::of(site.root())
         .args(["--cache-bytes-max", "0"])
         .expecting(&["\"app.js.br\" is older than the file that it was made of"])
@@ -202,6 +206,52 @@ fn a_coded_file_that_is_older_than_its_original_is_passed_over_and_told_once() {
     }
     let said = server.process.end();
     assert_eq!(said.matches("is older").count(), 1, "{said}");
+}
+
+#[test]
+fn a_coded_file_that_says_that_it_is_of_something_else_is_passed_over_and_told_once() {
+    let site = Site::new();
+    let two_members = [gzip(noise(1000)), gzip(noise(3000))].concat();
+    let bgzip = [gzip(noise(4000)), gzip("")].concat();
+    let large = noise(100_000);
+    for (name, coded, content) in [
+        ("shorter.js", "gz", gzip_of(3999, 200)),
+        ("members.js", "gz", two_members),
+        ("bgzip.js", "gz", bgzip),
+        ("plain.js", "gz", b"plain".to_vec()),
+        ("empty.js", "gz", Vec::new()),
+        ("longer.js", "zst", zstandard_of(4001, 200)),
+        ("text.js", "zst", b"plain".to_vec()),
+    ] {
+        site.file(name, noise(4000))
+            .file(format!("{name}.{coded}"), content);
+    }
+    // Those that are not read into memory are looked at, too.
+    site.file("large.bin", &large)
+        .file("large.bin.gz", gzip_of(99_999, 70_000))
+        .file("large.bin.br", &large[..80_000]);
+    let mut server = Launch::of(site.root())
+        .args(["--compression=false", "--cache-bytes-max=0"])
+        .expecting(&["is not served in place of the file that it was made of"])
+        .start();
+    for _ in 0..3 {
+        for name in [
+            "shorter", "members", "bgzip", "plain", "empty", "longer", "text",
+        ] {
+            let response = accepting(&server, &format!("/{name}.js"), "gzip, zstd");
+            assert_eq!(response.field("content-encoding"), None, "{name}");
+            assert!(response.content == noise(4000), "{name}");
+        }
+        let response = accepting(&server, "/large.bin", "gzip, br;q=0.5");
+        assert_eq!(response.content.len(), 80_000);
+    }
+    let said = server.process.end();
+    assert_eq!(said.lines().count(), 8, "each is told once: {said}");
+    assert!(
+        said.contains("expands to 3999 bytes, and the file has 4000"),
+        "{said}"
+    );
+    assert!(said.contains("not in the format of gzip"), "{said}");
 }
 
 #[test]
@@ -275,10 +325,10 @@ fn coded_files_are_held_to_what_any_file_is() {
 fn what_stands_for_a_directory_is_found_coded_too() {
     let site = Site::new();
     site.file("guide/index.html", "plain")
-        .file("guide/index.html.gz", "coded");
+        .file("guide/index.html.gz", gzip("plain"));
     let server = Server::start(site.root());
     let response = accepting(&server, "/guide/", "gzip");
-    assert_eq!(response.content, b"coded");
+    assert_eq!(response.gunzipped(), b"plain");
     assert_eq!(
         response.field("content-type"),
         Some("text/html; charset=utf-8")
@@ -317,21 +367,20 @@ fn rules_hold_for_every_variant_of_what_they_name() {
 fn a_coded_file_is_sent_for_its_own_original_alone_whichever_answers_the_path() {
     let site = Site::new();
     for name in ["later/index.htm", "gone/index.html", "gone/index.htm"] {
-        site.file(name, name)
-            .file(format!("{name}.gz"), format!("{name} coded"));
+        site.file(name, name).file(format!("{name}.gz"), gzip(name));
     }
     site.file("about.html", "about.html")
-        .file("about.html.gz", "about.html coded");
+        .file("about.html.gz", gzip("about.html"));
     // From here on all of them stay in the cache.
     thread::sleep(Duration::from_millis(2_100));
     let server = Launch::of(site.root())
         .args(["--index", "index.html", "--index", "index.htm"])
         .arg("--clean-addresses")
         .start();
-    let assert_found = |target, name| {
+    let assert_found = |target, name: &str| {
         assert_eq!(server.get(target).text(), name);
         let coded = accepting(&server, target, "gzip");
-        assert_eq!(coded.text(), format!("{name} coded"));
+        assert_eq!(coded.gunzipped(), name.as_bytes());
         assert_eq!(coded.field("content-encoding"), Some("gzip"));
     };
     for _ in 0..2 {
@@ -340,8 +389,7 @@ fn a_coded_file_is_sent_for_its_own_original_alone_whichever_answers_the_path() 
         assert_found("/about", "about.html");
     }
     for name in ["later/index.html", "about"] {
-        site.file(name, name)
-            .file(format!("{name}.gz"), format!("{name} coded"));
+        site.file(name, name).file(format!("{name}.gz"), gzip(name));
     }
     fs::remove_file(site.path("gone/index.html")).unwrap();
     assert_found("/later/", "later/index.html");
@@ -353,9 +401,9 @@ fn a_coded_file_is_sent_for_its_own_original_alone_whichever_answers_the_path() 
 fn a_coded_file_that_cannot_be_read_gives_way_to_the_next_coding_until_it_can() {
     let site = site_with_coded_files();
     site.file("app.css", "pond {}\n".repeat(500))
-        .file("app.css.gz", "coded")
+        .file("app.css.gz", gzip_of(4000, 250))
         .file("tiny.css", "pond {}\n")
-        .file("tiny.css.gz", "coded");
+        .file("tiny.css.gz", gzip_of(8, 250));
     let unreadable = ["app.js.br", "app.css.gz", "tiny.css.gz"];
     for name in unreadable {
         site.mode(name, 0);
@@ -371,11 +419,11 @@ fn a_coded_file_that_cannot_be_read_gives_way_to_the_next_coding_until_it_can() 
         let coding = response.field("content-encoding").map(str::to_owned);
         (coding, response.content.len())
     };
-    let gzip = || Some("gzip".to_owned());
+    let gz = || Some("gzip".to_owned());
     for _ in 0..3 {
-        assert_eq!(coding("/app.js"), (gzip(), 1200), "it lies beside, too");
+        assert_eq!(coding("/app.js"), (gz(), 1200), "it lies beside, too");
         let (made, length) = coding("/app.css");
-        assert_eq!(made, gzip(), "it is made");
+        assert_eq!(made, gz(), "it is made");
         assert!((6..200).contains(&length), "{length}");
         assert_eq!(coding("/tiny.css"), (None, 8), "it is too small for that");
     }
@@ -386,8 +434,8 @@ fn a_coded_file_that_cannot_be_read_gives_way_to_the_next_coding_until_it_can() 
     let br = || Some("br".to_owned());
     poll_until("what lies beside", || {
         let is_seen = coding("/app.js") == (br(), 1000)
-            && coding("/app.css") == (gzip(), 5)
-            && coding("/tiny.css") == (gzip(), 5);
+            && coding("/app.css") == (gz(), 250)
+            && coding("/tiny.css") == (gz(), 250);
         is_seen.then_some(())
     });
     assert!(

@@ -4,6 +4,7 @@
 
 pub mod accept;
 pub mod chunked;
+pub mod coded;
 pub mod coding;
 pub mod date;
 pub mod etag;

@@ -56,15 +56,12 @@ impl Stamp {
         })
     }
 
-    /// Whether the content was last changed before that of `other`. Tools that carry a time over
-    /// from one file to another may cut it to the second, so what has no fraction is compared
-    /// without.
+    /// Whether the content was last changed before that of `other`, as far as times tell: they are
+    /// cut to two seconds by archives (ZIP) and some file systems, and copied files get theirs in the
+    /// order in which they are copied.
     pub(super) fn is_older_than(&self, other: &Self) -> bool {
-        if self.modified.1 == 0 {
-            self.modified.0 < other.modified.0
-        } else {
-            self.modified < other.modified
-        }
+        let (seconds, nanos) = self.modified;
+        (seconds.saturating_add(OLDER_SECONDS), nanos) <= other.modified
     }
 
     /// When the content was last changed, in seconds; `None` where nobody knows: tools that build the
@@ -109,6 +106,9 @@ fn seconds_and_nanos(since_epoch: Duration) -> (i64, u32) {
 /// The coarsest clock that files are stamped with (FAT) has steps of two seconds.
 const SETTLING_TIME: Duration = Duration::from_secs(2);
 
+/// Below this difference, times do not tell which of two files is older.
+const OLDER_SECONDS: i64 = 2;
+
 /// 1 March 1980. Times before it are fixed ones: second 0 or 1 in images, and the first days of the
 /// calendar that ZIP has, or just before them, in archives.
 const FIRST_TIME: i64 = 320_716_800;
@@ -150,18 +150,21 @@ mod tests {
     }
 
     #[test]
-    fn a_time_without_a_fraction_is_compared_without() {
+    fn a_file_is_older_by_two_seconds_at_least() {
         let at = |seconds, nanos| Stamp {
             modified: (seconds, nanos),
             ..stamp(0, 0)
         };
         for (own, other, older) in [
             ((7, 5), (7, 5), false),
-            ((7, 4), (7, 5), true),
-            ((7, 0), (7, 5), false),
-            ((7, 0), (8, 0), true),
+            ((7, 4), (7, 5), false),
+            ((7, 0), (8, 999_999_999), false),
+            ((7, 5), (9, 4), false),
+            ((7, 5), (9, 5), true),
+            ((7, 0), (9, 0), true),
             ((8, 0), (7, 5), false),
-            ((6, 9), (7, 5), true),
+            ((i64::MAX, 0), (7, 5), false),
+            ((-9, 0), (7, 5), true),
         ] {
             let is_older = at(own.0, own.1).is_older_than(&at(other.0, other.1));
             assert_eq!(is_older, older, "{own:?} {other:?}");

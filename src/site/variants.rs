@@ -5,10 +5,12 @@
 //! compared with the disk in each turn, as any file is, and one that cannot be opened is passed over
 //! until it is looked again.
 
-use super::load::{Loaded, Look, open_regular};
+use super::load::{Loaded, Look, Opened, open_regular};
+use super::reading::read_at;
 use super::root::Root;
 use super::stamp::Stamp;
 use super::{File, Miss, Options, Origin, Source, stand_in};
+use crate::http::coded::{self, HEAD_BYTES, TAIL_BYTES};
 use crate::http::coding::{Coding, CodingSet};
 use crate::http::etag::EntityTag;
 use crate::http::media::is_compressible;
@@ -141,6 +143,8 @@ enum Flaw {
     Older(Stamp),
     /// It cannot be opened.
     Missed(Miss),
+    /// It was made of something else, or cannot be sent.
+    Unfit(Stamp, coded::Flaw),
 }
 
 impl Finder {
@@ -215,6 +219,11 @@ impl Finder {
             return None;
         }
         let original_facts = original.representation.facts();
+        let length = Some(original_facts.length);
+        if let Err(flaw) = check_coded(&opened, coding, length) {
+            self.tell(&location, Flaw::Unfit(stamp, flaw));
+            return None;
+        }
         let content_type = original_facts.content_type.clone();
         let (mut facts, lacks_hash) = look.describe(&opened, content_type, Some(coding));
         facts.stand_in = original_facts.stand_in;
@@ -249,6 +258,29 @@ impl Finder {
             Flaw::Missed(miss) => log::warn!(
                 "{location:?} cannot be served in place of the file that it was made of: {miss}"
             ),
+            Flaw::Unfit(_, flaw) => log::warn!(
+                "{location:?} is not served in place of the file that it was made of: {flaw}"
+            ),
+        }
+    }
+}
+
+/// Looks whether a coded file says itself that it is not what is wanted. What cannot be read is found
+/// out when it is sent.
+fn check_coded(opened: &Opened, coding: Coding, length: Option<u64>) -> Result<(), coded::Flaw> {
+    let (mut head, mut tail) = ([0; HEAD_BYTES], [0; TAIL_BYTES]);
+    match &opened.source {
+        Source::Memory(content) => {
+            let head = content.get(..HEAD_BYTES).unwrap_or(content);
+            coded::check(coding, head, content, length)
+        }
+        Source::Descriptor(file) => {
+            let end = opened.stamp.size.saturating_sub(TAIL_BYTES as u64);
+            let read = (read_at(file, &mut head, 0), read_at(file, &mut tail, end));
+            let (Ok(head), Ok(tail)) = read else {
+                return Ok(());
+            };
+            coded::check(coding, head, tail, length)
         }
     }
 }
