@@ -7,9 +7,12 @@ mod address;
 mod cache;
 mod compression;
 mod digest;
+mod encoding;
 mod facts;
+mod file;
 mod inspect;
 mod jobs;
+mod last_miss;
 mod listing;
 mod load;
 mod miss;
@@ -22,19 +25,17 @@ mod variants;
 mod ways;
 mod workload;
 
-use crate::http::coding::{Coding, CodingSet};
 use crate::http::request::RequestHead;
 use crate::http::target::RequestPath;
-use crate::plan::{Policy, Representation, StandIn};
-use bytes::Bytes;
+use crate::plan::{Policy, StandIn};
 use cache::Cache;
 use compression::Compression;
 use digest::{Digests, Hashing};
 use jobs::{Jobs, Means};
+use last_miss::LastMiss;
 use listing::Listings;
 use load::{Loaded, Look};
 use root::Root;
-use rustix::fd::OwnedFd;
 use stand_in::MissingStandIns;
 use std::ffi::OsString;
 use std::io;
@@ -42,11 +43,12 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Instant, SystemTime};
-use variants::{Finder, Variants};
+use variants::Finder;
 use workload::Workload;
 
 pub use address::Addressing;
 pub use cache::CacheFigures;
+pub use file::{File, Origin, Source};
 pub use inspect::{Inspection, has_directory, inspect, is_served};
 pub use jobs::{Outcome, Pending};
 pub use miss::Miss;
@@ -117,56 +119,6 @@ pub enum Resolution {
     Ready(Outcome),
     /// It is yet to be made.
     Pending(Pending),
-}
-
-/// A file, opened and looked at, or what is made in place of one.
-#[derive(Debug)]
-pub struct File {
-    /// Whether it is there, or was made.
-    pub origin: Origin,
-    /// What a response can say of it.
-    pub representation: Representation,
-    /// Where its bytes are.
-    pub source: Source,
-    /// Where it was found, relative to the root.
-    pub place: Box<[u8]>,
-    variants: Option<Variants>,
-}
-
-impl File {
-    /// What it is served in place of; `None` where it was asked for.
-    pub fn stand_in(&self) -> Option<StandIn> {
-        self.representation.facts().stand_in
-    }
-
-    /// The codings that its content is to be had in besides.
-    pub fn codings(&self) -> CodingSet {
-        let variants = self.variants.as_ref();
-        variants.map_or(CodingSet::EMPTY, Variants::codings)
-    }
-
-    /// Whether it holds a descriptor.
-    fn is_open(&self) -> bool {
-        matches!(self.source, Source::Descriptor(_))
-    }
-}
-
-/// What a file is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// It is one on disk.
-    Disk,
-    /// It lists a directory.
-    Listing,
-}
-
-/// Where the bytes of a file are.
-#[derive(Clone, Debug)]
-pub enum Source {
-    /// In memory, as they were when the file was read.
-    Memory(Bytes),
-    /// In the file, to be sent from there.
-    Descriptor(Rc<OwnedFd>),
 }
 
 /// The moment of a look.
@@ -260,60 +212,6 @@ impl Site {
             policy: &self.policy,
             digests: &self.digests,
         })
-    }
-
-    /// Finds a file in one of the codings that it is to be had in, as it is on disk in this turn
-    /// of the loop. `None` where there turns out to be none to be had, so that another is to be
-    /// chosen: what lies beside the file with this coding is not among its codings any more. Where
-    /// it can be made but not now, the file itself is what comes of it. `path` is what it was asked
-    /// for by.
-    pub fn encode(
-        &mut self,
-        path: &[u8],
-        file: &Rc<File>,
-        coding: Coding,
-        moment: &Moment,
-    ) -> Option<Resolution> {
-        let Some(variants) = &file.variants else {
-            return Some(Resolution::Ready(Ok(Rc::clone(file))));
-        };
-        variants.key(path, file, coding, &mut self.key);
-        if variants.is_beside(coding) {
-            return self.find_beside(file, variants, coding, moment);
-        }
-        if let Some(made) = self.cache.get_made(&self.key) {
-            return Some(Resolution::Ready(Ok(made)));
-        }
-        if let Some(pending) = self.jobs.join(&self.key) {
-            return Some(Resolution::Pending(pending));
-        }
-        let begun = Compression::begin(file, &self.key, &self.workload);
-        Some(match begun {
-            Some(work) => Resolution::Pending(self.jobs.begin(&self.key, Box::new(work))),
-            None => Resolution::Ready(Ok(Rc::clone(file))),
-        })
-    }
-
-    fn find_beside(
-        &mut self,
-        file: &Rc<File>,
-        variants: &Variants,
-        coding: Coding,
-        moment: &Moment,
-    ) -> Option<Resolution> {
-        if let Some(found) = self.cache.get(&self.key, moment, &self.root) {
-            return Some(Resolution::Ready(Ok(found)));
-        }
-        let look = self.look(moment);
-        let opened = self.finder.open(&look, file, variants, coding);
-        if opened.is_none() {
-            variants.give_up_beside(coding);
-        }
-        let loaded = opened?;
-        let key = std::mem::take(&mut self.key);
-        let kept = self.keep(&key, loaded, moment);
-        self.key = key;
-        Some(kept)
     }
 
     fn find(&mut self, path: &RequestPath<'_>, moment: &Moment) -> Resolution {
@@ -416,38 +314,6 @@ impl Site {
             policy: &self.policy,
             digests: &self.digests,
             wall: moment.wall(),
-        }
-    }
-}
-
-/// The last look that found nothing, which holds for its tick as any other does: many clients ask
-/// for the one file that a site lacks.
-#[derive(Debug)]
-struct LastMiss {
-    path: Vec<u8>,
-    tick: u64,
-    miss: Miss,
-}
-
-impl LastMiss {
-    fn recall(&self, path: &[u8], tick: u64) -> Option<Miss> {
-        (self.tick == tick && self.path == path).then_some(self.miss)
-    }
-
-    fn note(&mut self, path: &[u8], tick: u64, miss: Miss) {
-        self.path.clear();
-        self.path.extend_from_slice(path);
-        (self.tick, self.miss) = (tick, miss);
-    }
-}
-
-impl Default for LastMiss {
-    fn default() -> Self {
-        // Ticks are counted from 1.
-        Self {
-            path: Vec::new(),
-            tick: 0,
-            miss: Miss::Nothing,
         }
     }
 }
