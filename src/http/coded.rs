@@ -34,8 +34,7 @@ pub fn check(coding: Coding, head: &[u8], tail: &[u8], length: Option<u64>) -> R
 /// RFC 1952 §2.3: the signature, the only method that there is and, at the end of each member, the
 /// size of its content modulo 2^32.
 fn check_gzip(head: &[u8], tail: &[u8], length: Option<u64>) -> Result<(), Flaw> {
-    let size = tail.last_chunk().map(|size| u32::from_le_bytes(*size));
-    let (Some(size), true) = (size, head.starts_with(&[0x1f, 0x8b, 8])) else {
+    let (Some(size), true) = (gzip_length(tail), head.starts_with(&[0x1f, 0x8b, 8])) else {
         return Err(Flaw::OtherFormat(Coding::Gzip));
     };
     match length {
@@ -47,6 +46,11 @@ fn check_gzip(head: &[u8], tail: &[u8], length: Option<u64>) -> Result<(), Flaw>
         }
         _ => Ok(()),
     }
+}
+
+/// What a file in `gzip` says, in its last bytes, that its last member expands to, modulo 2^32.
+pub fn gzip_length(tail: &[u8]) -> Option<u32> {
+    tail.last_chunk().map(|size| u32::from_le_bytes(*size))
 }
 
 /// RFC 8878 §3.1.1: the header of the first frame, which may say the size of its content, and how

@@ -4,6 +4,7 @@
 use crate::http::accept::Quality;
 use crate::http::coding::{Acceptance, Coding, CodingSet};
 use crate::http::fields::{FieldName, Fields};
+use std::cmp::Reverse;
 
 /// The coding, of those that there are, that suits the request best; `None` for none at all.
 ///
@@ -26,4 +27,15 @@ pub fn select_coding(fields: &Fields<'_>, available: CodingSet) -> Option<Coding
         }
     }
     selected.filter(|_| quality >= acceptance.identity_quality())
+}
+
+/// The coding, of those that there are, that is accepted before others, where there is nothing without
+/// one; `None` if none of them is acceptable.
+pub fn accepted_coding(fields: &Fields<'_>, available: CodingSet) -> Option<Coding> {
+    let acceptance = Acceptance::parse(fields.members(FieldName::AcceptEncoding));
+    let mut codings: Vec<_> = available.iter().collect();
+    // Of equals, the one that makes the smaller files stays before the others.
+    codings.sort_by_key(|coding| Reverse(acceptance.quality(*coding)));
+    let first = codings.first().copied()?;
+    (acceptance.quality(first) > Quality::NONE).then_some(first)
 }

@@ -180,13 +180,27 @@ impl Service {
         let Resolution::Ready(Ok(file)) = &found else {
             return found;
         };
-        while let Some(coding) = plan::select_coding(&request.fields, file.codings()) {
+        loop {
+            let mut coding = plan::select_coding(&request.fields, file.codings());
+            if coding.is_none() && file.is_coded_alone() {
+                let decoded = self.site.decode(path, file, moment);
+                if !matches!(decoded, Resolution::Ready(Err(Miss::OnlyCoded))) {
+                    return decoded;
+                }
+                // It would rather have had no coding, but takes one that there is.
+                coding = plan::accepted_coding(&request.fields, file.codings());
+                if coding.is_none() {
+                    return decoded;
+                }
+            }
+            let Some(coding) = coding else {
+                return found;
+            };
             // What comes to nothing leaves one less to choose from.
             if let Some(encoded) = self.site.encode(path, file, coding, moment) {
                 return encoded;
             }
         }
-        found
     }
 
     /// The same, however long it takes: for one who has nothing else to do.

@@ -358,7 +358,7 @@ impl Entry {
         } = &*self.file;
         let content = match source {
             Source::Memory(content) => content.len(),
-            Source::Descriptor(_) => 0,
+            Source::Descriptor(_) | Source::Coded => 0,
         };
         let names = key.len()
             + place.len()
@@ -414,6 +414,7 @@ mod tests {
             finder: &Finder::new(&Options::default()),
             policy: &Policy::default(),
             digests: &Digests::new(),
+            seeks_coded: false,
             wall: SystemTime::now(),
         };
         let loaded = look.load(&path).unwrap();

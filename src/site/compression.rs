@@ -67,6 +67,7 @@ impl Compression {
                 self.done += step.len() as u64;
                 Ok(step.len() < STEP_BYTES)
             }
+            Source::Coded => Ok(true),
         }
     }
 
@@ -78,7 +79,7 @@ impl Compression {
                 (Source::Memory(_), _) => true,
                 (Source::Descriptor(descriptor), Some(variants)) => stat_descriptor(descriptor)
                     .is_ok_and(|found| Stamp::of(&found) == *variants.stamp()),
-                (Source::Descriptor(_), None) => false,
+                (Source::Descriptor(_), None) | (Source::Coded, _) => false,
             }
     }
 

@@ -1,8 +1,9 @@
 //! A file in one of the codings that it is to be had in: found beside it, or made.
 
 use super::compression::Compression;
+use super::expansion::Expansion;
 use super::variants::Variants;
-use super::{File, Moment, Resolution, Site};
+use super::{File, Miss, Moment, Resolution, Site};
 use crate::http::coding::Coding;
 use std::rc::Rc;
 
@@ -37,6 +38,36 @@ impl Site {
             Some(work) => Resolution::Pending(self.jobs.begin(&self.key, Box::new(work))),
             None => Resolution::Ready(Ok(Rc::clone(file))),
         })
+    }
+
+    /// Finds what a file expands to that is there in coded forms alone, as they are on disk in this
+    /// turn of the loop.
+    pub fn decode(&mut self, path: &[u8], file: &Rc<File>, moment: &Moment) -> Resolution {
+        let variants = file.variants.as_ref().filter(|it| it.is_expanded());
+        let Some(variants) = variants else {
+            return Resolution::Ready(Err(Miss::OnlyCoded));
+        };
+        variants.key_of_expanded(path, file, &mut self.key);
+        if let Some(made) = self.cache.get_made(&self.key) {
+            return Resolution::Ready(Ok(made));
+        }
+        if let Some(pending) = self.jobs.join(&self.key) {
+            return Resolution::Pending(pending);
+        }
+        let look = self.look(moment);
+        let Some(coded) = self.finder.open(&look, file, variants, Coding::Gzip) else {
+            variants.give_up_beside(Coding::Gzip);
+            return Resolution::Ready(Err(Miss::OnlyCoded));
+        };
+        match Expansion::begin(file, coded, &self.key, &self.workload) {
+            Ok(work) => Resolution::Pending(self.jobs.begin(&self.key, Box::new(work))),
+            Err(miss) => {
+                if miss == Miss::OnlyCoded {
+                    variants.give_up_expanding();
+                }
+                Resolution::Ready(Err(miss))
+            }
+        }
     }
 
     fn find_beside(

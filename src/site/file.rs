@@ -33,6 +33,12 @@ impl File {
         variants.map_or(CodingSet::EMPTY, Variants::codings)
     }
 
+    /// Whether it is there in coded forms alone, so that there is nothing to be sent but in one of them,
+    /// or expanded.
+    pub fn is_coded_alone(&self) -> bool {
+        matches!(self.source, Source::Coded)
+    }
+
     /// Whether it holds a descriptor.
     pub(super) fn is_open(&self) -> bool {
         matches!(self.source, Source::Descriptor(_))
@@ -44,6 +50,10 @@ impl File {
 pub enum Origin {
     /// It is one on disk.
     Disk,
+    /// It is not on disk, but coded forms of it are.
+    Coded,
+    /// It was expanded from a coded form.
+    Expanded,
     /// It lists a directory.
     Listing,
 }
@@ -55,4 +65,6 @@ pub enum Source {
     Memory(Bytes),
     /// In the file, to be sent from there.
     Descriptor(Rc<OwnedFd>),
+    /// In files beside it, in which they are coded.
+    Coded,
 }

@@ -46,6 +46,8 @@ pub(super) struct Look<'a> {
     pub(super) finder: &'a Finder,
     pub(super) policy: &'a Policy,
     pub(super) digests: &'a Digests,
+    /// Whether coded forms are looked for where there is no file.
+    pub(super) seeks_coded: bool,
     pub(super) wall: SystemTime,
 }
 
@@ -71,8 +73,13 @@ impl Look<'_> {
             }
             besides.push((location, false));
         }
-        if miss == Miss::Nothing && path.is_directory() {
-            miss = explain(self.root, path);
+        if miss == Miss::Nothing {
+            let places = self.addressing.places(path.as_bytes());
+            miss = match self.load_coded(places, besides, Role::Asked(path)) {
+                Err(Miss::Nothing) if path.is_directory() => explain(self.root, path),
+                Err(miss) => miss,
+                found => return found,
+            };
         }
         Err(miss)
     }
@@ -88,12 +95,13 @@ impl Look<'_> {
                 Err(miss) => return Err(miss),
             }
         }
-        Err(Miss::Nothing)
+        let places = self.addressing.stand_ins(stand_in);
+        self.load_coded(places, besides, Role::StandsIn(stand_in))
     }
 
     /// Refuses what should be asked for by another address. Under that, the same file is found: the
     /// way there cannot be a circle, nor lead to anything else.
-    fn check_address(
+    pub(super) fn check_address(
         &self,
         path: &RequestPath<'_>,
         location: &CStr,
@@ -122,6 +130,23 @@ impl Look<'_> {
         }
     }
 
+    /// The place where the file of a path is or, if there is none, would be looked for first.
+    pub(super) fn location(&self, path: &RequestPath<'_>) -> Vec<u8> {
+        let places = || self.addressing.places(path.as_bytes());
+        let is_there = |place: &Vec<u8>| {
+            CString::new(place.as_slice()).is_ok_and(|at| look(self.root, &at).is_ok())
+        };
+        let coded = || {
+            let loaded = self
+                .load_coded(places(), Vec::new(), Role::Asked(path))
+                .ok()?;
+            Some(loaded.location.into_bytes())
+        };
+        let found = places().find(is_there).or_else(coded);
+        let found = found.or_else(|| places().next());
+        found.unwrap_or_else(|| path.as_bytes().to_vec())
+    }
+
     fn open(
         &self,
         location: CString,
@@ -132,23 +157,10 @@ impl Look<'_> {
         let stamp = opened.stamp;
         let is_link = self.root.stamp_itself(location.as_bytes()) != Ok(stamp);
         let place = location.as_bytes();
-        let rules = &self.policy.rules;
-        let address = match role {
-            Role::Asked(path) => path.as_bytes(),
-            // It is of one type, whatever it is sent for.
-            Role::StandsIn(_) => place,
-        };
-        let content_type = rules.content_type(&[address, place]).map_or_else(
-            || self.policy.content_type(place),
-            |content_type| Cow::Owned(content_type.to_owned()),
-        );
+        let content_type = self.content_type(place, role);
         let coding = implied_coding(place, &content_type);
         let (mut facts, lacks_hash) = self.describe(&opened, content_type, coding);
-        match role {
-            Role::Asked(path) => rules.describe(&mut facts, &[path.as_bytes(), place]),
-            // What else rules say depends on what it is sent for.
-            Role::StandsIn(stand_in) => facts.stand_in = Some(stand_in),
-        }
+        self.apply_role(&mut facts, place, role);
         let is_settled = opened.is_settled(self.wall);
         let variants = self
             .finder
@@ -172,6 +184,29 @@ impl Look<'_> {
         })
     }
 
+    /// The type of the file in this place.
+    pub(super) fn content_type(&self, place: &[u8], role: Role<'_>) -> Cow<'static, str> {
+        let address = match role {
+            Role::Asked(path) => path.as_bytes(),
+            // It is of one type, whatever it is sent for.
+            Role::StandsIn(_) => place,
+        };
+        let ruled = self.policy.rules.content_type(&[address, place]);
+        ruled.map_or_else(
+            || self.policy.content_type(place),
+            |content_type| Cow::Owned(content_type.to_owned()),
+        )
+    }
+
+    /// Adds to the facts about the file in this place what depends on what it was opened for.
+    pub(super) fn apply_role(&self, facts: &mut Facts, place: &[u8], role: Role<'_>) {
+        match role {
+            Role::Asked(path) => self.policy.rules.describe(facts, &[path.as_bytes(), place]),
+            // What else rules say depends on what it is sent for.
+            Role::StandsIn(stand_in) => facts.stand_in = Some(stand_in),
+        }
+    }
+
     /// The facts about what was opened, and whether it has yet to be hashed. What has changed just now
     /// is not: it may be about to change again.
     pub(super) fn describe(
@@ -183,7 +218,7 @@ impl Look<'_> {
         let Opened { source, stamp, .. } = opened;
         let (length, hash) = match source {
             Source::Memory(content) => (content.len() as u64, Some(blake3::hash(content))),
-            Source::Descriptor(_) => (stamp.size, self.digests.get(stamp)),
+            _ => (stamp.size, self.digests.get(stamp)),
         };
         let lacks_hash = hash.is_none() && is_hashed(stamp.size) && stamp.is_settled(self.wall);
         let mut facts = facts(length, hash, stamp, content_type, coding, self.wall);
@@ -198,20 +233,11 @@ impl Look<'_> {
 
 /// What a file is opened for.
 #[derive(Clone, Copy, Debug)]
-enum Role<'a> {
+pub(super) enum Role<'a> {
     /// It was asked for by this path.
     Asked(&'a RequestPath<'a>),
     /// It stands in for others.
     StandsIn(StandIn),
-}
-
-/// The place where the file of a path is or, if there is none, would be looked for first.
-pub(super) fn location(root: &Root, path: &RequestPath<'_>, addressing: &Addressing) -> Vec<u8> {
-    let places = || addressing.places(path.as_bytes());
-    let is_there =
-        |place: &Vec<u8>| CString::new(place.as_slice()).is_ok_and(|at| look(root, &at).is_ok());
-    let found = places().find(is_there).or_else(|| places().next());
-    found.unwrap_or_else(|| path.as_bytes().to_vec())
 }
 
 /// Whether a regular file is there, without opening it.

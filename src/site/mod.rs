@@ -5,9 +5,11 @@
 
 mod address;
 mod cache;
+mod coded_alone;
 mod compression;
 mod digest;
 mod encoding;
+mod expansion;
 mod facts;
 mod file;
 mod inspect;
@@ -29,6 +31,7 @@ use crate::http::request::RequestHead;
 use crate::http::target::RequestPath;
 use crate::plan::{Policy, StandIn};
 use cache::Cache;
+use coded_alone::CodedMisses;
 use compression::Compression;
 use digest::{Digests, Hashing};
 use jobs::{Jobs, Means};
@@ -101,6 +104,7 @@ pub struct Site {
     cache: Cache,
     last_miss: LastMiss,
     missing: MissingStandIns,
+    coded_misses: CodedMisses,
     finder: Finder,
     jobs: Jobs,
     workload: Workload,
@@ -156,6 +160,7 @@ impl Site {
             cache: Cache::new(bytes_max, entries_max, descriptors_max),
             last_miss: LastMiss::default(),
             missing: MissingStandIns::default(),
+            coded_misses: CodedMisses::new(),
             finder: Finder::new(options),
             jobs: Jobs::default(),
             workload: Compression::workload(),
@@ -173,7 +178,8 @@ impl Site {
 
     /// The way from the top of the file system to where a path is looked for.
     pub fn trail(&self, path: &RequestPath<'_>) -> Trail {
-        let location = load::location(&self.root, path, &self.addressing);
+        let wall = SystemTime::now();
+        let location = self.look_at(wall).location(path);
         trail::follow(&self.root.path().join(OsString::from_vec(location)))
     }
 
@@ -225,7 +231,7 @@ impl Site {
         if let Some(miss) = self.last_miss.recall(path.as_bytes(), moment.tick) {
             return Resolution::Ready(Err(miss));
         }
-        match self.load(moment, |look| look.load(path)) {
+        match self.load(path.as_bytes(), moment, |look| look.load(path)) {
             Ok(loaded) => self.keep(path.as_bytes(), loaded, moment),
             Err(miss) => {
                 self.last_miss.note(path.as_bytes(), moment.tick, miss);
@@ -279,7 +285,7 @@ impl Site {
         if let Some(miss) = self.missing.recall(stand_in, moment.tick) {
             return Resolution::Ready(Err(miss));
         }
-        match self.load(moment, |look| look.load_stand_in(stand_in)) {
+        match self.load(&key, moment, |look| look.load_stand_in(stand_in)) {
             Ok(loaded) => self.keep(&key, loaded, moment),
             Err(miss) => {
                 self.missing.note(stand_in, moment.tick, miss);
@@ -296,24 +302,41 @@ impl Site {
 
     fn load(
         &mut self,
+        key: &[u8],
         moment: &Moment,
         load: impl Fn(&Look<'_>) -> Result<Loaded, Miss>,
     ) -> Result<Loaded, Miss> {
-        match load(&self.look(moment)) {
+        let seeks_coded = self.finder.precompressed() && self.coded_misses.is_due(key, moment.now);
+        let look = |site: &Self| {
+            load(&Look {
+                seeks_coded,
+                ..site.look(moment)
+            })
+        };
+        let loaded = match look(self) {
             // The cache holds descriptors that nobody is using; they are the first to go.
-            Err(Miss::Exhausted) if self.cache.release_descriptors() => load(&self.look(moment)),
+            Err(Miss::Exhausted) if self.cache.release_descriptors() => look(self),
             loaded => loaded,
+        };
+        if seeks_coded && matches!(loaded, Err(Miss::Nothing | Miss::NoIndex)) {
+            self.coded_misses.note(key, moment.now);
         }
+        loaded
     }
 
     fn look(&self, moment: &Moment) -> Look<'_> {
+        self.look_at(moment.wall())
+    }
+
+    fn look_at(&self, wall: SystemTime) -> Look<'_> {
         Look {
             root: &self.root,
             addressing: &self.addressing,
             finder: &self.finder,
             policy: &self.policy,
             digests: &self.digests,
-            wall: moment.wall(),
+            seeks_coded: self.finder.precompressed(),
+            wall,
         }
     }
 }

@@ -3,7 +3,8 @@
 //! A coded file counts as long as it is not older than the one that it was made of. Whether there
 //! is one is looked at when that is read, and every few seconds after that; one that is served is
 //! compared with the disk in each turn, as any file is, and one that cannot be opened is passed over
-//! until it is looked again.
+//! until it is looked again. Where there is no file but coded ones, what they would be beside of is
+//! expanded from one, and else is not to be had without a coding.
 
 use super::load::{Loaded, Look, Opened, open_regular};
 use super::reading::read_at;
@@ -25,6 +26,7 @@ use std::num::NonZeroUsize;
 #[derive(Debug)]
 pub(super) struct Variants {
     location: CString,
+    /// Of the file itself or, where it is not there, of what it is expanded from.
     stamp: Stamp,
     /// Whether the file had been left alone for long enough when it was looked at.
     is_settled: bool,
@@ -32,6 +34,10 @@ pub(super) struct Variants {
     found: Option<CodingSet>,
     /// Those of them that are to be had, as far as is known: not all that is there can be opened.
     beside: Cell<CodingSet>,
+    /// Whether there is no file but those that are beside it.
+    is_alone: bool,
+    /// Whether what it is can be expanded from one of them.
+    is_expanded: Cell<bool>,
     /// Whether it is of a type and size that are compressed here.
     is_compressed: bool,
     /// Those that are made here, on request.
@@ -49,14 +55,7 @@ impl Variants {
     /// The path does not stand for the place, as another file may come to answer it, nor the place
     /// for the path, as rules speak of both. A file that stands in for others does so for any path.
     pub(super) fn key(&self, path: &[u8], file: &File, coding: Coding, key: &mut Vec<u8>) {
-        key.clear();
-        match file.stand_in() {
-            None => key.extend_from_slice(path),
-            Some(stand_in) => key.extend_from_slice(&stand_in::key(stand_in)),
-        }
-        // No path and no place has this byte.
-        key.push(0);
-        key.extend_from_slice(self.location.to_bytes());
+        self.write_path(path, file, key);
         key.extend_from_slice(coding.extension().as_bytes());
         if !self.is_beside(coding) {
             key.push(0);
@@ -70,6 +69,17 @@ impl Variants {
                 _ => self.stamp.write(key),
             }
         }
+    }
+
+    fn write_path(&self, path: &[u8], file: &File, key: &mut Vec<u8>) {
+        key.clear();
+        match file.stand_in() {
+            None => key.extend_from_slice(path),
+            Some(stand_in) => key.extend_from_slice(&stand_in::key(stand_in)),
+        }
+        // No path and no place has this byte.
+        key.push(0);
+        key.extend_from_slice(self.location.to_bytes());
     }
 
     /// The value of `Vary` on whatever is sent of the file, whichever of its codings are to be had
@@ -88,6 +98,25 @@ impl Variants {
     /// again what there is. It can still be that the coding is made here.
     pub(super) fn give_up_beside(&self, coding: Coding) {
         self.beside.set(self.beside.get().without(coding));
+    }
+
+    /// Writes down what tells the content that its form in `gzip` expands to from anything else that is
+    /// kept.
+    pub(super) fn key_of_expanded(&self, path: &[u8], file: &File, key: &mut Vec<u8>) {
+        self.write_path(path, file, key);
+        // No coded form begins so, as they have an extension here.
+        key.push(0);
+        self.stamp.write(key);
+    }
+
+    /// Whether the content can be expanded from what is there.
+    pub(super) fn is_expanded(&self) -> bool {
+        self.is_expanded.get() && self.is_beside(Coding::Gzip)
+    }
+
+    /// Takes note that it cannot.
+    pub(super) fn give_up_expanding(&self) {
+        self.is_expanded.set(false);
     }
 
     /// Takes note that it is not worth while to make this coding.
@@ -111,6 +140,11 @@ impl Variants {
         self.is_settled
     }
 
+    /// The stamp of the file, if it is there itself.
+    fn original(&self) -> Option<&Stamp> {
+        (!self.is_alone).then_some(&self.stamp)
+    }
+
     /// How much memory it takes besides itself.
     pub(super) fn bytes(&self) -> usize {
         self.location.count_bytes()
@@ -122,7 +156,7 @@ impl Variants {
     pub(super) fn are_current(&self, root: &Root) -> bool {
         self.found.is_none_or(|found| {
             self.beside.set(found);
-            found == survey(root, &self.location, &self.stamp, |_, _| {})
+            found == survey(root, &self.location, self.original(), |_, _| {})
         })
     }
 }
@@ -156,6 +190,11 @@ impl Finder {
         }
     }
 
+    /// Whether coded files are looked for.
+    pub(super) fn precompressed(&self) -> bool {
+        self.precompressed
+    }
+
     /// Looks for variants of a file, of which `facts` are known.
     pub(super) fn find(
         &self,
@@ -165,15 +204,12 @@ impl Finder {
         facts: &Facts,
         is_settled: bool,
     ) -> Option<Variants> {
-        let is_coded = Coding::ALL
-            .iter()
-            .any(|coding| location.to_bytes().ends_with(coding.extension().as_bytes()));
-        if is_coded || facts.coding.is_some() {
+        if is_coded(location) || facts.coding.is_some() {
             return None;
         }
         let found = self.precompressed.then(|| {
             let tell = |location: &CStr, stamp| self.tell(location, Flaw::Older(stamp));
-            survey(root, location, stamp, tell)
+            survey(root, location, Some(stamp), tell)
         });
         let is_compressed = self.compression && is_worth_compressing(facts);
         if found.is_none() && !is_compressed {
@@ -186,6 +222,8 @@ impl Finder {
             is_settled,
             found,
             beside: Cell::new(beside),
+            is_alone: false,
+            is_expanded: Cell::new(false),
             is_compressed,
             made: Cell::default(),
         };
@@ -193,6 +231,36 @@ impl Finder {
             variants.allow_making();
         }
         Some(variants)
+    }
+
+    /// Looks for coded forms of a file that is not there: what it is expanded from, or else the first
+    /// of them, and all of them.
+    pub(super) fn find_alone(
+        &self,
+        look: &Look<'_>,
+        location: &CStr,
+    ) -> Option<(CString, Variants)> {
+        if !self.precompressed || is_coded(location) {
+            return None;
+        }
+        let found = survey(look.root, location, None, |_, _| {});
+        let is_expanded = found.contains(Coding::Gzip);
+        let first = found.iter().next()?;
+        let coding = if is_expanded { Coding::Gzip } else { first };
+        let coded = CString::from(beside(location, coding, &mut Vec::new())?);
+        let stamp = look.root.stamp(&coded).ok()?;
+        let variants = Variants {
+            location: location.into(),
+            stamp,
+            is_settled: stamp.is_settled(look.wall),
+            found: Some(found),
+            beside: Cell::new(found),
+            is_alone: true,
+            is_expanded: Cell::new(is_expanded),
+            is_compressed: false,
+            made: Cell::default(),
+        };
+        Some((coded, variants))
     }
 
     /// Opens the coded file beside another.
@@ -214,12 +282,13 @@ impl Finder {
             }
         };
         let stamp = opened.stamp;
-        if stamp.is_older_than(&variants.stamp) {
+        let is_older = |original| stamp.is_older_than(original);
+        if variants.original().is_some_and(is_older) {
             self.tell(&location, Flaw::Older(stamp));
             return None;
         }
         let original_facts = original.representation.facts();
-        let length = Some(original_facts.length);
+        let length = variants.original().map(|_| original_facts.length);
         if let Err(flaw) = check_coded(&opened, coding, length) {
             self.tell(&location, Flaw::Unfit(stamp, flaw));
             return None;
@@ -282,6 +351,7 @@ fn check_coded(opened: &Opened, coding: Coding, length: Option<u64>) -> Result<(
             };
             coded::check(coding, head, tail, length)
         }
+        Source::Coded => Ok(()),
     }
 }
 
@@ -289,7 +359,7 @@ fn check_coded(opened: &Opened, coding: Coding, length: Option<u64>) -> Result<(
 fn survey(
     root: &Root,
     location: &CStr,
-    stamp: &Stamp,
+    original: Option<&Stamp>,
     tell_older: impl Fn(&CStr, Stamp),
 ) -> CodingSet {
     let mut name = Vec::with_capacity(location.count_bytes() + EXTENSION_BYTES_MAX + 1);
@@ -303,13 +373,19 @@ fn survey(
         };
         let is_file = FileType::from_raw_mode(found.stx_mode.into()) == FileType::RegularFile;
         let found = Stamp::of(&found);
-        let is_older = found.is_older_than(stamp);
+        let is_older = original.is_some_and(|original| found.is_older_than(original));
         if is_file && is_older {
             tell_older(location, found);
         }
         is_file && !is_older
     };
     Coding::ALL.into_iter().filter(is_there).collect()
+}
+
+/// Whether this is the place of a coded file.
+fn is_coded(location: &CStr) -> bool {
+    let is_of = |coding: Coding| location.to_bytes().ends_with(coding.extension().as_bytes());
+    Coding::ALL.into_iter().any(is_of)
 }
 
 /// Where the file beside `location` is that has this coding, put together in `name`.

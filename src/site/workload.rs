@@ -28,6 +28,7 @@ impl Workload {
         Some(Share {
             sum: Rc::clone(&self.sum),
             bytes,
+            max: self.max,
         })
     }
 }
@@ -37,6 +38,21 @@ impl Workload {
 pub(super) struct Share {
     sum: Rc<Cell<u64>>,
     bytes: u64,
+    max: u64,
+}
+
+impl Share {
+    /// Takes so much more that it is `bytes` at least, if that is not too much together.
+    pub(super) fn grow(&mut self, bytes: u64) -> bool {
+        let more = bytes.saturating_sub(self.bytes);
+        let sum = self.sum.get().saturating_add(more);
+        if more > 0 && sum > self.max {
+            return false;
+        }
+        self.sum.set(sum);
+        self.bytes += more;
+        true
+    }
 }
 
 impl Drop for Share {
@@ -58,5 +74,17 @@ mod tests {
         assert!(second.is_some() && load.take(1).is_none());
         drop(first);
         assert!(load.take(6).is_some());
+    }
+
+    #[test]
+    fn a_share_grows_while_there_is_room() {
+        let load = Workload::of(10);
+        let mut first = load.take(6).unwrap();
+        let second = load.take(2);
+        assert!(first.grow(5) && first.grow(8) && !first.grow(9));
+        drop(second);
+        assert!(first.grow(10) && load.take(1).is_none());
+        drop(first);
+        assert!(load.take(10).is_some());
     }
 }
