@@ -175,7 +175,7 @@ fn representation() -> Representation {
         edits: Vec::new(),
         entity_tag: Some(EntityTag::strong("0123456789abcdef")),
         last_modified: HttpDate::from_unix_seconds(784_111_777),
-        is_settled: true,
+        is_date_strong: true,
     };
     Representation::new(facts, &Policy::default())
 }

@@ -7,10 +7,12 @@ use std::{
     fs, thread,
     time::{Duration, Instant},
 };
-use support::{Launch, Response, Server, Site, noise, poll_until, settled_time};
+use support::{
+    Launch, Response, Server, Site, gzip, gzip_of, noise, poll_until, settled_time, zstandard_of,
+};
 
-/// The contents of a script and of the files beside it, each of a length of its own. What is in
-/// coded files is not looked into, so it need not be coded.
+/// A script and the files beside it, each of a length of its own. Of coded files only the first and
+/// the last bytes are looked at, so that the rest need not be coded.
 const SCRIPT: [(&str, usize); 4] = [
     ("app.js", 4000),
     ("app.js.br", 1000),
@@ -21,7 +23,12 @@ const SCRIPT: [(&str, usize); 4] = [
 fn site_with_coded_files() -> Site {
     let site = Site::new();
     for (name, length) in SCRIPT {
-        site.file(name, noise(length));
+        let content = match name.rsplit_once('.') {
+            Some((_, "gz")) => gzip_of(4000, length),
+            Some((_, "zst")) => zstandard_of(4000, length),
+            _ => noise(length),
+        };
+        site.file(name, content);
     }
     site
 }
@@ -168,12 +175,9 @@ fn a_coded_file_under_its_own_name_is_a_file_like_any_other() {
 #[test]
 fn a_coded_file_that_is_older_than_its_original_is_passed_over_and_told_once() {
     let site = site_with_coded_files();
-    site.modified("app.js.br", settled_time() - Duration::from_secs(1))
-        // Tools that keep the time of the original may cut it to the second.
-        .modified(
-            "app.js.zst",
-            settled_time() - Duration::from_nanos(123_456_789),
-        );
+    site.modified("app.js.br", settled_time() - Duration::from_secs(2))
+        // Archives cut times to two seconds, and whoever copies both may copy this one first.
+        .modified("app.js.zst", settled_time() - Duration::from_millis(1_999));
     let mut server = Launch::of(site.root())
         .args(["--cache-bytes-max", "0"])
         .expecting(&["\"app.js.br\" is older than the file that it was made of"])
@@ -257,10 +261,10 @@ fn coded_files_are_held_to_what_any_file_is() {
 fn what_stands_for_a_directory_is_found_coded_too() {
     let site = Site::new();
     site.file("guide/index.html", "plain")
-        .file("guide/index.html.gz", "coded");
+        .file("guide/index.html.gz", gzip("plain"));
     let server = Server::start(site.root());
     let response = accepting(&server, "/guide/", "gzip");
-    assert_eq!(response.content, b"coded");
+    assert_eq!(response.gunzipped(), b"plain");
     assert_eq!(
         response.field("content-type"),
         Some("text/html; charset=utf-8")
@@ -299,21 +303,20 @@ fn rules_hold_for_every_variant_of_what_they_name() {
 fn a_coded_file_is_sent_for_its_own_original_alone_whichever_answers_the_path() {
     let site = Site::new();
     for name in ["later/index.htm", "gone/index.html", "gone/index.htm"] {
-        site.file(name, name)
-            .file(format!("{name}.gz"), format!("{name} coded"));
+        site.file(name, name).file(format!("{name}.gz"), gzip(name));
     }
     site.file("about.html", "about.html")
-        .file("about.html.gz", "about.html coded");
+        .file("about.html.gz", gzip("about.html"));
     // From here on all of them stay in the cache.
     thread::sleep(Duration::from_millis(2_100));
     let server = Launch::of(site.root())
         .args(["--index", "index.html", "--index", "index.htm"])
         .arg("--clean-addresses")
         .start();
-    let assert_found = |target, name| {
+    let assert_found = |target, name: &str| {
         assert_eq!(server.get(target).text(), name);
         let coded = accepting(&server, target, "gzip");
-        assert_eq!(coded.text(), format!("{name} coded"));
+        assert_eq!(coded.gunzipped(), name.as_bytes());
         assert_eq!(coded.field("content-encoding"), Some("gzip"));
     };
     for _ in 0..2 {
@@ -322,8 +325,7 @@ fn a_coded_file_is_sent_for_its_own_original_alone_whichever_answers_the_path() 
         assert_found("/about", "about.html");
     }
     for name in ["later/index.html", "about"] {
-        site.file(name, name)
-            .file(format!("{name}.gz"), format!("{name} coded"));
+        site.file(name, name).file(format!("{name}.gz"), gzip(name));
     }
     fs::remove_file(site.path("gone/index.html")).unwrap();
     assert_found("/later/", "later/index.html");
@@ -335,9 +337,9 @@ fn a_coded_file_is_sent_for_its_own_original_alone_whichever_answers_the_path() 
 fn a_coded_file_that_cannot_be_read_gives_way_to_the_next_coding_until_it_can() {
     let site = site_with_coded_files();
     site.file("app.css", "pond {}\n".repeat(500))
-        .file("app.css.gz", "coded")
+        .file("app.css.gz", gzip_of(4000, 250))
         .file("tiny.css", "pond {}\n")
-        .file("tiny.css.gz", "coded");
+        .file("tiny.css.gz", gzip_of(8, 250));
     let unreadable = ["app.js.br", "app.css.gz", "tiny.css.gz"];
     for name in unreadable {
         site.mode(name, 0);
@@ -353,11 +355,11 @@ fn a_coded_file_that_cannot_be_read_gives_way_to_the_next_coding_until_it_can() 
         let coding = response.field("content-encoding").map(str::to_owned);
         (coding, response.content.len())
     };
-    let gzip = || Some("gzip".to_owned());
+    let gz = || Some("gzip".to_owned());
     for _ in 0..3 {
-        assert_eq!(coding("/app.js"), (gzip(), 1200), "it lies beside, too");
+        assert_eq!(coding("/app.js"), (gz(), 1200), "it lies beside, too");
         let (made, length) = coding("/app.css");
-        assert_eq!(made, gzip(), "it is made");
+        assert_eq!(made, gz(), "it is made");
         assert!((6..200).contains(&length), "{length}");
         assert_eq!(coding("/tiny.css"), (None, 8), "it is too small for that");
     }
@@ -368,8 +370,8 @@ fn a_coded_file_that_cannot_be_read_gives_way_to_the_next_coding_until_it_can() 
     let br = || Some("br".to_owned());
     poll_until("what lies beside", || {
         let is_seen = coding("/app.js") == (br(), 1000)
-            && coding("/app.css") == (gzip(), 5)
-            && coding("/tiny.css") == (gzip(), 5);
+            && coding("/app.css") == (gz(), 250)
+            && coding("/tiny.css") == (gz(), 250);
         is_seen.then_some(())
     });
     assert!(

@@ -4,6 +4,7 @@
 
 pub mod accept;
 mod authority;
+pub mod coded;
 pub mod coding;
 pub mod content;
 pub mod date;

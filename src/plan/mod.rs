@@ -31,7 +31,7 @@ pub use partial::{Multipart, PartHeads};
 pub use representation::{Facts, Representation};
 pub use route::{BadRedirect, Part, Redirect, Redirects, lead_to};
 pub use rules::{Class, Pattern, Rule, Rules, check_name, is_content_type};
-pub use selection::{select_coding, select_coding_of_whole};
+pub use selection::{accepted_coding, select_coding, select_coding_of_whole};
 pub use stand_in::{StandIn, instead, stand_ins, without_stand_in};
 
 /// What the operator wants of every response.

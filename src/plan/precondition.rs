@@ -73,7 +73,7 @@ pub(super) fn range_applies(fields: &Fields<'_>, representation: &Representation
             .is_some_and(|current| current.matches_strongly(tag));
     }
     let date = HttpDate::parse(value);
-    date.is_some() && date == facts.last_modified && facts.is_settled
+    date.is_some() && date == facts.last_modified && facts.is_date_strong
 }
 
 /// The date in a field; a field that holds none is ignored (RFC 9110 §13.1.3, §13.1.4).

@@ -30,9 +30,9 @@ pub struct Facts {
     pub last_modified: Option<HttpDate>,
     /// What the operator's rules change about its fields.
     pub edits: Vec<Edit>,
-    /// Whether the file has been left alone for so long that no second change can hide behind the
-    /// same `Last-Modified` (RFC 9110 §8.8.2.2).
-    pub is_settled: bool,
+    /// Whether no second change can hide behind the same `Last-Modified` (RFC 9110 §8.8.2.2): a clock
+    /// has set that time, and so long ago that the file has been left alone since.
+    pub is_date_strong: bool,
 }
 
 impl Facts {

@@ -6,6 +6,7 @@ use crate::http::coding::{Acceptance, Coding, CodingSet};
 use crate::http::etag::RequestedTag;
 use crate::http::fields::{FieldName, Fields};
 use crate::http::range::RangeSet;
+use std::cmp::Reverse;
 
 /// The coding, of those that there are, in which a request is answered; `None` for none at all.
 ///
@@ -73,6 +74,17 @@ fn asks_for_part(fields: &Fields<'_>) -> bool {
 /// The coding of what the client has the beginning of, where `If-Range` names that.
 fn coding_begun_with(fields: &Fields<'_>) -> Option<Coding> {
     RequestedTag::parse(fields.single(FieldName::IfRange)?)?.coding()
+}
+
+/// The coding, of those that there are, that is accepted before others, where there is nothing without
+/// one; `None` if none of them is acceptable.
+pub fn accepted_coding(fields: &Fields<'_>, available: CodingSet) -> Option<Coding> {
+    let acceptance = Acceptance::parse(fields.members(FieldName::AcceptEncoding));
+    let mut codings: Vec<_> = available.iter().collect();
+    // Of equals, the one that makes the smaller files stays before the others.
+    codings.sort_by_key(|coding| Reverse(acceptance.quality(*coding)));
+    let first = codings.first().copied()?;
+    (acceptance.quality(first) > Quality::NONE).then_some(first)
 }
 
 #[cfg(test)]

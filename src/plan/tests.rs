@@ -21,7 +21,7 @@ fn facts() -> Facts {
         edits: Vec::new(),
         entity_tag: Some(EntityTag::strong("tag")),
         last_modified: HttpDate::from_unix_seconds(MODIFIED),
-        is_settled: true,
+        is_date_strong: true,
     }
 }
 
@@ -313,7 +313,7 @@ fn if_range_decides_whether_the_range_applies() {
         );
     }
     let unsettled = Facts {
-        is_settled: false,
+        is_date_strong: false,
         ..facts()
     };
     let plan = plan("GET /a", &["Range: bytes=0-1", &date], Ok(&unsettled));

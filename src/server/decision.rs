@@ -113,6 +113,8 @@ fn part(file: &File, range: Range<u64>) -> Segment<OpenFile> {
                 Segment::Bytes,
             )
         }
+        // Nothing is planned for it but an error.
+        Source::Coded => Segment::Bytes(Bytes::new()),
     }
 }
 

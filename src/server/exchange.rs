@@ -15,7 +15,6 @@ use crate::http::fields::FieldStorage;
 use crate::http::forwarded::{TrustedProxy, client_address};
 use crate::http::host::Host;
 use crate::http::path::RequestPath;
-use crate::http::path::RequestPath;
 use crate::http::request::RequestHead;
 use crate::plan::{self, Absence, Class, Plan, StandIn};
 use crate::site::{File, Miss, Moment, Outcome, Pending, Resolution, Site};
@@ -152,36 +151,59 @@ impl Service {
             return Answer::Ready(self.dress(decision, Some(&path)));
         }
         let moment = self.moment();
-        let mut resolution = self.site.resolve(request, &path, &moment);
-        if let Resolution::Ready(Ok(file)) = &resolution
-            && let Some(encoded) = self.encode(request, path.as_bytes(), file, &moment)
-        {
-            resolution = encoded;
-        }
-        match resolution {
-            Resolution::Ready(found) => self.decide_on(request, &path, found),
+        let resolution = self.site.resolve(request, &path, &moment);
+        self.decide_encoded(request, &path, resolution, &moment)
+    }
+
+    /// Decides on what was found, in the coding that suits the request best.
+    fn decide_encoded(
+        &mut self,
+        request: &RequestHead<'_>,
+        path: &RequestPath<'_>,
+        found: Resolution,
+        moment: &Moment,
+    ) -> Answer<Decision> {
+        match self.encode(request, path.as_bytes(), found, moment) {
+            Resolution::Ready(found) => self.decide_on(request, path, found),
             Resolution::Pending(pending) => Answer::Pending(pending),
         }
     }
 
-    /// The file in the coding that suits the request best, of those that it is to be had in.
+    /// What was found in the coding that suits the request best, of those that it is to be had in.
     fn encode(
         &mut self,
         request: &RequestHead<'_>,
         path: &[u8],
-        file: &Rc<File>,
+        found: Resolution,
         moment: &Moment,
-    ) -> Option<Resolution> {
+    ) -> Resolution {
+        let Resolution::Ready(Ok(file)) = &found else {
+            return found;
+        };
         loop {
             let (fields, codings) = (&request.fields, file.codings());
-            let coding = match file.stand_in() {
+            let mut coding = match file.stand_in() {
                 // RFC 9110 §14.2: a range counts only where the response would be a success.
                 Some(StandIn::Error(_)) => plan::select_coding_of_whole(fields, codings),
                 None | Some(StandIn::Start) => plan::select_coding(fields, codings),
-            }?;
+            };
+            if coding.is_none() && file.is_coded_alone() {
+                let decoded = self.site.decode(path, file, moment);
+                if !matches!(decoded, Resolution::Ready(Err(Miss::OnlyCoded))) {
+                    return decoded;
+                }
+                // It would rather have had no coding, but takes one that there is.
+                coding = plan::accepted_coding(fields, codings);
+                if coding.is_none() {
+                    return decoded;
+                }
+            }
+            let Some(coding) = coding else {
+                return found;
+            };
             // What comes to nothing leaves one less to choose from.
             if let Some(encoded) = self.site.encode(path, file, coding, moment) {
-                return Some(encoded);
+                return encoded;
             }
         }
     }
@@ -203,11 +225,18 @@ impl Service {
         }
     }
 
-    /// Decides on a request once that which it waited for is there.
+    /// Decides on a request once that which it waited for is there. A file that had to be hashed may
+    /// have to be compressed, too.
     fn decide_at_last(&mut self, request: &RequestHead<'_>, outcome: Outcome) -> Answer<Decision> {
+        let (moment, outcome) = (self.moment(), Resolution::Ready(outcome));
         match plan::admit(request, &self.front.hosts) {
-            Ok(path) => self.decide_on(request, &path, outcome),
-            Err(plan) => self.decide_without_path(request, plan, outcome.ok()),
+            Ok(path) => self.decide_encoded(request, &path, outcome, &moment),
+            Err(plan) => match self.encode(request, &[], outcome, &moment) {
+                Resolution::Ready(stand_in) => {
+                    self.decide_without_path(request, plan, stand_in.ok())
+                }
+                Resolution::Pending(pending) => Answer::Pending(pending),
+            },
         }
     }
 
@@ -314,20 +343,17 @@ impl Service {
         let moment = self.moment();
         let stand_ins = plan::stand_ins(request, absence, self.site.policy());
         for stand_in in stand_ins {
-            let mut file = match self.site.find_stand_in(stand_in, &moment) {
-                Ok(file) => file,
-                Err(Miss::Nothing) => continue,
-                Err(miss) => {
-                    log::log!(miss.level(), "{stand_in} is not served: {miss}");
-                    continue;
+            let found = self.site.find_stand_in(stand_in, &moment);
+            match self.encode(request, &[], found, &moment) {
+                Resolution::Ready(Ok(file)) => {
+                    return Some(Answer::Ready(self.decide_instead(request, file, miss)));
                 }
-            };
-            match self.encode(request, &[], &file, &moment) {
-                Some(Resolution::Ready(Ok(encoded))) => file = encoded,
-                Some(Resolution::Ready(Err(_))) | None => {}
-                Some(Resolution::Pending(pending)) => return Some(Answer::Pending(pending)),
+                Resolution::Ready(Err(Miss::Nothing)) => {}
+                Resolution::Ready(Err(miss)) => {
+                    log::log!(miss.level(), "{stand_in} is not served: {miss}");
+                }
+                Resolution::Pending(pending) => return Some(Answer::Pending(pending)),
             }
-            return Some(Answer::Ready(self.decide_instead(request, file, miss)));
         }
         None
     }
@@ -341,6 +367,11 @@ impl Service {
         site.adopt_jobs(&mut self.site);
         self.site = site;
         self.last_page = LastPage::default();
+    }
+
+    /// Lets go of all that is kept of files.
+    pub(super) fn forget_files(&mut self) {
+        self.site.forget();
     }
 
     /// Whether there is work under way that answers wait for.

@@ -15,7 +15,7 @@ use crate::http::fields::FieldStorage;
 use crate::http::path::RequestPath;
 use crate::http::request::RequestHead;
 use crate::plan::{self, Class, Redirect};
-use crate::site::{File, Miss, Origin, Outcome};
+use crate::site::{File, Miss, Origin, Outcome, Resolution};
 use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
@@ -155,7 +155,7 @@ fn tell_decision(
     let reference = path.to_reference().to_string();
     explanation.tell("path", &reference);
     if let Some(found) = &decision.found {
-        tell_found(explanation, found, &path, service);
+        tell_found(explanation, found, head, &path, service);
     } else if let redirects = &service.site.policy().redirects
         && let Some((number, ..)) = redirects.find(&reference, None)
         && let Some(redirect) = redirects.iter().nth(number.saturating_sub(1))
@@ -194,6 +194,7 @@ fn tell_rules(
 fn tell_found(
     explanation: &mut Explanation,
     found: &Outcome,
+    head: &RequestHead<'_>,
     path: &RequestPath<'_>,
     service: &mut Service,
 ) {
@@ -213,6 +214,13 @@ fn tell_found(
             tell_codings(explanation, file, path.as_bytes(), service);
         }
         Err(miss) => explanation.tell("finds", format_args!("nothing to serve: {miss}")),
+    }
+    // What is sent is not what was found, but what became of it.
+    let moment = service.clock.moment();
+    if let Resolution::Ready(Ok(file)) = service.site.resolve(head, path, &moment)
+        && file.is_coded_alone()
+    {
+        tell_codings(explanation, &file, path.as_bytes(), service);
     }
 }
 
@@ -242,7 +250,11 @@ impl fmt::Display for Found<'_> {
         if self.0.origin == Origin::Listing {
             out.write_str("a directory without an index file, which is listed in ")?;
         }
-        write!(out, "{} bytes of {}", facts.length, facts.content_type)
+        write!(out, "{} bytes of {}", facts.length, facts.content_type)?;
+        match self.0.origin {
+            Origin::Expanded => out.write_str(", expanded from the .gz that is there alone"),
+            Origin::Disk | Origin::Listing | Origin::Coded => Ok(()),
+        }
     }
 }
 

@@ -21,9 +21,11 @@ enum Refusal {
 }
 
 impl Server {
-    /// Reads the settings again and puts them in force. If they are bad, the old ones stay.
+    /// Reads the settings again and puts them in force. If they are bad, the old ones stay. Either way
+    /// all files are read again, too.
     pub(super) fn reload(&mut self, load: &Load<'_>) {
         self.notifier.reloading();
+        self.service.forget_files();
         let settings = self.require_file().and_then(|()| load());
         match settings.and_then(|options| {
             self.replace_options(options)

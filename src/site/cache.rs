@@ -1,15 +1,17 @@
 //! Files that were looked at before, bounded in bytes and in number.
 //!
 //! What comes out is never older than the present turn of the loop: the first use of an entry in a
-//! turn compares its stamp with the disk. What was made of a file is kept by a key that tells that
+//! turn compares its stamp with the disk. Of what changes without a new stamp (who writes through
+//! `mmap` leaves none until the kernel writes it back), it is some seconds old at most, as what is in
+//! memory is read again every few seconds that it is used in. What was made of a file is kept by a key that tells that
 //! content from any other. Which entries are kept changes how fast an answer is, never a byte of it.
 
-use super::load::Loaded;
+use super::load::{Loaded, open_regular};
 use super::root::Root;
 use super::stamp::Stamp;
 use super::variants::Variants;
 use super::ways::{REACHED_EVERY, Ways};
-use super::{File, Moment, Source};
+use super::{File, Miss, Moment, Source};
 use lru::LruCache;
 use std::ffi::CString;
 use std::num::NonZeroUsize;
@@ -66,8 +68,9 @@ struct Place {
     is_settled: bool,
     /// The turn of the loop in which it was last known to be what is on disk.
     checked: u64,
-    /// When it is to be looked again which coded files are beside it.
-    survey_due: Instant,
+    /// When it is to be looked again at what its stamp does not tell: its content, and which coded
+    /// files are beside it.
+    inspection_due: Instant,
 }
 
 /// Where a file was found, relative to the root.
@@ -112,9 +115,8 @@ impl Cache {
         };
         let is_current = place.as_mut().is_none_or(|place| {
             place.checked == moment.tick || {
-                let variants = file.variants.as_ref();
                 place.is_current(key, moment, root, &mut self.ways)
-                    && place.has_current_variants(variants, moment, root)
+                    && place.passes_inspection(key, file, moment, root)
             }
         });
         if is_current {
@@ -170,7 +172,7 @@ impl Cache {
                 stamp: loaded.stamp,
                 is_settled: loaded.is_settled,
                 checked: moment.tick,
-                survey_due: moment.now + SURVEYED_EVERY,
+                inspection_due: moment.now + INSPECTED_EVERY,
             }),
         };
         self.keep(key, entry);
@@ -272,19 +274,31 @@ impl Place {
             && self.location.stamp(key, moment, root, ways) == Some(self.stamp)
     }
 
-    /// Whether there are the coded files beside it that were found there, so far as that is to be
-    /// looked at now.
-    fn has_current_variants(
-        &mut self,
-        variants: Option<&Variants>,
-        moment: &Moment,
-        root: &Root,
-    ) -> bool {
-        if moment.now < self.survey_due {
+    /// Whether the content is still what is in memory, and the coded files beside it are those that
+    /// were found there, so far as that is to be looked at now.
+    fn passes_inspection(&mut self, key: &[u8], file: &File, moment: &Moment, root: &Root) -> bool {
+        if moment.now < self.inspection_due {
             return true;
         }
-        self.survey_due = moment.now + SURVEYED_EVERY;
-        variants.is_none_or(|variants| variants.are_current(root))
+        self.inspection_due = moment.now + INSPECTED_EVERY;
+        let variants = file.variants.as_ref();
+        self.has_content(key, &file.source, root)
+            && variants.is_none_or(|variants| variants.are_current(root))
+    }
+
+    /// Whether this content is what is there now. What is sent from the file itself always is.
+    fn has_content(&self, key: &[u8], source: &Source, root: &Root) -> bool {
+        let Source::Memory(content) = source else {
+            return true;
+        };
+        let location = match &self.location {
+            Location::Key => key,
+            Location::Other(location) => location,
+            Location::Link { location, .. } => location.as_bytes(),
+        };
+        let location = CString::new(location).map_err(|_| Miss::Nothing);
+        let read = location.and_then(|location| open_regular(root, &location));
+        read.is_ok_and(|opened| matches!(opened.source, Source::Memory(read) if read == content))
     }
 }
 
@@ -344,7 +358,7 @@ impl Entry {
         } = &*self.file;
         let content = match source {
             Source::Memory(content) => content.len(),
-            Source::Descriptor(_) => 0,
+            Source::Descriptor(_) | Source::Coded => 0,
         };
         let names = key.len()
             + place.len()
@@ -354,12 +368,13 @@ impl Entry {
     }
 }
 
-/// A coded file that is new makes responses smaller, and can wait for it; each look is three calls.
-const SURVEYED_EVERY: Duration = Duration::from_secs(4);
+/// A coded file that is new makes responses smaller, and can wait for it; each look is three calls,
+/// and to read a file again, which takes some 20 µs, is four.
+const INSPECTED_EVERY: Duration = Duration::from_secs(4);
 
 /// The entry itself, its place in the order, the facts that it has of its own, and what each piece of
 /// memory takes besides what is asked for, measured by tests/memory.rs.
-const OVERHEAD_BYTES: usize = 1024;
+const OVERHEAD_BYTES: usize = 1056;
 
 /// The most descriptors that are held for files which nobody may be asking for, however many there
 /// may be.
@@ -372,6 +387,7 @@ mod tests {
     use crate::plan::Policy;
     use crate::site::Options;
     use crate::site::address::Addressing;
+    use crate::site::digest::Digests;
     use crate::site::load::Look;
     use crate::site::variants::Finder;
     use std::time::SystemTime;
@@ -397,6 +413,8 @@ mod tests {
             addressing: &Addressing::default(),
             finder: &Finder::new(&Options::default()),
             policy: &Policy::default(),
+            digests: &Digests::new(),
+            seeks_coded: false,
             wall: SystemTime::now(),
         };
         let loaded = look.load(&path).unwrap();

@@ -8,46 +8,15 @@ use super::jobs::{Means, Outcome, Work};
 use super::reading::read_at;
 use super::root::stat_descriptor;
 use super::stamp::Stamp;
-use super::variants::VARY;
+use super::variants::{VARY, Variants};
+use super::workload::{Share, Workload};
 use super::{File, Origin, Source};
 use crate::http::coding::Coding;
 use crate::plan::{Facts, Representation};
 use bytes::Bytes;
 use flate2::write::GzEncoder;
-use std::cell::Cell;
 use std::io::{self, Write as _};
 use std::rc::Rc;
-
-/// How much is being compressed, all jobs together.
-#[derive(Debug, Default)]
-pub(super) struct Workload(Rc<Cell<u64>>);
-
-impl Workload {
-    /// Takes a file's share, if that is not too much.
-    fn take(&self, length: u64) -> Option<Share> {
-        let bytes = length + ENCODER_BYTES;
-        let sum = self.0.get() + bytes;
-        if sum > LOAD_BYTES_MAX {
-            return None;
-        }
-        self.0.set(sum);
-        let load = Rc::clone(&self.0);
-        Some(Share { load, bytes })
-    }
-}
-
-/// A job's share of the load, given back when it ends.
-#[derive(Debug)]
-struct Share {
-    load: Rc<Cell<u64>>,
-    bytes: u64,
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        self.load.set(self.load.get().saturating_sub(self.bytes));
-    }
-}
 
 /// A file on its way to be compressed.
 #[derive(Debug)]
@@ -62,9 +31,14 @@ pub(super) struct Compression {
 }
 
 impl Compression {
+    /// How much may be under way.
+    pub(super) fn workload() -> Workload {
+        Workload::of(LOAD_BYTES_MAX)
+    }
+
     /// Begins; `None` while so much is under way that it would have to wait for long.
     pub(super) fn begin(original: &Rc<File>, subject: &[u8], load: &Workload) -> Option<Self> {
-        let share = load.take(original.representation.facts().length)?;
+        let share = load.take(original.representation.facts().length + ENCODER_BYTES)?;
         Some(Self {
             original: Rc::clone(original),
             subject: subject.into(),
@@ -93,6 +67,7 @@ impl Compression {
                 self.done += step.len() as u64;
                 Ok(step.len() < STEP_BYTES)
             }
+            Source::Coded => Ok(true),
         }
     }
 
@@ -104,7 +79,7 @@ impl Compression {
                 (Source::Memory(_), _) => true,
                 (Source::Descriptor(descriptor), Some(variants)) => stat_descriptor(descriptor)
                     .is_ok_and(|found| Stamp::of(&found) == *variants.stamp()),
-                (Source::Descriptor(_), None) => false,
+                (Source::Descriptor(_), None) | (Source::Coded, _) => false,
             }
     }
 
@@ -130,9 +105,10 @@ impl Compression {
             edits: original.edits.clone(),
             entity_tag: Some(content_tag(&hasher.finalize(), Some(Coding::Gzip))),
             last_modified: original.last_modified,
-            is_settled: original.is_settled,
+            is_date_strong: original.is_date_strong,
         };
-        let is_settled = facts.is_settled;
+        let variants = self.original.variants.as_ref();
+        let is_settled = variants.is_some_and(Variants::is_settled);
         let file = Rc::new(File {
             origin: Origin::Disk,
             representation: Representation::new(facts, means.policy),

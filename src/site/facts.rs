@@ -1,6 +1,6 @@
 //! What a response can say of a file, from its content and its stamp.
 
-use super::Source;
+use super::digest::is_hashed;
 use super::stamp::Stamp;
 use crate::http::coding::Coding;
 use crate::http::date::HttpDate;
@@ -9,22 +9,20 @@ use crate::plan::Facts;
 use std::borrow::Cow;
 use std::time::SystemTime;
 
-/// The facts about what was read or opened, at the time `wall`.
+/// The facts about what was read or opened, at the time `wall`. `hash` is that of its content, where
+/// it is known.
 pub(super) fn facts(
-    source: &Source,
+    length: u64,
+    hash: Option<blake3::Hash>,
     stamp: &Stamp,
     content_type: Cow<'static, str>,
     coding: Option<Coding>,
     wall: SystemTime,
 ) -> Facts {
-    let is_settled = stamp.is_settled(wall);
-    let (length, entity_tag) = match source {
-        Source::Memory(content) => {
-            let hash = blake3::hash(content);
-            (content.len() as u64, content_tag(&hash, coding))
-        }
-        Source::Descriptor(_) => (stamp.size, stamp_tag(stamp, is_settled, coding)),
-    };
+    let entity_tag = hash.map_or_else(
+        || stamp_tag(stamp, coding, wall),
+        |hash| content_tag(&hash, coding),
+    );
     Facts {
         length,
         content_type,
@@ -35,7 +33,7 @@ pub(super) fn facts(
         edits: Vec::new(),
         entity_tag: Some(entity_tag),
         last_modified: last_modified(stamp, wall),
-        is_settled,
+        is_date_strong: stamp.is_settled(wall) && stamp.has_clock_time(),
     }
 }
 
@@ -48,9 +46,9 @@ fn last_modified(stamp: &Stamp, wall: SystemTime) -> Option<HttpDate> {
         .filter(|modified| Some(*modified) <= now)
 }
 
-/// The content's own hash: replicas agree on it, and files without times have it, too. 128 bits
-/// of BLAKE3: nobody finds two contents that share them. With the coding, as the same bytes mean
-/// something else in another.
+/// The content's own hash: replicas agree on it, and no time has a part in it. 128 bits of BLAKE3:
+/// nobody finds two contents that share them. With the coding, as the same bytes mean something else
+/// in another.
 pub(super) fn content_tag(hash: &blake3::Hash, coding: Option<Coding>) -> EntityTag {
     let hash = hash.to_hex();
     let mut opaque = hash.get(..32).unwrap_or_default().to_owned();
@@ -58,13 +56,14 @@ pub(super) fn content_tag(hash: &blake3::Hash, coding: Option<Coding>) -> Entity
     EntityTag::strong(opaque)
 }
 
-/// Size and time, each after its own letter, so that no two pairs and no hash are written alike.
-/// Strong only once the time cannot hide a second change.
-fn stamp_tag(stamp: &Stamp, is_settled: bool, coding: Option<Coding>) -> EntityTag {
-    let (seconds, nanos) = stamp.distinguishing_time();
-    let mut opaque = format!("s{:x}-t{seconds:x}.{nanos:x}", stamp.size);
+/// The file's identity and its times, each after its own letter, so that no two stamps and no hash
+/// are written alike. Strong only where a clock has stamped the file, and long enough ago that it
+/// cannot hide a second change (RFC 9110 §8.8.1); and where no hash will take its place.
+fn stamp_tag(stamp: &Stamp, coding: Option<Coding>, wall: SystemTime) -> EntityTag {
+    let mut opaque = stamp.to_string();
     push_coding(&mut opaque, coding);
-    if is_settled {
+    let is_strong = stamp.is_settled(wall) && stamp.has_clock_change() && !is_hashed(stamp.size);
+    if is_strong {
         EntityTag::strong(opaque)
     } else {
         EntityTag::weak(opaque)

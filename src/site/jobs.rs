@@ -3,6 +3,7 @@
 //! A job lives as long as somebody waits for it, so there are never more jobs than connections.
 
 use super::cache::Cache;
+use super::digest::Digests;
 use super::{File, Miss};
 use crate::plan::Policy;
 use std::cell::OnceCell;
@@ -31,6 +32,8 @@ pub(super) struct Means<'a> {
     /// Where to keep what is made; `None` if it is about what was.
     pub(super) cache: Option<&'a mut Cache>,
     pub(super) policy: &'a Policy,
+    /// Where to keep hashes that are made.
+    pub(super) digests: &'a Digests,
 }
 
 /// A claim on what a job will come to. The job ends with the last claim.
@@ -161,6 +164,7 @@ mod tests {
             self.jobs.advance(&mut Means {
                 cache: None,
                 policy: &Policy::default(),
+                digests: &Digests::new(),
             })
         }
 

@@ -29,6 +29,12 @@ pub enum Miss {
     NotRegular,
     /// A segment, or the path, is longer than the file system allows.
     NameTooLong,
+    /// It says that it is small, and has more than is read of such a file.
+    Endless,
+    /// It is there in coded forms alone, which the client does not accept, and cannot be expanded.
+    OnlyCoded,
+    /// What it was to be expanded from is no sound `gzip`.
+    Damaged,
     /// Our user may not read it.
     Forbidden,
     /// No descriptors or memory are left, or the file is locked by a lease.
@@ -72,12 +78,13 @@ impl Miss {
             | Self::LeadsOut
             | Self::TooManyLinks
             | Self::NotRegular
+            | Self::OnlyCoded
             | Self::NameTooLong => Absence::NotFound,
             Self::NeedsSlash => Absence::Moved(Move::AddSlash),
             Self::Moved(way) => Absence::Moved(way),
             Self::Forbidden => Absence::Forbidden,
             Self::Exhausted | Self::Crowded => Absence::Exhausted,
-            Self::Failed(_) => Absence::Failed,
+            Self::Endless | Self::Damaged | Self::Failed(_) => Absence::Failed,
         }
     }
 
@@ -95,9 +102,10 @@ impl Miss {
             | Self::LeadsOut
             | Self::TooManyLinks
             | Self::NotRegular
+            | Self::OnlyCoded
             | Self::Forbidden
             | Self::Crowded => Level::Info,
-            Self::Exhausted => Level::Warn,
+            Self::Exhausted | Self::Endless | Self::Damaged => Level::Warn,
             Self::Failed(_) => Level::Error,
         }
     }
@@ -116,6 +124,9 @@ impl fmt::Display for Miss {
             Self::TooManyLinks => "its symbolic links lead in a circle",
             Self::NotRegular => "it is not a regular file",
             Self::NameTooLong => "the name is longer than the file system allows",
+            Self::Endless => "it has more than 1 MiB, though it says that it is small; save a copy of it, and serve that",
+            Self::OnlyCoded => "only compressed files of it are there, which this client does not accept and millpond cannot expand; put the file itself beside them, or a .gz of up to 16 MiB",
+            Self::Damaged => "only a .gz of it is there, and that is damaged; compress the file again",
             Self::Forbidden => "the server's user may not read it; see its permissions and those of the directories above",
             Self::Exhausted => "no file descriptors or memory are left, or the file is locked; raise the limit on open files",
             Self::Crowded => "long listings that are still being sent take all the memory that they may",

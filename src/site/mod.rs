@@ -5,10 +5,16 @@
 
 mod address;
 mod cache;
+mod coded_alone;
 mod compression;
+mod digest;
+mod encoding;
+mod expansion;
 mod facts;
+mod file;
 mod inspect;
 mod jobs;
+mod last_miss;
 mod listing;
 mod load;
 mod miss;
@@ -19,19 +25,20 @@ mod stand_in;
 mod trail;
 mod variants;
 mod ways;
+mod workload;
 
-use crate::http::coding::{Coding, CodingSet};
 use crate::http::path::RequestPath;
 use crate::http::request::RequestHead;
-use crate::plan::{Policy, Representation, StandIn};
-use bytes::Bytes;
+use crate::plan::{Policy, StandIn};
 use cache::Cache;
-use compression::{Compression, Workload};
+use coded_alone::CodedMisses;
+use compression::Compression;
+use digest::{Digests, Hashing};
 use jobs::{Jobs, Means};
+use last_miss::LastMiss;
 use listing::Listings;
 use load::{Loaded, Look};
 use root::Root;
-use rustix::fd::OwnedFd;
 use stand_in::MissingStandIns;
 use std::ffi::OsString;
 use std::io;
@@ -39,10 +46,12 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Instant, SystemTime};
-use variants::{Finder, Variants};
+use variants::Finder;
+use workload::Workload;
 
 pub use address::Addressing;
 pub use cache::CacheFigures;
+pub use file::{File, Origin, Source};
 pub use inspect::{Inspection, has_directory, inspect, is_served};
 pub use jobs::{Outcome, Pending};
 pub use miss::Miss;
@@ -95,9 +104,11 @@ pub struct Site {
     cache: Cache,
     last_miss: LastMiss,
     missing: MissingStandIns,
+    coded_misses: CodedMisses,
     finder: Finder,
     jobs: Jobs,
     workload: Workload,
+    digests: Digests,
     /// `None` where directories are not listed.
     listings: Option<Listings>,
     policy: Policy,
@@ -112,56 +123,6 @@ pub enum Resolution {
     Ready(Outcome),
     /// It is yet to be made.
     Pending(Pending),
-}
-
-/// A file, opened and looked at, or what is made in place of one.
-#[derive(Debug)]
-pub struct File {
-    /// Whether it is there, or was made.
-    pub origin: Origin,
-    /// What a response can say of it.
-    pub representation: Representation,
-    /// Where its bytes are.
-    pub source: Source,
-    /// Where it was found, relative to the root.
-    pub place: Box<[u8]>,
-    variants: Option<Variants>,
-}
-
-impl File {
-    /// What it is served in place of; `None` where it was asked for.
-    pub fn stand_in(&self) -> Option<StandIn> {
-        self.representation.facts().stand_in
-    }
-
-    /// The codings that its content is to be had in besides.
-    pub fn codings(&self) -> CodingSet {
-        let variants = self.variants.as_ref();
-        variants.map_or(CodingSet::EMPTY, Variants::codings)
-    }
-
-    /// Whether it holds a descriptor.
-    fn is_open(&self) -> bool {
-        matches!(self.source, Source::Descriptor(_))
-    }
-}
-
-/// What a file is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// It is one on disk.
-    Disk,
-    /// It lists a directory.
-    Listing,
-}
-
-/// Where the bytes of a file are.
-#[derive(Clone, Debug)]
-pub enum Source {
-    /// In memory, as they were when the file was read.
-    Memory(Bytes),
-    /// In the file, to be sent from there.
-    Descriptor(Rc<OwnedFd>),
 }
 
 /// The moment of a look.
@@ -199,9 +160,11 @@ impl Site {
             cache: Cache::new(bytes_max, entries_max, descriptors_max),
             last_miss: LastMiss::default(),
             missing: MissingStandIns::default(),
+            coded_misses: CodedMisses::new(),
             finder: Finder::new(options),
             jobs: Jobs::default(),
-            workload: Workload::default(),
+            workload: Compression::workload(),
+            digests: Digests::new(),
             listings: options.listing.then(|| Listings::new(options.compression)),
             policy,
             key: Vec::new(),
@@ -215,7 +178,8 @@ impl Site {
 
     /// The way from the top of the file system to where a path is looked for.
     pub fn trail(&self, path: &RequestPath<'_>) -> Trail {
-        let location = load::location(&self.root, path, &self.addressing);
+        let wall = SystemTime::now();
+        let location = self.look_at(wall).location(path);
         trail::follow(&self.root.path().join(OsString::from_vec(location)))
     }
 
@@ -228,11 +192,11 @@ impl Site {
         moment: &Moment,
     ) -> Resolution {
         match (self.find(path, moment), &self.listings) {
-            (Err(Miss::NoIndex), Some(listings)) => {
+            (Resolution::Ready(Err(Miss::NoIndex)), Some(listings)) => {
                 let (jobs, tree) = (&mut self.jobs, self.root.tree());
                 Resolution::Pending(listings.claim(jobs, tree, path, request))
             }
-            (found, _) => Resolution::Ready(found),
+            (found, _) => found,
         }
     }
 
@@ -252,78 +216,52 @@ impl Site {
         self.jobs.advance(&mut Means {
             cache: Some(&mut self.cache),
             policy: &self.policy,
+            digests: &self.digests,
         })
     }
 
-    /// Finds a file in one of the codings that it is to be had in, as it is on disk in this turn
-    /// of the loop. `None` where there turns out to be none to be had, so that another is to be
-    /// chosen: what lies beside the file with this coding is not among its codings any more. Where
-    /// it can be made but not now, the file itself is what comes of it. `path` is what it was asked
-    /// for by.
-    pub fn encode(
-        &mut self,
-        path: &[u8],
-        file: &Rc<File>,
-        coding: Coding,
-        moment: &Moment,
-    ) -> Option<Resolution> {
-        let Some(variants) = &file.variants else {
-            return Some(Resolution::Ready(Ok(Rc::clone(file))));
-        };
-        variants.key(path, file, coding, &mut self.key);
-        if variants.is_beside(coding) {
-            let found = self.find_beside(file, variants, coding, moment);
-            return found.map(|found| Resolution::Ready(Ok(found)));
-        }
-        if let Some(made) = self.cache.get_made(&self.key) {
-            return Some(Resolution::Ready(Ok(made)));
-        }
-        if let Some(pending) = self.jobs.join(&self.key) {
-            return Some(Resolution::Pending(pending));
-        }
-        let begun = Compression::begin(file, &self.key, &self.workload);
-        Some(match begun {
-            Some(work) => Resolution::Pending(self.jobs.begin(&self.key, Box::new(work))),
-            None => Resolution::Ready(Ok(Rc::clone(file))),
-        })
-    }
-
-    fn find_beside(
-        &mut self,
-        file: &Rc<File>,
-        variants: &Variants,
-        coding: Coding,
-        moment: &Moment,
-    ) -> Option<Rc<File>> {
-        if let Some(found) = self.cache.get(&self.key, moment, &self.root) {
-            return Some(found);
-        }
-        let look = self.look(moment);
-        let opened = self.finder.open(&look, file, variants, coding);
-        if opened.is_none() {
-            variants.give_up_beside(coding);
-        }
-        opened.map(|loaded| self.cache.insert(&self.key, loaded, moment))
-    }
-
-    fn find(&mut self, path: &RequestPath<'_>, moment: &Moment) -> Outcome {
+    fn find(&mut self, path: &RequestPath<'_>, moment: &Moment) -> Resolution {
         if path.is_hidden() {
-            return Err(Miss::Hidden);
+            return Resolution::Ready(Err(Miss::Hidden));
         }
         self.follow_root(moment);
         if let Some(file) = self.cache.get(path.as_bytes(), moment, &self.root) {
-            return Ok(file);
+            return Resolution::Ready(Ok(file));
         }
         if let Some(miss) = self.last_miss.recall(path.as_bytes(), moment.tick) {
-            return Err(miss);
+            return Resolution::Ready(Err(miss));
         }
-        match self.load(moment, |look| look.load(path)) {
-            Ok(loaded) => Ok(self.cache.insert(path.as_bytes(), loaded, moment)),
+        match self.load(path.as_bytes(), moment, |look| look.load(path)) {
+            Ok(loaded) => self.keep(path.as_bytes(), loaded, moment),
             Err(miss) => {
                 self.last_miss.note(path.as_bytes(), moment.tick, miss);
-                Err(miss)
+                Resolution::Ready(Err(miss))
             }
         }
+    }
+
+    /// Keeps what was loaded, unless it has to be hashed first: it is kept when it is next asked for
+    /// then, as it may have changed by the time that is done.
+    fn keep(&mut self, key: &[u8], loaded: Loaded, moment: &Moment) -> Resolution {
+        if !loaded.lacks_hash {
+            return Resolution::Ready(Ok(self.cache.insert(key, loaded, moment)));
+        }
+        // No other subject begins so, as no place is empty.
+        let mut subject = [b"\0\0", key, b"\0"].concat();
+        loaded.stamp.write(&mut subject);
+        if let Some(pending) = self.jobs.join(&subject) {
+            return Resolution::Pending(pending);
+        }
+        match Hashing::begin(loaded, &self.digests) {
+            Ok(work) => Resolution::Pending(self.jobs.begin(&subject, Box::new(work))),
+            Err(file) => Resolution::Ready(Ok(Rc::new(file))),
+        }
+    }
+
+    /// Lets go of all that is kept of files, so that each is read when it is next asked for.
+    pub fn forget(&mut self) {
+        self.cache.clear();
+        self.digests.clear();
     }
 
     /// Lets go of the descriptors that the cache holds: whether it held any.
@@ -338,20 +276,20 @@ impl Site {
     }
 
     /// Finds the file that stands in for another, as it is on disk in this turn of the loop.
-    pub fn find_stand_in(&mut self, stand_in: StandIn, moment: &Moment) -> Outcome {
+    pub fn find_stand_in(&mut self, stand_in: StandIn, moment: &Moment) -> Resolution {
         self.follow_root(moment);
         let key = stand_in::key(stand_in);
         if let Some(file) = self.cache.get(&key, moment, &self.root) {
-            return Ok(file);
+            return Resolution::Ready(Ok(file));
         }
         if let Some(miss) = self.missing.recall(stand_in, moment.tick) {
-            return Err(miss);
+            return Resolution::Ready(Err(miss));
         }
-        match self.load(moment, |look| look.load_stand_in(stand_in)) {
-            Ok(loaded) => Ok(self.cache.insert(&key, loaded, moment)),
+        match self.load(&key, moment, |look| look.load_stand_in(stand_in)) {
+            Ok(loaded) => self.keep(&key, loaded, moment),
             Err(miss) => {
                 self.missing.note(stand_in, moment.tick, miss);
-                Err(miss)
+                Resolution::Ready(Err(miss))
             }
         }
     }
@@ -364,55 +302,41 @@ impl Site {
 
     fn load(
         &mut self,
+        key: &[u8],
         moment: &Moment,
         load: impl Fn(&Look<'_>) -> Result<Loaded, Miss>,
     ) -> Result<Loaded, Miss> {
-        match load(&self.look(moment)) {
+        let seeks_coded = self.finder.precompressed() && self.coded_misses.is_due(key, moment.now);
+        let look = |site: &Self| {
+            load(&Look {
+                seeks_coded,
+                ..site.look(moment)
+            })
+        };
+        let loaded = match look(self) {
             // The cache holds descriptors that nobody is using; they are the first to go.
-            Err(Miss::Exhausted) if self.cache.release_descriptors() => load(&self.look(moment)),
+            Err(Miss::Exhausted) if self.cache.release_descriptors() => look(self),
             loaded => loaded,
+        };
+        if seeks_coded && matches!(loaded, Err(Miss::Nothing | Miss::NoIndex)) {
+            self.coded_misses.note(key, moment.now);
         }
+        loaded
     }
 
     fn look(&self, moment: &Moment) -> Look<'_> {
+        self.look_at(moment.wall())
+    }
+
+    fn look_at(&self, wall: SystemTime) -> Look<'_> {
         Look {
             root: &self.root,
             addressing: &self.addressing,
             finder: &self.finder,
             policy: &self.policy,
-            wall: moment.wall(),
-        }
-    }
-}
-
-/// The last look that found nothing, which holds for its tick as any other does: many clients ask
-/// for the one file that a site lacks.
-#[derive(Debug)]
-struct LastMiss {
-    path: Vec<u8>,
-    tick: u64,
-    miss: Miss,
-}
-
-impl LastMiss {
-    fn recall(&self, path: &[u8], tick: u64) -> Option<Miss> {
-        (self.tick == tick && self.path == path).then_some(self.miss)
-    }
-
-    fn note(&mut self, path: &[u8], tick: u64, miss: Miss) {
-        self.path.clear();
-        self.path.extend_from_slice(path);
-        (self.tick, self.miss) = (tick, miss);
-    }
-}
-
-impl Default for LastMiss {
-    fn default() -> Self {
-        // Ticks are counted from 1.
-        Self {
-            path: Vec::new(),
-            tick: 0,
-            miss: Miss::Nothing,
+            digests: &self.digests,
+            seeks_coded: self.finder.precompressed(),
+            wall,
         }
     }
 }

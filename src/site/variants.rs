@@ -3,13 +3,15 @@
 //! A coded file counts as long as it is not older than the one that it was made of. Whether there
 //! is one is looked at when that is read, and every few seconds after that; one that is served is
 //! compared with the disk in each turn, as any file is, and one that cannot be opened is passed over
-//! until it is looked again.
+//! until it is looked again. Where there is no file but coded ones, what they would be beside of is
+//! expanded from one, and else is not to be had without a coding.
 
-use super::facts::facts;
-use super::load::{Loaded, Look, open_regular};
+use super::load::{Loaded, Look, Opened, open_regular};
+use super::reading::read_at;
 use super::root::Root;
 use super::stamp::Stamp;
 use super::{File, Miss, Options, Origin, Source, stand_in};
+use crate::http::coded::{self, HEAD_BYTES, TAIL_BYTES};
 use crate::http::coding::{Coding, CodingSet};
 use crate::http::etag::EntityTag;
 use crate::http::media::is_compressible;
@@ -24,15 +26,22 @@ use std::num::NonZeroUsize;
 #[derive(Debug)]
 pub(super) struct Variants {
     location: CString,
+    /// Of the file itself or, where it is not there, of what it is expanded from.
     stamp: Stamp,
+    /// Whether the file had been left alone for long enough when it was looked at.
+    is_settled: bool,
     /// Those of the files that were found beside it; `None` where they are not looked for.
     found: Option<CodingSet>,
     /// Those of them that are to be had, as far as is known: not all that is there can be opened.
     beside: Cell<CodingSet>,
+    /// Whether there is no file but those that are beside it.
+    is_alone: bool,
+    /// Whether what it is can be expanded from one of them.
+    is_expanded: Cell<bool>,
+    /// Whether it is of a type and size that are compressed here.
+    is_compressed: bool,
     /// Those that are made here, on request.
     made: Cell<CodingSet>,
-    /// Whether there is any of them, or will be.
-    is_varied: bool,
 }
 
 impl Variants {
@@ -46,14 +55,7 @@ impl Variants {
     /// The path does not stand for the place, as another file may come to answer it, nor the place
     /// for the path, as rules speak of both. A file that stands in for others does so for any path.
     pub(super) fn key(&self, path: &[u8], file: &File, coding: Coding, key: &mut Vec<u8>) {
-        key.clear();
-        match file.stand_in() {
-            None => key.extend_from_slice(path),
-            Some(stand_in) => key.extend_from_slice(&stand_in::key(stand_in)),
-        }
-        // No path and no place has this byte.
-        key.push(0);
-        key.extend_from_slice(self.location.to_bytes());
+        self.write_path(path, file, key);
         key.extend_from_slice(coding.extension().as_bytes());
         if !self.is_beside(coding) {
             key.push(0);
@@ -69,10 +71,22 @@ impl Variants {
         }
     }
 
+    fn write_path(&self, path: &[u8], file: &File, key: &mut Vec<u8>) {
+        key.clear();
+        match file.stand_in() {
+            None => key.extend_from_slice(path),
+            Some(stand_in) => key.extend_from_slice(&stand_in::key(stand_in)),
+        }
+        // No path and no place has this byte.
+        key.push(0);
+        key.extend_from_slice(self.location.to_bytes());
+    }
+
     /// The value of `Vary` on whatever is sent of the file, whichever of its codings are to be had
     /// just now: what is given up, or not made of a file that has not settled, may be had later.
     pub(super) fn vary(&self) -> Option<&'static str> {
-        self.is_varied.then_some(VARY)
+        let is_varied = self.is_compressed || self.found.is_some_and(|found| !found.is_empty());
+        is_varied.then_some(VARY)
     }
 
     /// Whether there is a file beside it that has this coding and is to be had.
@@ -86,13 +100,49 @@ impl Variants {
         self.beside.set(self.beside.get().without(coding));
     }
 
+    /// Writes down what tells the content that its form in `gzip` expands to from anything else that is
+    /// kept.
+    pub(super) fn key_of_expanded(&self, path: &[u8], file: &File, key: &mut Vec<u8>) {
+        self.write_path(path, file, key);
+        // No coded form begins so, as they have an extension here.
+        key.push(0);
+        self.stamp.write(key);
+    }
+
+    /// Whether the content can be expanded from what is there.
+    pub(super) fn is_expanded(&self) -> bool {
+        self.is_expanded.get() && self.is_beside(Coding::Gzip)
+    }
+
+    /// Takes note that it cannot.
+    pub(super) fn give_up_expanding(&self) {
+        self.is_expanded.set(false);
+    }
+
     /// Takes note that it is not worth while to make this coding.
     pub(super) fn give_up_making(&self) {
         self.made.set(CodingSet::EMPTY);
     }
 
+    /// Takes note that a strong tag tells what would be made from what is made of anything else: only
+    /// then can it be kept.
+    pub(super) fn allow_making(&self) {
+        if self.is_compressed {
+            self.made.set(CodingSet::EMPTY.with(Coding::Gzip));
+        }
+    }
+
     pub(super) fn stamp(&self) -> &Stamp {
         &self.stamp
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        self.is_settled
+    }
+
+    /// The stamp of the file, if it is there itself.
+    fn original(&self) -> Option<&Stamp> {
+        (!self.is_alone).then_some(&self.stamp)
     }
 
     /// How much memory it takes besides itself.
@@ -106,7 +156,7 @@ impl Variants {
     pub(super) fn are_current(&self, root: &Root) -> bool {
         self.found.is_none_or(|found| {
             self.beside.set(found);
-            found == survey(root, &self.location, &self.stamp, |_, _| {})
+            found == survey(root, &self.location, self.original(), |_, _| {})
         })
     }
 }
@@ -127,6 +177,8 @@ enum Flaw {
     Older(Stamp),
     /// It cannot be opened.
     Missed(Miss),
+    /// It was made of something else, or cannot be sent.
+    Unfit(Stamp, coded::Flaw),
 }
 
 impl Finder {
@@ -138,6 +190,11 @@ impl Finder {
         }
     }
 
+    /// Whether coded files are looked for.
+    pub(super) fn precompressed(&self) -> bool {
+        self.precompressed
+    }
+
     /// Looks for variants of a file, of which `facts` are known.
     pub(super) fn find(
         &self,
@@ -145,37 +202,65 @@ impl Finder {
         location: &CStr,
         stamp: &Stamp,
         facts: &Facts,
+        is_settled: bool,
     ) -> Option<Variants> {
-        let is_coded = Coding::ALL
-            .iter()
-            .any(|coding| location.to_bytes().ends_with(coding.extension().as_bytes()));
-        if is_coded || facts.coding.is_some() {
+        if is_coded(location) || facts.coding.is_some() {
             return None;
         }
         let found = self.precompressed.then(|| {
             let tell = |location: &CStr, stamp| self.tell(location, Flaw::Older(stamp));
-            survey(root, location, stamp, tell)
+            survey(root, location, Some(stamp), tell)
         });
         let is_compressed = self.compression && is_worth_compressing(facts);
         if found.is_none() && !is_compressed {
             return None;
         }
-        // What is made can be kept only if a strong tag tells what it was made of.
-        let is_known = facts.entity_tag.as_ref().is_some_and(EntityTag::is_strong);
-        let made = if is_compressed && is_known {
-            CodingSet::EMPTY.with(Coding::Gzip)
-        } else {
-            CodingSet::EMPTY
-        };
         let beside = found.unwrap_or_default();
-        Some(Variants {
+        let variants = Variants {
             location: location.into(),
             stamp: *stamp,
+            is_settled,
             found,
             beside: Cell::new(beside),
-            made: Cell::new(made),
-            is_varied: is_compressed || !beside.is_empty(),
-        })
+            is_alone: false,
+            is_expanded: Cell::new(false),
+            is_compressed,
+            made: Cell::default(),
+        };
+        if facts.entity_tag.as_ref().is_some_and(EntityTag::is_strong) {
+            variants.allow_making();
+        }
+        Some(variants)
+    }
+
+    /// Looks for coded forms of a file that is not there: what it is expanded from, or else the first
+    /// of them, and all of them.
+    pub(super) fn find_alone(
+        &self,
+        look: &Look<'_>,
+        location: &CStr,
+    ) -> Option<(CString, Variants)> {
+        if !self.precompressed || is_coded(location) {
+            return None;
+        }
+        let found = survey(look.root, location, None, |_, _| {});
+        let is_expanded = found.contains(Coding::Gzip);
+        let first = found.iter().next()?;
+        let coding = if is_expanded { Coding::Gzip } else { first };
+        let coded = CString::from(beside(location, coding, &mut Vec::new())?);
+        let stamp = look.root.stamp(&coded).ok()?;
+        let variants = Variants {
+            location: location.into(),
+            stamp,
+            is_settled: stamp.is_settled(look.wall),
+            found: Some(found),
+            beside: Cell::new(found),
+            is_alone: true,
+            is_expanded: Cell::new(is_expanded),
+            is_compressed: false,
+            made: Cell::default(),
+        };
+        Some((coded, variants))
     }
 
     /// Opens the coded file beside another.
@@ -187,7 +272,7 @@ impl Finder {
         coding: Coding,
     ) -> Option<Loaded> {
         let location = CString::from(beside(&variants.location, coding, &mut Vec::new())?);
-        let (source, stamp) = match open_regular(look.root, &location) {
+        let opened = match open_regular(look.root, &location) {
             Ok(opened) => opened,
             // It was there a moment ago, and may be away for good.
             Err(Miss::Nothing) => return None,
@@ -196,23 +281,31 @@ impl Finder {
                 return None;
             }
         };
-        if stamp.is_older_than(&variants.stamp) {
+        let stamp = opened.stamp;
+        let is_older = |original| stamp.is_older_than(original);
+        if variants.original().is_some_and(is_older) {
             self.tell(&location, Flaw::Older(stamp));
             return None;
         }
         let original_facts = original.representation.facts();
+        let length = variants.original().map(|_| original_facts.length);
+        if let Err(flaw) = check_coded(&opened, coding, length) {
+            self.tell(&location, Flaw::Unfit(stamp, flaw));
+            return None;
+        }
         let content_type = original_facts.content_type.clone();
-        let mut facts = facts(&source, &stamp, content_type, Some(coding), look.wall);
+        let (mut facts, lacks_hash) = look.describe(&opened, content_type, Some(coding));
         facts.stand_in = original_facts.stand_in;
         facts.vary = Some(VARY);
         facts.edits.clone_from(&original_facts.edits);
         Some(Loaded {
             is_link: look.root.stamp_itself(location.as_bytes()) != Ok(stamp),
-            is_settled: facts.is_settled,
+            is_settled: opened.is_settled(look.wall),
+            lacks_hash,
             file: File {
                 origin: Origin::Disk,
                 representation: Representation::new(facts, look.policy),
-                source,
+                source: opened.source,
                 variants: None,
                 place: original.place.clone(),
             },
@@ -234,7 +327,31 @@ impl Finder {
             Flaw::Missed(miss) => log::warn!(
                 "{location:?} cannot be served in place of the file that it was made of: {miss}"
             ),
+            Flaw::Unfit(_, flaw) => log::warn!(
+                "{location:?} is not served in place of the file that it was made of: {flaw}"
+            ),
         }
+    }
+}
+
+/// Looks whether a coded file says itself that it is not what is wanted. What cannot be read is found
+/// out when it is sent.
+fn check_coded(opened: &Opened, coding: Coding, length: Option<u64>) -> Result<(), coded::Flaw> {
+    let (mut head, mut tail) = ([0; HEAD_BYTES], [0; TAIL_BYTES]);
+    match &opened.source {
+        Source::Memory(content) => {
+            let head = content.get(..HEAD_BYTES).unwrap_or(content);
+            coded::check(coding, head, content, length)
+        }
+        Source::Descriptor(file) => {
+            let end = opened.stamp.size.saturating_sub(TAIL_BYTES as u64);
+            let read = (read_at(file, &mut head, 0), read_at(file, &mut tail, end));
+            let (Ok(head), Ok(tail)) = read else {
+                return Ok(());
+            };
+            coded::check(coding, head, tail, length)
+        }
+        Source::Coded => Ok(()),
     }
 }
 
@@ -242,7 +359,7 @@ impl Finder {
 fn survey(
     root: &Root,
     location: &CStr,
-    stamp: &Stamp,
+    original: Option<&Stamp>,
     tell_older: impl Fn(&CStr, Stamp),
 ) -> CodingSet {
     let mut name = Vec::with_capacity(location.count_bytes() + EXTENSION_BYTES_MAX + 1);
@@ -256,13 +373,19 @@ fn survey(
         };
         let is_file = FileType::from_raw_mode(found.stx_mode.into()) == FileType::RegularFile;
         let found = Stamp::of(&found);
-        let is_older = found.is_older_than(stamp);
+        let is_older = original.is_some_and(|original| found.is_older_than(original));
         if is_file && is_older {
             tell_older(location, found);
         }
         is_file && !is_older
     };
     Coding::ALL.into_iter().filter(is_there).collect()
+}
+
+/// Whether this is the place of a coded file.
+fn is_coded(location: &CStr) -> bool {
+    let is_of = |coding: Coding| location.to_bytes().ends_with(coding.extension().as_bytes());
+    Coding::ALL.into_iter().any(is_of)
 }
 
 /// Where the file beside `location` is that has this coding, put together in `name`.

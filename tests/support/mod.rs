@@ -22,5 +22,7 @@ pub(crate) use process::{Hearing, PATIENCE, Process, poll_until};
 pub(crate) use response::{Response, responses, without_dates};
 pub(crate) use rustix::process::Signal;
 pub(crate) use server::{Launch, Server};
-pub(crate) use site::{LAST_MODIFIED, Site, noise, quoted, settled_time};
+pub(crate) use site::{
+    LAST_MODIFIED, Site, gzip, gzip_of, noise, quoted, settled_time, zstandard_of,
+};
 pub(crate) use table::{assert_all, is_root, skipped, unavailable};

@@ -4,6 +4,7 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use std::{
     env, fs,
     fs::File,
+    io::Write,
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     process,
@@ -136,6 +137,34 @@ pub(crate) fn noise(length: usize) -> Vec<u8> {
     }
     bytes.truncate(length);
     bytes
+}
+
+/// A file of this length that passes for the `gzip` of another: what is between its first bytes and its
+/// last is noise.
+pub(crate) fn gzip_of(original_length: usize, length: usize) -> Vec<u8> {
+    let mut bytes = noise(length);
+    bytes[..3].copy_from_slice(&[0x1f, 0x8b, 8]);
+    let size = u32::try_from(original_length).expect("it is small");
+    bytes[length - 4..].copy_from_slice(&size.to_le_bytes());
+    bytes
+}
+
+/// The same for Zstandard: a frame of a single segment, of a size in four bytes.
+pub(crate) fn zstandard_of(original_length: usize, length: usize) -> Vec<u8> {
+    let mut bytes = noise(length);
+    bytes[..5].copy_from_slice(&[0x28, 0xb5, 0x2f, 0xfd, 0xa0]);
+    let size = u32::try_from(original_length).expect("it is small");
+    bytes[5..9].copy_from_slice(&size.to_le_bytes());
+    bytes
+}
+
+/// The content, compressed by gzip.
+pub(crate) fn gzip(content: impl AsRef<[u8]>) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder
+        .write_all(content.as_ref())
+        .expect("there is memory");
+    encoder.finish().expect("there is memory")
 }
 
 /// A path as a shell reads it, whatever is in it.

@@ -197,7 +197,7 @@ pub fn represent(
         // A directory's own time tells nothing of changes to the files in it.
         last_modified: None,
         edits: Vec::new(),
-        is_settled: true,
+        is_date_strong: true,
     };
     policy.rules.describe(&mut facts, &[path]);
     let policy = Policy {
