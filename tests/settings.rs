@@ -14,7 +14,10 @@ fn millpond(words: &[&str]) -> Command {
     for (name, _) in env::vars_os().filter(|(name, _)| is_ours(name)) {
         command.env_remove(name);
     }
-    command.env_remove("RUST_LOG").args(words);
+    command
+        .env_remove("RUST_LOG")
+        .env_remove("PORT")
+        .args(words);
     command
 }
 
@@ -190,7 +193,10 @@ fn what_cannot_be_served_is_told_in_a_sentence_and_exits_with_1() {
             &["nowhere"][..],
             "error: there is no directory nowhere to serve\n",
         ),
-        (&["file"], "error: file is not a directory\n"),
+        (
+            &["file"],
+            "error: file is not a directory; serve ., which it is in\n",
+        ),
         (
             &[".", "--access-log", "nowhere/log"],
             "error: the access log nowhere/log cannot be opened: No such file or directory (os \

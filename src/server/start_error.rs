@@ -1,9 +1,8 @@
 //! What can keep a server from starting, in sentences for its operator.
 
 use super::{ListenAddress, LogDestination, PidFileError, PrivilegeError, SandboxError, User};
-use crate::site;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
 /// Why a server cannot start.
@@ -41,14 +40,14 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Root(path, error) if error.kind() == io::ErrorKind::NotFound => {
-                write!(f, "there is no directory {} to serve", path.display())?;
-                if *path == site::Options::default().root {
-                    f.write_str("; name another: millpond DIR")?;
-                }
-                Ok(())
+                write!(f, "there is no directory {} to serve", path.display())
             }
             Self::Root(path, error) if error.kind() == io::ErrorKind::NotADirectory => {
-                write!(f, "{} is not a directory", path.display())
+                write!(f, "{} is not a directory", path.display())?;
+                match directory_of(path) {
+                    Some(directory) => write!(f, "; serve {}, which it is in", directory.display()),
+                    None => Ok(()),
+                }
             }
             Self::Root(path, error) => {
                 write!(
@@ -122,6 +121,16 @@ impl std::error::Error for StartError {
             Self::PortInUse { .. } => None,
         }
     }
+}
+
+/// The directory that a file is in, if it is a file.
+fn directory_of(file: &Path) -> Option<&Path> {
+    let parent = file.parent().filter(|_| file.is_file())?;
+    Some(if parent.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        parent
+    })
 }
 
 fn is_roots_alone(address: &ListenAddress) -> bool {

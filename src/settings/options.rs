@@ -77,8 +77,8 @@ pub(super) static GROUPS: &[Group] = &[
                 kind: Kind::Directory(|settings| &mut settings.server.site.root),
                 help: "The directory whose files are served",
                 reason: "Nothing outside of it is, whatever a request asks for or a symbolic link \
-                         points to. A relative path starts from the working directory. On the \
-                         command line it stands by itself: millpond DIR.",
+                         points to. The default is the current directory, from which relative \
+                         paths start, too. On the command line it stands by itself: millpond DIR.",
             },
             Definition {
                 name: "listen",
