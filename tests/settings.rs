@@ -87,11 +87,13 @@ fn a_bad_value_on_the_command_line_names_the_flag_and_exits_with_2() {
             "error: --fields-max: 257 is out of range; it may be 1 to 256\n",
         ),
         (
-            &["--listen", "8080"],
-            "error: --listen: \"8080\" lacks an address; write 127.0.0.1:8080 to be reached from \
-             this machine alone, or 0.0.0.0:8080 and [::]:8080 from every other\n",
+            &["--listen", "127.0.0.1:80800"],
+            "error: --listen: 80800 is too high for a port; the highest is 65535\n",
         ),
-        (&[""], "error: ROOT: a path cannot be empty\n"),
+        (
+            &[""],
+            "error: ROOT: the name of the directory is empty; write . for the current one\n",
+        ),
     ] {
         assert_refused(&mut millpond(words), 2, stderr);
     }
@@ -107,9 +109,9 @@ fn a_bad_value_in_a_variable_names_the_variable_and_exits_with_1() {
         ),
         (
             "MILLPOND_LISTEN",
-            "127.0.0.1:8080,[::1]",
-            "error: MILLPOND_LISTEN: \"[::1]\" lacks a port; write one after an address in \
-             brackets: [::1]:8080\n",
+            "127.0.0.1:8080,example.org:80",
+            "error: MILLPOND_LISTEN: \"example.org:80\" is a name; write an IP address of this \
+             machine, like 127.0.0.1, or * for all\n",
         ),
         (
             "MILLPOND_ACCESS_LOG_FORMAT",

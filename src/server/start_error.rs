@@ -20,7 +20,7 @@ pub enum StartError {
         /// What was wanted.
         address: SocketAddr,
         /// What could be had.
-        free: Option<SocketAddr>,
+        free: Option<FreePort>,
     },
     /// A socket that was handed over is of no use.
     Inherited(io::Error),
@@ -34,6 +34,15 @@ pub enum StartError {
     Sandbox(SandboxError),
     /// The system refuses what every server needs.
     System(io::Error),
+}
+
+/// What to listen on in place of a port that is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FreePort {
+    /// This port, of the addresses that are listened on by default.
+    Alone(u16),
+    /// The address that was asked for, with another port.
+    OfAddress(SocketAddr),
 }
 
 impl fmt::Display for StartError {
@@ -69,16 +78,7 @@ impl fmt::Display for StartError {
             }
             Self::PortInUse { address, free } => {
                 write!(f, "http://{address}/ is in use by another program")?;
-                let Some(free) = free else {
-                    return Ok(());
-                };
-                let port = free.port();
-                write!(f, "; the next free port is {port}: try --listen ")?;
-                match free {
-                    SocketAddr::V4(free) => write!(f, "{free}"),
-                    // Shells take brackets for a pattern.
-                    SocketAddr::V6(free) => write!(f, "'{free}'"),
-                }
+                free.map_or(Ok(()), |free| write!(f, "; {free}"))
             }
             Self::Inherited(error) => {
                 write!(f, "a socket that was handed over cannot be used: {error}")
@@ -131,6 +131,21 @@ fn directory_of(file: &Path) -> Option<&Path> {
     } else {
         parent
     })
+}
+
+/// The flag to try.
+impl fmt::Display for FreePort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (port, option) = match self {
+            Self::Alone(port) => (*port, format!("--port {port}")),
+            Self::OfAddress(free @ SocketAddr::V4(_)) => (free.port(), format!("--listen {free}")),
+            // Shells take brackets for a pattern.
+            Self::OfAddress(free @ SocketAddr::V6(_)) => {
+                (free.port(), format!("--listen '{free}'"))
+            }
+        };
+        write!(f, "the next free port is {port}: try {option}")
+    }
 }
 
 fn is_roots_alone(address: &ListenAddress) -> bool {

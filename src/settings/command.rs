@@ -150,6 +150,8 @@ fn argument(definition: &'static Definition) -> Arg {
             .default_missing_value("true")
             .hide_possible_values(true),
         kind if kind.is_list() => argument.long(*name).action(ArgAction::Append),
+        // -1 is a bad number rather than an unknown flag.
+        Kind::Port(_) => argument.long(*name).short('p').allow_negative_numbers(true),
         _ => argument.long(*name),
     }
 }

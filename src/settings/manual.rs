@@ -104,9 +104,9 @@ const SECTIONS: &[(&str, &[Block])] = &[
             ]),
             Block::Text(
                 "A flag beats a variable, which beats the file; but what is beaten has to be right, \
-                 too. Variables that name no option are ignored, since others may have set them: \
-                 Kubernetes sets MILLPOND_PORT where a service is called millpond. Of those that \
-                 are likely to be misspelt there is a warning.",
+                 too. Variables that name no option are ignored, since others may have set them. Of \
+                 those that are likely to be misspelt there is a warning. Where a service is called \
+                 millpond, Kubernetes sets MILLPOND_PORT to a URL, which is ignored, too.",
             ),
             Block::Text(
                 "Rules about fields, redirects and media types are tables, which stand in the file \
