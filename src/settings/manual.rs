@@ -10,7 +10,7 @@ use clap_mangen::{
 /// The manual page, in roff.
 pub fn manual() -> String {
     let command = command()
-        .override_usage("millpond [OPTIONS] [ROOT]")
+        .override_usage("millpond [OPTIONS] [DIR]")
         .mut_args(|argument| match argument.get_possible_values().as_slice() {
             [] => argument,
             // They would take a line each, and the text names them.

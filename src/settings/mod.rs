@@ -6,6 +6,8 @@
 //! | `kind` | kinds of settings: their syntax, and the way to their field and back |
 //! | `value` | the syntax of single values |
 //! | `listen` | the syntax of addresses to listen on, which people write in many ways |
+//! | `mistake` | what is said of a command line that is not understood |
+//! | `habits` | what people type who know other servers, and what to write here |
 //! | `likeness` | the name that was probably meant by a wrong one |
 //! | `command` | the command line, its help and its completions |
 //! | `manual` | the manual page, and what else there is to tell |
@@ -23,10 +25,12 @@
 
 mod command;
 mod file;
+mod habits;
 mod kind;
 mod likeness;
 mod listen;
 mod manual;
+mod mistake;
 mod options;
 mod print;
 mod tables;
@@ -35,6 +39,7 @@ mod variables;
 
 pub use command::{Action, Arguments, completions};
 pub use manual::manual;
+pub use mistake::Unparsed;
 pub use print::sample_file;
 pub use variables::{Misspelt, misspelt};
 
@@ -348,7 +353,8 @@ mod tests {
     ) -> Result<Settings, Refusal> {
         let named = file.map(|_| ["--config", "m.toml"]);
         let words = ["millpond"].into_iter().chain(words.iter().copied());
-        let arguments = Arguments::parse(words.chain(named.into_iter().flatten())).expect("words");
+        let arguments =
+            Arguments::parse(words.chain(named.into_iter().flatten()), &|_| true).expect("words");
         let variable = |name: &str| {
             let found = variables.iter().find(|(each, _)| *each == name);
             found.map(|(_, value)| OsString::from(value))
@@ -609,7 +615,7 @@ mod tests {
 
     #[test]
     fn the_file_may_be_named_by_a_variable() {
-        let arguments = Arguments::parse(["millpond"]).expect("words");
+        let arguments = Arguments::parse(["millpond"], &|_| true).expect("words");
         let variable = |name: &str| (name == CONFIG_VARIABLE).then(|| "m.toml".into());
         let settings = Settings::load(&arguments, variable, |_| Ok("fields-max = 9".to_owned()));
         assert_eq!(
@@ -755,7 +761,8 @@ MILLPOND_FIELDS_MAX: \"many\" is not a number
 
     #[test]
     fn a_file_that_cannot_be_read_is_told() {
-        let arguments = Arguments::parse(["millpond", "--config", "m.toml"]).expect("words");
+        let arguments =
+            Arguments::parse(["millpond", "--config", "m.toml"], &|_| true).expect("words");
         let refusal = Settings::load(
             &arguments,
             |_| None,

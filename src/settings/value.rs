@@ -172,7 +172,8 @@ pub(super) fn directory(text: &OsStr) -> Result<PathBuf, String> {
     match text.as_bytes() {
         [] => Err("the name of the directory is empty; write . for the current one".to_owned()),
         [b'f', b'i', b'l', b'e', b':', b'/', b'/', path @ ..] => Err(format!(
-            "write the path by itself, without file://: {}",
+            "{:?} is a URL; write the path by itself, as in {}",
+            text.to_string_lossy(),
             String::from_utf8_lossy(path)
         )),
         _ => path(text),
@@ -580,7 +581,10 @@ mod tests {
             ("", "is empty; write . for the current one"),
             ("~", "which only a shell expands"),
             ("~/site", "write the path in full"),
-            ("file:///srv/www", "without file://: /srv/www"),
+            (
+                "file:///srv/www",
+                "is a URL; write the path by itself, as in /srv/www",
+            ),
             ("a\0", "has a NUL"),
         ] {
             let message = directory(OsStr::new(text)).expect_err(text);
