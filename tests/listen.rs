@@ -17,7 +17,9 @@ fn checked(words: &[&str], variables: &[(&str, &str)]) -> String {
         launch = launch.env(name, value);
     }
     let mut check = launch.spawn();
-    assert!(check.wait().success(), "{words:?}: {}", check.end());
+    let status = check.wait();
+    assert!(status.success(), "{words:?}: {}", check.end());
+    check.end();
     let stdout = check.stdout();
     let lines = stdout.lines().filter_map(|line| line.split_once(" at "));
     let addresses = lines.map(|(_, address)| address.trim_end_matches('/'));

@@ -72,7 +72,7 @@ impl Arguments {
             .get_raw(POSITIONAL)
             .and_then(|mut words| words.next());
         if let Some(root) = root.and_then(OsStr::to_str)
-            && let Some(mistake) = mistake::of_directory(root, &command, is_directory)
+            && let Some(mistake) = mistake::of_directory(root, &words, &command, is_directory)
         {
             return Err(Unparsed::Wrong(mistake));
         }

@@ -133,6 +133,11 @@ impl Kind {
         Ok(())
     }
 
+    /// Whether it is on or off, so that `--no-…` and a word like `on` behind its flag have a meaning.
+    pub(super) fn is_switch(&self) -> bool {
+        matches!(self, Self::Switch(_))
+    }
+
     /// Whether there may be any number of values.
     pub(super) fn is_list(&self) -> bool {
         matches!(

@@ -99,7 +99,7 @@ pub(super) fn of_clap(
         }
         ErrorKind::UnknownArgument => {
             let first = first_directory(words, command).unwrap_or_default();
-            two_directories(&first, usage, command, is_directory)
+            two_directories([&first, usage], words, command, is_directory)
         }
         ErrorKind::InvalidValue if text(ContextKind::InvalidValue).is_empty() => {
             format!("{flag} needs a value; write {usage}")
@@ -125,10 +125,15 @@ pub(super) fn of_clap(
 /// What is said of the name of a directory that is none, if it may be something else.
 pub(super) fn of_directory(
     name: &str,
+    words: &[OsString],
     command: &Command,
     is_directory: &IsDirectory<'_>,
 ) -> Option<String> {
-    if is_directory(Path::new(name)) {
+    let mut pairs = words.iter().zip(words.iter().skip(1));
+    // A URL behind a flag may be meant for the flag.
+    let is_of_flag = name.contains("://")
+        && pairs.any(|(flag, word)| flag.as_encoded_bytes().starts_with(b"--") && word == name);
+    if is_directory(Path::new(name)) || is_of_flag {
         return None;
     }
     misplaced(name, None, command)
@@ -162,12 +167,10 @@ fn turned_off(name: &str) -> Option<String> {
     let on = on.iter().find_map(|start| name.strip_prefix(start));
     let definition = options::find(off.or(on)?)?;
     let name = definition.name;
-    match definition.kind {
-        Kind::Switch(_) => Some(match off {
-            Some(_) => format!("write --{name}=false"),
-            None => format!("write --{name}"),
-        }),
-        Kind::Sandbox(_) | Kind::LogDestination(_) if off.is_some() => {
+    match (&definition.kind, off) {
+        (kind, Some(_)) if kind.is_switch() => Some(format!("write --{name}=false")),
+        (kind, None) if kind.is_switch() => Some(format!("write --{name}")),
+        (Kind::Sandbox(_) | Kind::LogDestination(_), Some(_)) => {
             Some(format!("write --{name} off"))
         }
         _ => None,
@@ -176,8 +179,8 @@ fn turned_off(name: &str) -> Option<String> {
 
 /// A second directory, or a word that would be one.
 fn two_directories(
-    first: &str,
-    second: &str,
+    [first, second]: [&str; 2],
+    words: &[OsString],
     command: &Command,
     is_directory: &IsDirectory<'_>,
 ) -> String {
@@ -185,7 +188,7 @@ fn two_directories(
         .then(|| misplaced(first, Some(second), command))
         .flatten();
     of_first
-        .or_else(|| of_directory(second, command, is_directory))
+        .or_else(|| of_directory(second, words, command, is_directory))
         .unwrap_or_else(|| {
             format!("{first} and {second} are two directories; serve one, or the one above both")
         })
@@ -233,7 +236,7 @@ fn misplaced(word: &str, next: Option<&str>, command: &Command) -> Option<String
 fn switch(word: &OsString) -> Option<&str> {
     let word = word.to_str()?;
     let definition = options::find(word.strip_prefix("--")?)?;
-    matches!(definition.kind, Kind::Switch(_)).then_some(word)
+    definition.kind.is_switch().then_some(word)
 }
 
 fn is_switch_value(word: &str) -> bool {
@@ -398,7 +401,7 @@ mod tests {
     #[test]
     fn every_switch_can_be_turned_off_by_what_is_said() {
         for definition in options::all() {
-            if matches!(definition.kind, Kind::Switch(_)) {
+            if definition.kind.is_switch() {
                 let name = definition.name;
                 let advice = format!("there is no option --no-{name}; write --{name}=false");
                 assert_eq!(said(&[&format!("--no-{name}")]), Some(advice));
@@ -465,7 +468,13 @@ mod tests {
             assert_eq!(said(words).as_deref(), Some(expected), "{words:?}");
         }
         // They are not there, and are said so when they are opened.
-        for words in [&["nowhere"], &["/run/nowhere"], &["index.html"], &["dist"]] {
+        for words in [
+            &["nowhere"][..],
+            &["/run/nowhere"],
+            &["index.html"],
+            &["dist"],
+            &["--open", "https://nowhere"],
+        ] {
             assert_eq!(said(words), None, "{words:?}");
         }
     }
