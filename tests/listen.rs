@@ -69,8 +69,8 @@ fn every_way_to_write_a_port_or_an_address_leads_where_it_says() {
             "http://127.0.0.1:3000",
         ),
         (
-            &["--listen", "/run/m.sock", "-p", "3000"],
-            "unix:/run/m.sock",
+            &["--listen", "/run/m.sock", "--listen", "localhost", "-p0"],
+            "unix:/run/m.sock http://127.0.0.1:0",
         ),
         (&["--listen", "unix:///run/m.sock"], "unix:/run/m.sock"),
     ] {

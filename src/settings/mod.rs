@@ -145,6 +145,7 @@ impl Settings {
             .collect();
         problems.extend(settings.take_platform_port(&variable));
         settings.resolve_addresses();
+        problems.extend(settings.unused_port());
         problems.extend(settings.overlap("listen", &settings.server.listen));
         problems.extend(settings.overlap("admin", &settings.server.admin));
         problems.extend(settings.clash());
@@ -171,12 +172,28 @@ impl Settings {
                 None
             }
             Err(message) => {
-                let is_used =
-                    self.listen.is_empty() || self.listen.iter().any(WrittenAddress::lacks_port);
                 let message = format!("{message}; or unset PORT");
-                is_used.then_some(Problem { origin, message })
+                self.uses_port().then_some(Problem { origin, message })
             }
         }
+    }
+
+    /// Whether anything depends on the option `port`.
+    fn uses_port(&self) -> bool {
+        self.listen.is_empty() || self.listen.iter().any(WrittenAddress::lacks_port)
+    }
+
+    /// A port by itself on the command line is meant to be used. Elsewhere it may be there just in
+    /// case.
+    fn unused_port(&self) -> Option<Problem> {
+        let is_lost = |origin: &&Origin| matches!(origin, Origin::Argument(_)) && !self.uses_port();
+        let origin = self.origins.get("port").filter(is_lost)?.clone();
+        let used = self.server.listen.first()?;
+        let message = format!(
+            "{} would not be used, as every listen address has its own, like {used}; leave one out",
+            self.server.port
+        );
+        Some(Problem::of("port", origin, message))
     }
 
     fn resolve_addresses(&mut self) {
@@ -492,13 +509,42 @@ mod tests {
             (&[], &[image, ("PORT", "80")], "0.0.0.0:80 [::]:80"),
             (&["-p", "80"], &[image, ("PORT", "1")], "0.0.0.0:80 [::]:80"),
             (&["--listen", "localhost", "-p", "3000"], &[], &loopback),
-            (&["--listen", "[::]:9", "-p", "80"], &[], "[::]:9"),
+            (&["--listen", "[::]:9"], &[("PORT", "80")], "[::]:9"),
+            (
+                &["--listen", "[::]:9"],
+                &[("MILLPOND_PORT", "80")],
+                "[::]:9",
+            ),
         ] {
             assert_eq!(
                 listen(words, variables).0,
                 expected,
                 "{words:?} {variables:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_port_on_the_command_line_that_would_be_used_nowhere_is_refused() {
+        let refused = |words: &[&str], variables: &[(&str, &str)]| {
+            let loaded = load(words, variables, None);
+            loaded.map_err(|refusal| (refusal.exit_status(), refusal.to_string()))
+        };
+        let listen = ("MILLPOND_LISTEN", "127.0.0.1:80,unix:/a");
+        let message = "--port: 3000 would not be used, as every listen address has its own, like \
+                       http://127.0.0.1:80/; leave one out";
+        let expected = Err((2, message.to_owned()));
+        assert_eq!(refused(&["-p", "3000"], &[listen]), expected);
+        assert_eq!(
+            refused(&["-p", "3000", "--listen", ":80"], &[]).map_err(|it| it.0),
+            Err(2)
+        );
+        for words in [
+            &["-p", "3000"][..],
+            &["-p", "3000", "--listen", "*"],
+            &["-p", "3000", "--listen", ":80", "--listen", "::1"],
+        ] {
+            assert!(refused(words, &[]).is_ok(), "{words:?}");
         }
     }
 
@@ -529,7 +575,7 @@ mod tests {
 
         let mut expected = Settings::default().server;
         expected.site.root = PathBuf::from("/srv/www");
-        expected.listen = vec![ListenAddress::Tcp(([127, 0, 0, 1], 80).into())];
+        expected.listen = vec![ListenAddress::Tcp(([127, 0, 0, 1], 3000).into())];
         expected.admin = vec![ListenAddress::Unix("/run/admin".into())];
         expected.port = 3000;
         expected.access_log = LogDestination::File(PathBuf::from("/var/log/a"));
@@ -794,7 +840,7 @@ MILLPOND_FIELDS_MAX: \"many\" is not a number
     /// A setting of each kind, with a value as it is in words and variables, and in the file.
     const ONE_OF_EACH_KIND: [(&str, &str, &str); 19] = [
         ("root", "/srv/www", "'/srv/www'"),
-        ("listen", "127.0.0.1:80", "['127.0.0.1:80']"),
+        ("listen", "127.0.0.1", "['127.0.0.1']"),
         ("port", "3000", "3000"),
         ("admin", "unix:/run/admin", "['unix:/run/admin']"),
         ("access-log", "/var/log/a", "'/var/log/a'"),
