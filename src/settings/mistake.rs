@@ -1,4 +1,5 @@
-//! What is said of a command line that is not understood: one line, with what to write instead.
+//! What is said of a command line that is not understood: a line for each word that is wrong, with
+//! what to write instead.
 //!
 //! clap finds most of what is wrong. Its messages are not shown: they know nothing of other servers,
 //! and give advice (`use '-- -p'`) that makes a flag the name of a directory.
@@ -22,7 +23,7 @@ use std::{ffi::OsString, fmt, path::Path};
 pub enum Unparsed {
     /// It asks for the help or the version, which is this.
     Asked(clap::Error),
-    /// It is wrong, for this reason.
+    /// It is wrong, for these reasons, a line each.
     Wrong(String),
 }
 
@@ -95,7 +96,15 @@ pub(super) fn of_clap(
     Unparsed::Wrong(match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return Unparsed::Asked(error),
         ErrorKind::UnknownArgument if usage.starts_with('-') && usage.len() > 1 => {
-            unknown_flag(flag, value_of(flag, words), command)
+            let mut all = unknown_flags(words, command);
+            if !all.contains(&flag) {
+                // One of several letters behind a dash.
+                all.insert(0, flag);
+            }
+            let all = all
+                .iter()
+                .map(|flag| unknown_flag(flag, value_of(flag, words), command));
+            all.collect::<Vec<_>>().join("\n")
         }
         ErrorKind::UnknownArgument => {
             let first = first_directory(words, command).unwrap_or_default();
@@ -137,6 +146,28 @@ pub(super) fn of_directory(
         return None;
     }
     misplaced(name, None, command)
+}
+
+/// The flags that there are not. Words that begin with a dash are never values, but for numbers.
+fn unknown_flags<'w>(words: &'w [OsString], command: &Command) -> Vec<&'w str> {
+    let words = words.iter().skip(1).take_while(|word| *word != "--");
+    let mut unknown = Vec::new();
+    for word in words.filter_map(|word| word.to_str()) {
+        let flag = match word.strip_prefix("--") {
+            Some(name) if !is_known(stem(name), command) => stem_of_flag(word),
+            None if word.starts_with('-') => match word.chars().nth(1) {
+                Some(letter) if letter.is_alphabetic() && !is_known_letter(letter, command) => word
+                    .get(..1_usize.saturating_add(letter.len_utf8()))
+                    .unwrap_or(word),
+                _ => continue,
+            },
+            _ => continue,
+        };
+        if flag.len() > 1 && !unknown.contains(&flag) {
+            unknown.push(flag);
+        }
+    }
+    unknown
 }
 
 /// An option that there is not.
@@ -249,6 +280,12 @@ fn is_known(name: &str, command: &Command) -> bool {
     known.any(|known| known == name)
 }
 
+/// Whether this is the short name of an option.
+fn is_known_letter(letter: char, command: &Command) -> bool {
+    let mut known = command.get_arguments().filter_map(clap::Arg::get_short);
+    known.any(|known| known == letter)
+}
+
 /// The name at the beginning of `--name=value`, with its dashes.
 fn stem_of_flag(text: &str) -> &str {
     let name = text.trim_start_matches('-');
@@ -319,6 +356,13 @@ mod tests {
             (
                 &["--bind=:3000"],
                 "there is no option --bind; write --listen :3000",
+            ),
+            (
+                &[
+                    "--bind", "::", "-p", "3000", "-d", "dist", "--bind", "::1", "--", "--tls",
+                ],
+                "there is no option --bind; write --listen ::\n\
+                 there is no option -d; write the directory by itself: millpond dist",
             ),
             (
                 &["-d", "dist"],

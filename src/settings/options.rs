@@ -63,10 +63,10 @@ pub(super) static GROUPS: &[Group] = &[
             Definition {
                 name: "root",
                 kind: Kind::Directory(|settings| &mut settings.server.site.root),
-                help: "The directory whose files are served",
-                reason: "Nothing outside of it is, whatever a request asks for or a symbolic link \
-                         points to. The default is the current directory, from which relative \
-                         paths start, too. On the command line it stands by itself: millpond DIR.",
+                help: "Serve the files of this directory",
+                reason: "Nothing outside of it is served, whatever a request asks for or a symbolic \
+                         link points to. The default is the current directory, from which relative \
+                         paths start. On the command line it stands by itself: millpond DIR.",
             },
             Definition {
                 name: "listen",
@@ -91,7 +91,7 @@ pub(super) static GROUPS: &[Group] = &[
             Definition {
                 name: "open",
                 kind: Kind::Switch(|settings| &mut settings.server.open),
-                help: "Whether to open the site in your browser",
+                help: "Open the site in your browser",
                 reason: "xdg-open is asked to, once the server is up. As root, or where neither \
                          DISPLAY nor WAYLAND_DISPLAY names a screen, there is a warning instead.",
             },
