@@ -32,8 +32,9 @@ COPY static /srv
 
 # No user of this number owns a file in the image, so the server can change none.
 USER 65532:65532
+# Without a port, so that the platform's PORT is obeyed, as Cloud Run and Heroku set it; else 8080.
 ENV MILLPOND_ROOT=/srv \
-    MILLPOND_LISTEN=0.0.0.0:8080,[::]:8080
+    MILLPOND_LISTEN=0.0.0.0,[::]
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 # It asks where the variables above say, so give other addresses by variable too, not by flag.

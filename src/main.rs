@@ -4,7 +4,7 @@ use env_logger::Target;
 use log::Level;
 use millpond::{
     server::{self, Announcement, Daemon, Diagnostics, Ink, Load, Server, StartError, Unhealthy},
-    settings::{self, Action, Arguments, Misspelt, Refusal, Settings},
+    settings::{self, Action, Arguments, Misspelt, Refusal, Settings, Unparsed},
 };
 use std::{
     env,
@@ -12,21 +12,18 @@ use std::{
     fmt, fs,
     io::{self, IsTerminal, Write},
     os::unix::process::ExitStatusExt,
+    path::Path,
     process::{ExitCode, ExitStatus},
     time::SystemTime,
 };
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::parse(env::args_os()) {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            // Help and version come this way too, and go to standard output with status 0. When
-            // they cannot be written, there is nobody to tell.
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
+    let done = match Arguments::parse(env::args_os(), &Path::is_dir) {
+        Ok(arguments) => act(&arguments),
+        Err(Unparsed::Wrong(reason)) => Err(Failure::Words(reason)),
+        Err(Unparsed::Asked(text)) => printed(text.print()),
     };
-    match act(&arguments) {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let priority = server::journal_priority(Level::Error);
@@ -148,7 +145,11 @@ fn ink() -> Ink {
 /// Prints what was asked for.
 fn tell(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    printed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+fn printed(outcome: io::Result<()>) -> Result<(), Failure> {
+    match outcome {
         // Whoever reads only the beginning, as `head` does, has what they want.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Print(error)),
         _ => Ok(()),
@@ -182,6 +183,8 @@ fn start_log() {
 
 /// Why what was asked for was not done.
 enum Failure {
+    /// The command line is not understood.
+    Words(String),
     Settings(Refusal),
     Start(StartError),
     Run(io::Error),
@@ -201,6 +204,7 @@ impl Failure {
 
     fn exit_code(&self) -> ExitCode {
         match self {
+            Self::Words(_) => ExitCode::from(2),
             Self::Settings(refusal) => ExitCode::from(refusal.exit_status()),
             Self::Start(_)
             | Self::Run(_)
@@ -228,6 +232,7 @@ impl From<Unhealthy> for Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Words(reason) => out.write_str(reason),
             Self::Settings(refusal) => refusal.fmt(out),
             Self::Start(error) => error.fmt(out),
             Self::Run(error) => write!(out, "the server cannot go on: {error}"),

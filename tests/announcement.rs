@@ -142,19 +142,19 @@ fn the_default_port_in_use_names_the_next_one_that_is_free_and_not_asked_for_as_
         .lines()
         .filter(|line| line.starts_with("error: "))
         .collect();
-    let in_use = |wanted: &str, port: u16, free: &str| {
+    let in_use = |wanted: &str, port: u16, flag: &str| {
         format!(
             "error: http://{wanted}:8080/ is in use by another program; the next free port is \
-             {port}: try --listen {free}:{port}"
+             {port}: try {flag}"
         )
     };
     // The brackets of the second would be a pattern to a shell.
     assert_eq!(
         errors,
         [
-            in_use("127.0.0.1", 8081, "127.0.0.1"),
-            in_use("[::1]", 8081, "'[::1]") + "'",
-            in_use("127.0.0.1", 8082, "127.0.0.1"),
+            in_use("127.0.0.1", 8081, "--port 8081"),
+            in_use("[::1]", 8081, "--listen '[::1]:8081'"),
+            in_use("127.0.0.1", 8082, "--listen 127.0.0.1:8082"),
         ]
     );
 }

@@ -113,6 +113,30 @@ fn every_setting_that_these_files_make_is_known_and_right() {
 }
 
 #[test]
+fn the_image_listens_on_the_port_that_a_platform_asks_for_or_on_that_it_exposes() {
+    let site = Site::small();
+    let file = text("Dockerfile");
+    for (port, expected) in [(Some("9999"), "9999"), (None, "8080")] {
+        let mut check = Launch::bare().arg(site.root()).arg("--check");
+        let settings = file.lines().filter_map(setting);
+        for (name, value) in settings.filter(|(name, _)| *name != "MILLPOND_ROOT") {
+            check = check.env(name, value);
+        }
+        if let Some(port) = port {
+            check = check.env("PORT", port);
+        }
+        let mut process = check.spawn();
+        assert!(process.wait().success(), "{}", process.end());
+        process.end();
+        for address in ["0.0.0.0", "[::]"] {
+            let line = format!(" at http://{address}:{expected}/\n");
+            assert!(process.stdout().contains(&line), "{}", process.stdout());
+        }
+    }
+    assert!(file.contains("\nEXPOSE 8080\n"));
+}
+
+#[test]
 fn a_site_from_a_config_map_is_served_and_followed_when_the_kubelet_swaps_it() {
     // As the kubelet lays a ConfigMap out: names beginning with two dots are its own.
     let site = Site::new();

@@ -92,17 +92,16 @@ fn a_unix_socket_is_served() {
 }
 
 #[test]
-fn without_arguments_static_is_served_on_port_8080_of_both_loopbacks() {
+fn without_arguments_the_current_directory_is_served_on_port_8080_of_both_loopbacks() {
     // A network of its own, where the port is sure to be free.
     let site = Site::small();
-    fs::rename(site.root(), site.outside("static")).unwrap();
     let mut unshare = Command::new("unshare");
     unshare.args(["--user", "--map-root-user", "--net", "sh", "-c"]);
     unshare.args([
         "ip link set lo up && exec \"$0\"",
         env!("CARGO_BIN_EXE_millpond"),
     ]);
-    unshare.current_dir(site.outside("."));
+    unshare.current_dir(site.root());
     let probe = "unshare --user --map-root-user --net ip link set lo up";
     let can = Command::new("sh")
         .args(["-c", probe])
@@ -115,8 +114,8 @@ fn without_arguments_static_is_served_on_port_8080_of_both_loopbacks() {
     let stdout = server.await_stdout("both lines", |stdout| {
         (stdout.lines().count() == 2).then(|| stdout.to_owned())
     });
-    let expected = "millpond serves static at http://127.0.0.1:8080/\n\
-                    millpond serves static at http://[::1]:8080/\n";
+    let expected = "millpond serves . at http://127.0.0.1:8080/\n\
+                    millpond serves . at http://[::1]:8080/\n";
     assert_eq!(stdout, expected);
 }
 
@@ -163,20 +162,16 @@ fn a_missing_root_gives_one_sentence_and_code_1() {
 }
 
 #[test]
-fn without_a_root_or_a_directory_of_the_usual_name_the_sentence_says_what_to_write() {
-    let site = Site::new();
-    let launch = Launch::bare().current_dir(site.root());
-    assert_one_sentence(
-        launch.args(["--listen", "127.0.0.1:0"]),
-        "there is no directory static to serve; name another: millpond DIR",
-    );
-}
-
-#[test]
 fn a_root_that_is_no_directory_gives_one_sentence_and_code_1() {
     let site = Site::small();
     site.fifo("pipe");
-    assert_one_sentence(Launch::of(site.path("a.txt")), "a.txt");
+    let advice = format!(
+        "a.txt is not a directory; serve {}, which",
+        site.root().display()
+    );
+    assert_one_sentence(Launch::of(site.path("a.txt")), &advice);
+    let beside = Launch::of("a.txt").current_dir(site.root());
+    assert_one_sentence(beside, "a.txt is not a directory; serve ., which");
     assert_one_sentence(Launch::of(site.path("pipe")), "pipe");
 }
 

@@ -105,7 +105,7 @@ impl Question {
     }
 
     fn of(options: &Options) -> Result<Self, Unhealthy> {
-        let default = ListenAddress::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
+        let default = ListenAddress::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)));
         let address = options.listen.first().unwrap_or(&default);
         let (place, authority) = match address {
             ListenAddress::Tcp(address) if address.port() == 0 => return Err(Unhealthy::AnyPort),
@@ -297,6 +297,16 @@ mod tests {
                 "{listen}"
             );
         }
+    }
+
+    #[test]
+    fn without_an_address_the_port_that_is_set_is_asked() {
+        let options = Options {
+            port: 3000,
+            ..Options::default()
+        };
+        let asked = Question::of(&options).expect("a known port");
+        assert_eq!(asked.name, "http://127.0.0.1:3000/");
     }
 
     #[test]

@@ -2,24 +2,24 @@
 
 mod handover;
 mod inherited;
+mod opening;
 
 use super::session::Side;
 use super::socket::Socket;
-use super::unsent::UNSENT_BYTES_MAX;
-use super::{ListenAddress, Options, StartError};
+use super::{FreePort, ListenAddress, Options, StartError};
 use handover::{Handover, Predecessor};
 use inherited::Inherited;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
+use opening::{bind_tcp, open, set_for_connections};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketFlags};
-use socket2::{Domain, Protocol, SockAddr, Type};
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 #[derive(Debug)]
@@ -187,12 +187,11 @@ impl fmt::Display for ListenAddress {
     }
 }
 
-/// Where a server with these options listens, of which a machine may lack one of the two that are
-/// taken where none is given.
+/// Where a server with these options listens.
 pub fn addresses(options: &Options) -> Vec<ListenAddress> {
     match options.listen.as_slice() {
         [] => LOOPBACK
-            .map(|ip| ListenAddress::Tcp(SocketAddr::new(ip, DEFAULT_PORT)))
+            .map(|ip| ListenAddress::Tcp(SocketAddr::new(ip, options.port)))
             .into(),
         given => given.to_vec(),
     }
@@ -206,12 +205,12 @@ pub(super) fn listen(options: &Options) -> Result<Vec<Listener>, StartError> {
     let (mut listeners, public): (Vec<_>, Vec<_>) =
         inherited.partition(|listener| listener.side == Side::Admin);
     if listeners.is_empty() {
-        listeners = bind_admin(&options.admin, options.reuse_port)?;
+        listeners = bind_all(&options.admin, Side::Admin, options.reuse_port)?;
     } else {
         warn_of_replaced("admin", &options.admin);
     }
     if public.is_empty() {
-        listeners.extend(bind_all(&options.listen, options.reuse_port)?);
+        listeners.extend(bind_public(options)?);
     } else {
         warn_of_replaced("listen", &options.listen);
         listeners.extend(public);
@@ -244,82 +243,116 @@ impl Listener {
     }
 }
 
-/// Listens on all of the operator's addresses or on none.
-fn bind_admin(addresses: &[ListenAddress], reuse: bool) -> Result<Vec<Listener>, StartError> {
-    bind_given(addresses, Side::Admin, reuse)
-}
-
-/// Listens on all addresses or on none. Without any, on both loopback addresses, of which one may
-/// be missing on this machine.
-fn bind_all(given: &[ListenAddress], reuse: bool) -> Result<Vec<Listener>, StartError> {
-    let bound = if given.is_empty() {
-        bind_loopback(reuse)
-    } else {
-        bind_given(given, Side::Public, reuse)
-    };
-    bound.map_err(|error| match error {
+/// Listens on the addresses of the site. Where a port is taken, it looks for one that is free.
+fn bind_public(options: &Options) -> Result<Vec<Listener>, StartError> {
+    let addresses = addresses(options);
+    bind_all(&addresses, Side::Public, options.reuse_port).map_err(|error| match error {
         StartError::Listen(ListenAddress::Tcp(address), error)
             if error.kind() == io::ErrorKind::AddrInUse =>
         {
-            let free = next_free(address, given);
+            let free = if options.listen.is_empty() {
+                free_port(options.port).map(FreePort::Alone)
+            } else {
+                free_address(address, &addresses).map(FreePort::OfAddress)
+            };
             StartError::PortInUse { address, free }
         }
         error => error,
     })
 }
 
-/// `0.0.0.0` and `[::]` together mean all that the machine has, which may be no IPv6.
-fn bind_given(
-    given: &[ListenAddress],
+/// Listens on all addresses or on none. Of two that mean the same in IPv4 and in IPv6, such as
+/// `127.0.0.1` and `[::1]`, the machine may lack one.
+fn bind_all(
+    addresses: &[ListenAddress],
     side: Side,
     reuse: bool,
 ) -> Result<Vec<Listener>, StartError> {
-    let mut listeners = Vec::new();
-    for address in given {
-        match bind(address.clone(), side, reuse) {
+    let mut listeners: Vec<Listener> = Vec::new();
+    let mut lacking = None;
+    for address in addresses {
+        match bind_beside(listeners.last(), address, side, reuse) {
             Ok(listener) => listeners.push(listener),
             Err(StartError::Listen(_, error))
-                if is_missing_family(&error) && is_all_of_ipv6(address, given) =>
+                if is_missing_family(&error) && has_counterpart(address, addresses) =>
             {
-                log::info!("{address} is not listened on, as this machine has no IPv6");
+                log::debug!("{address} is not listened on, as this machine lacks it");
+                lacking.get_or_insert(StartError::Listen(address.clone(), error));
             }
             Err(error) => return Err(error),
         }
     }
-    Ok(listeners)
+    match lacking {
+        Some(error) if listeners.is_empty() => Err(error),
+        _ => Ok(listeners),
+    }
 }
 
-/// Whether this is all of IPv6, beside all of IPv4.
-fn is_all_of_ipv6(address: &ListenAddress, given: &[ListenAddress]) -> bool {
-    match address {
-        ListenAddress::Tcp(address) if address.ip() == Ipv6Addr::UNSPECIFIED => {
-            let v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
-            given.contains(&ListenAddress::Tcp(v4))
+/// Listens on an address. If the kernel is to choose the port, it is that of the counterpart that
+/// has just been bound, where nobody else has it: so `localhost` is one place in both families.
+fn bind_beside(
+    last: Option<&Listener>,
+    address: &ListenAddress,
+    side: Side,
+    reuse: bool,
+) -> Result<Listener, StartError> {
+    if let ListenAddress::Tcp(wanted) = address
+        && wanted.port() == 0
+        && let Some(ListenAddress::Tcp(bound)) = last.map(Listener::address)
+        && counterpart(bound.ip()) == Some(wanted.ip())
+    {
+        let same = ListenAddress::Tcp(SocketAddr::new(wanted.ip(), bound.port()));
+        if let Ok(listener) = bind(same, side, reuse) {
+            return Ok(listener);
         }
-        _ => false,
+    }
+    bind(address.clone(), side, reuse)
+}
+
+/// Whether the other family's address that means the same is listened on as well.
+fn has_counterpart(address: &ListenAddress, addresses: &[ListenAddress]) -> bool {
+    let ListenAddress::Tcp(address) = address else {
+        return false;
+    };
+    counterpart(address.ip()).is_some_and(|ip| {
+        let other = SocketAddr::new(ip, address.port());
+        addresses.contains(&ListenAddress::Tcp(other))
+    })
+}
+
+/// What means the same in the other family: all addresses, or the loopback.
+fn counterpart(ip: IpAddr) -> Option<IpAddr> {
+    match ip {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Some(Ipv6Addr::UNSPECIFIED.into()),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Some(Ipv4Addr::UNSPECIFIED.into()),
+        IpAddr::V4(Ipv4Addr::LOCALHOST) => Some(Ipv6Addr::LOCALHOST.into()),
+        IpAddr::V6(Ipv6Addr::LOCALHOST) => Some(Ipv4Addr::LOCALHOST.into()),
+        _ => None,
     }
 }
 
-fn bind_loopback(reuse: bool) -> Result<Vec<Listener>, StartError> {
-    let [v4, v6] = LOOPBACK.map(|ip| {
-        let address = SocketAddr::new(ip, DEFAULT_PORT);
-        bind(ListenAddress::Tcp(address), Side::Public, reuse)
-    });
-    match v6 {
-        Ok(v6) => Ok(vec![v4?, v6]),
-        Err(StartError::Listen(_, error)) if is_missing_family(&error) => Ok(vec![v4?]),
-        Err(error) => Err(v4.err().unwrap_or(error)),
-    }
+/// The next port that nobody listens on at either loopback address.
+fn free_port(taken: u16) -> Option<u16> {
+    ports_above(taken)?.find(|port| {
+        let is_taken = |ip| {
+            bind_tcp(SocketAddr::new(ip, *port), false)
+                .is_err_and(|error| !is_missing_family(&error))
+        };
+        !LOOPBACK.into_iter().any(is_taken)
+    })
 }
 
 /// The address with the next port that nobody listens on, and that is not wanted as well.
-fn next_free(address: SocketAddr, wanted: &[ListenAddress]) -> Option<SocketAddr> {
-    let above = address.port().checked_add(1)?..=u16::MAX;
-    let mut candidates = above
-        .take(PORTS_TRIED_MAX)
+fn free_address(address: SocketAddr, wanted: &[ListenAddress]) -> Option<SocketAddr> {
+    let mut candidates = ports_above(address.port())?
         .map(|port| SocketAddr::new(address.ip(), port))
         .filter(|candidate| !wanted.contains(&ListenAddress::Tcp(*candidate)));
     candidates.find(|candidate| bind_tcp(*candidate, false).is_ok())
+}
+
+fn ports_above(port: u16) -> Option<impl Iterator<Item = u16>> {
+    let above = port.checked_add(1)?..=u16::MAX;
+    Some(above.take(PORTS_TRIED_MAX))
 }
 
 fn is_missing_family(error: &io::Error) -> bool {
@@ -387,74 +420,9 @@ fn find_predecessor(address: &ListenAddress) -> Option<Predecessor> {
     }
 }
 
-fn open(address: &ListenAddress, reuse: bool) -> io::Result<(OwnedFd, ListenAddress)> {
-    match address {
-        ListenAddress::Tcp(address) => bind_tcp(*address, reuse),
-        ListenAddress::Unix(path) => bind_unix(path),
-    }
-}
-
-fn bind_tcp(address: SocketAddr, reuse: bool) -> io::Result<(OwnedFd, ListenAddress)> {
-    let kind = Type::STREAM.nonblocking().cloexec();
-    let socket = socket2::Socket::new(Domain::for_address(address), kind, Some(Protocol::TCP))?;
-    // A restart must not wait for the old connections' last packets to die out.
-    socket.set_reuse_address(true)?;
-    socket.set_reuse_port(reuse)?;
-    set_for_connections(&socket)?;
-    if address.is_ipv6() {
-        // Else [::] would take IPv4's port as well, or not, as the system is configured.
-        socket.set_only_v6(true)?;
-    }
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    let bound = socket.local_addr()?.as_socket().unwrap_or(address);
-    Ok((socket.into(), ListenAddress::Tcp(bound)))
-}
-
-/// Sets what connections inherit, so that none needs a call of its own.
-pub(super) fn set_for_connections(listener: &socket2::Socket) -> io::Result<()> {
-    listener.set_tcp_nodelay(true)?;
-    listener.set_tcp_notsent_lowat(UNSENT_BYTES_MAX)
-}
-
-fn bind_unix(path: &Path) -> io::Result<(OwnedFd, ListenAddress)> {
-    let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)?;
-    let address = SockAddr::unix(path)?;
-    if let Err(error) = socket.bind(&address) {
-        // bind(2) says so of whatever is there. What a server that was killed has left behind is
-        // removed, and nothing else.
-        if error.kind() != io::ErrorKind::AddrInUse {
-            return Err(error);
-        }
-        if !std::fs::symlink_metadata(path)?.file_type().is_socket() {
-            let why = "it is there already, and no socket";
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
-        }
-        if is_listened_on(&address)? {
-            return Err(error);
-        }
-        std::fs::remove_file(path)?;
-        socket.bind(&address)?;
-    }
-    socket.listen(BACKLOG)?;
-    Ok((socket.into(), ListenAddress::Unix(path.to_owned())))
-}
-
 fn identity(path: &Path) -> Option<FileIdentity> {
     let facts = std::fs::symlink_metadata(path).ok()?;
     Some((facts.dev(), facts.ino()))
-}
-
-/// Whether a server answers at a Unix-domain socket; `false` only if it certainly is none's.
-fn is_listened_on(address: &SockAddr) -> io::Result<bool> {
-    // Not waiting: a server that is too busy to answer is a server.
-    let probe = socket2::Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)?;
-    match probe.connect(address) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(false),
-        // Whether anybody does is not for us to know.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),
-        _ => Ok(true),
-    }
 }
 
 fn ip_of(address: &SocketAddrAny) -> Option<IpAddr> {
@@ -463,8 +431,6 @@ fn ip_of(address: &SocketAddrAny) -> Option<IpAddr> {
         .map(|address| address.ip().to_canonical())
 }
 
-const DEFAULT_PORT: u16 = 8080;
-
 const LOOPBACK: [IpAddr; 2] = [
     IpAddr::V4(Ipv4Addr::LOCALHOST),
     IpAddr::V6(Ipv6Addr::LOCALHOST),
@@ -472,6 +438,3 @@ const LOOPBACK: [IpAddr; 2] = [
 
 /// How far a free port is looked for. Where so many in a row are taken, somebody else chooses ports.
 const PORTS_TRIED_MAX: usize = 100;
-
-/// The kernel cuts it to its own limit, net.core.somaxconn.
-const BACKLOG: i32 = 4096;

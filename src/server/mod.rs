@@ -68,14 +68,15 @@ pub use listener::addresses;
 pub use pid_file::PidFileError;
 pub use privileges::{Identity, PrivilegeError, User};
 pub use sandbox::{FilterError, Sandbox, SandboxError, SandboxMode, refuse_calls};
-pub use start_error::StartError;
+pub use start_error::{FreePort, StartError};
 
 /// All that a server is started with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Where connections are accepted. Empty: port 8080 of both loopback addresses, of which a
-    /// machine may lack one.
+    /// Where connections are accepted. Empty: at `port` of both loopback addresses.
     pub listen: Vec<ListenAddress>,
+    /// The port of addresses that name none.
+    pub port: u16,
     /// Whether another server may listen on the same addresses, and is handed our sockets.
     pub reuse_port: bool,
     /// Whether the server runs in the background.
@@ -118,6 +119,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             listen: Vec::new(),
+            port: 8080,
             reuse_port: false,
             daemon: false,
             pid_file: None,

@@ -172,6 +172,7 @@ fn keep_what_is_fixed(old: &Options, new: &mut Options) -> Vec<&'static str> {
     // All are named, so that none can be added without a word on whether it can be changed.
     let Options {
         listen,
+        port,
         reuse_port,
         daemon,
         pid_file,
@@ -195,6 +196,7 @@ fn keep_what_is_fixed(old: &Options, new: &mut Options) -> Vec<&'static str> {
     } = new;
     let mut names = Vec::new();
     keep("listen", &old.listen, listen, &mut names);
+    keep("port", &old.port, port, &mut names);
     keep("reuse-port", &old.reuse_port, reuse_port, &mut names);
     keep("daemon", &old.daemon, daemon, &mut names);
     keep("pid-file", &old.pid_file, pid_file, &mut names);

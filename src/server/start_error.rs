@@ -1,9 +1,8 @@
 //! What can keep a server from starting, in sentences for its operator.
 
 use super::{ListenAddress, LogDestination, PidFileError, PrivilegeError, SandboxError, User};
-use crate::site;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
 /// Why a server cannot start.
@@ -21,7 +20,7 @@ pub enum StartError {
         /// What was wanted.
         address: SocketAddr,
         /// What could be had.
-        free: Option<SocketAddr>,
+        free: Option<FreePort>,
     },
     /// A socket that was handed over is of no use.
     Inherited(io::Error),
@@ -37,18 +36,27 @@ pub enum StartError {
     System(io::Error),
 }
 
+/// What to listen on in place of a port that is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FreePort {
+    /// This port, of the addresses that are listened on by default.
+    Alone(u16),
+    /// The address that was asked for, with another port.
+    OfAddress(SocketAddr),
+}
+
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Root(path, error) if error.kind() == io::ErrorKind::NotFound => {
-                write!(f, "there is no directory {} to serve", path.display())?;
-                if *path == site::Options::default().root {
-                    f.write_str("; name another: millpond DIR")?;
-                }
-                Ok(())
+                write!(f, "there is no directory {} to serve", path.display())
             }
             Self::Root(path, error) if error.kind() == io::ErrorKind::NotADirectory => {
-                write!(f, "{} is not a directory", path.display())
+                write!(f, "{} is not a directory", path.display())?;
+                match directory_of(path) {
+                    Some(directory) => write!(f, "; serve {}, which it is in", directory.display()),
+                    None => Ok(()),
+                }
             }
             Self::Root(path, error) => {
                 write!(
@@ -70,16 +78,7 @@ impl fmt::Display for StartError {
             }
             Self::PortInUse { address, free } => {
                 write!(f, "http://{address}/ is in use by another program")?;
-                let Some(free) = free else {
-                    return Ok(());
-                };
-                let port = free.port();
-                write!(f, "; the next free port is {port}: try --listen ")?;
-                match free {
-                    SocketAddr::V4(free) => write!(f, "{free}"),
-                    // Shells take brackets for a pattern.
-                    SocketAddr::V6(free) => write!(f, "'{free}'"),
-                }
+                free.map_or(Ok(()), |free| write!(f, "; {free}"))
             }
             Self::Inherited(error) => {
                 write!(f, "a socket that was handed over cannot be used: {error}")
@@ -121,6 +120,31 @@ impl std::error::Error for StartError {
             Self::Sandbox(error) => Some(error),
             Self::PortInUse { .. } => None,
         }
+    }
+}
+
+/// The directory that a file is in, if it is a file.
+fn directory_of(file: &Path) -> Option<&Path> {
+    let parent = file.parent().filter(|_| file.is_file())?;
+    Some(if parent.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        parent
+    })
+}
+
+/// The flag to try.
+impl fmt::Display for FreePort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (port, option) = match self {
+            Self::Alone(port) => (*port, format!("--port {port}")),
+            Self::OfAddress(free @ SocketAddr::V4(_)) => (free.port(), format!("--listen {free}")),
+            // Shells take brackets for a pattern.
+            Self::OfAddress(free @ SocketAddr::V6(_)) => {
+                (free.port(), format!("--listen '{free}'"))
+            }
+        };
+        write!(f, "the next free port is {port}: try {option}")
     }
 }
 

@@ -7,16 +7,17 @@ use super::{
     CONFIG_VARIABLE, Given, Origin,
     kind::Kind,
     manual,
+    mistake::{self, Unparsed},
     options::{self, Definition},
 };
 use clap::{
     Arg, ArgAction, ArgGroup, ArgMatches, Command, ValueHint,
-    builder::{OsStringValueParser, PossibleValuesParser},
+    builder::{OsStringValueParser, PossibleValue, TypedValueParser},
     value_parser,
 };
 use clap_complete::Shell;
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
 };
 
@@ -50,13 +51,31 @@ pub enum Action {
 impl Arguments {
     /// Reads the words of a command line, the name of the program first.
     ///
-    /// What [`clap::Error`] says may be the help or the version that was asked for; it knows where
-    /// to print it and which status to exit with. Values of settings are left to
-    /// [`super::Settings::load`], which tells of bad ones alike wherever they stand.
-    pub fn parse<W: Into<OsString> + Clone>(
+    /// Values of settings are left to [`super::Settings::load`], which tells of bad ones alike
+    /// wherever they stand. `is_directory` says whether a word can be what is to be served.
+    pub fn parse<W: Into<OsString>>(
         words: impl IntoIterator<Item = W>,
-    ) -> Result<Self, clap::Error> {
-        let matches = command().try_get_matches_from(words)?;
+        is_directory: &dyn Fn(&Path) -> bool,
+    ) -> Result<Self, Unparsed> {
+        let words: Vec<OsString> = words.into_iter().map(W::into).collect();
+        let words = mistake::join_switches(&words, is_directory)?;
+        let mut command = command();
+        // Else it knows nothing of the flags for the help and the version.
+        command.build();
+        if let Some(mistake) = mistake::single_dash(&words, &command) {
+            return Err(mistake);
+        }
+        let matches = command.clone().try_get_matches_from(&words);
+        let matches =
+            matches.map_err(|error| mistake::of_clap(error, &words, &command, is_directory))?;
+        let root = matches
+            .get_raw(POSITIONAL)
+            .and_then(|mut words| words.next());
+        if let Some(root) = root.and_then(OsStr::to_str)
+            && let Some(mistake) = mistake::of_directory(root, &words, &command, is_directory)
+        {
+            return Err(Unparsed::Wrong(mistake));
+        }
         let action = action(&matches);
         let config = matches.get_one::<PathBuf>(CONFIG).cloned();
         let given = options::all()
@@ -136,7 +155,7 @@ fn argument(definition: &'static Definition) -> Arg {
         .value_name(kind.placeholder())
         .value_hint(kind.hint());
     let argument = match kind.choices() {
-        Some(choices) => argument.value_parser(PossibleValuesParser::new(choices)),
+        Some(choices) => argument.value_parser(AnyOf(choices)),
         None => argument.value_parser(OsStringValueParser::new()),
     };
     match kind {
@@ -150,6 +169,8 @@ fn argument(definition: &'static Definition) -> Arg {
             .default_missing_value("true")
             .hide_possible_values(true),
         kind if kind.is_list() => argument.long(*name).action(ArgAction::Append),
+        // -1 is a bad number rather than an unknown flag.
+        Kind::Port(_) => argument.long(*name).short('p').allow_negative_numbers(true),
         _ => argument.long(*name),
     }
 }
@@ -211,6 +232,28 @@ fn actions() -> [Arg; 7] {
     ]
 }
 
+/// Offers these values to the help and to shells, and takes all others too: what is wrong with one
+/// is for [`super::Settings::load`] to say.
+#[derive(Clone)]
+struct AnyOf(Vec<&'static str>);
+
+impl TypedValueParser for AnyOf {
+    type Value = OsString;
+
+    fn parse_ref(
+        &self,
+        _command: &Command,
+        _argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<OsString, clap::Error> {
+        Ok(value.to_owned())
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.0.iter().map(PossibleValue::new)))
+    }
+}
+
 /// What `matches` have for an option.
 fn given(definition: &'static Definition, matches: &ArgMatches) -> Option<Given> {
     let values = matches
@@ -240,7 +283,7 @@ const COMPLETIONS: &str = "completions";
 
 /// The option that stands by itself, without a flag.
 const POSITIONAL: &str = "root";
-const POSITIONAL_PLACEHOLDER: &str = "ROOT";
+const POSITIONAL_PLACEHOLDER: &str = "DIR";
 
 const LONG_ABOUT: &str = "\
 Serves a directory over HTTP/1.1, from one process with one thread. It prints the addresses that it \
@@ -267,7 +310,7 @@ mod tests {
     fn what_is_asked_for_is_one_thing() {
         let action = |words: &[&str]| {
             let words = ["millpond"].into_iter().chain(words.iter().copied());
-            Arguments::parse(words)
+            Arguments::parse(words, &|_| false)
                 .map(|arguments| arguments.action().clone())
                 .ok()
         };

@@ -100,8 +100,11 @@ fn entry(
         DeValue::Array(elements) => elements
             .iter()
             .map(|element| match element.get_ref() {
-                DeValue::String(text) => Ok((OsString::from(text.as_ref()), element.span())),
-                _ => Err(mistyped(element)),
+                value if !types.contains(&value.type_str()) => Err(mistyped(element)),
+                value => {
+                    let text = scalar(value).ok_or_else(|| mistyped(element))?;
+                    Ok((text, element.span()))
+                }
             })
             .collect::<Result<_, _>>()?,
         _ => vec![(

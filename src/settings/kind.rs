@@ -4,10 +4,14 @@
 //! A kind carries the way to its field and the range that it may have, so that a row of
 //! [`super::options`] is all that an option needs.
 
-use super::{Settings, value};
+use super::{
+    Settings,
+    listen::{self, WrittenAddress},
+    value,
+};
 use crate::http::forwarded::TrustedProxy;
 use crate::http::host::Host;
-use crate::server::{AccessLogFormat, ListenAddress, LogDestination, SandboxMode, User};
+use crate::server::{AccessLogFormat, LogDestination, SandboxMode, User};
 use clap::ValueHint;
 use std::{
     ffi::{OsStr, OsString},
@@ -40,8 +44,12 @@ pub(super) enum Kind {
     Directory(Field<PathBuf>),
     /// Names of files, without directories.
     FileNames(Field<Vec<String>>),
-    /// The addresses to listen on.
-    Listen(Field<Vec<ListenAddress>>),
+    /// The addresses to listen on, whose port may be that of [`Kind::Port`].
+    Listen(Field<Vec<WrittenAddress>>),
+    /// The addresses to listen on for the operator, with their ports.
+    Admin(Field<Vec<WrittenAddress>>),
+    /// The port of addresses that name none.
+    Port(Field<u16>),
     /// Hosts that requests may be for.
     Hosts(Field<Vec<Host>>),
     /// Peers whose word is taken.
@@ -99,13 +107,18 @@ impl Kind {
             Self::LongBytes(field, range) => *field(settings) = value::bytes(text()?, range)?,
             Self::Duration(field, range) => *field(settings) = value::duration(text()?, range)?,
             Self::FieldValue(field) => *field(settings) = value::field_value(text()?)?,
-            Self::Directory(field) => *field(settings) = value::path(one()?)?,
+            Self::Directory(field) => *field(settings) = value::directory(one()?)?,
             Self::FileNames(field) => {
                 *field(settings) = list(values, value::file_name, |_| true)?;
             }
             Self::Listen(field) => {
-                *field(settings) = list(values, value::listen_address, value::is_exclusive)?;
+                *field(settings) = list(values, listen::parse, WrittenAddress::is_exclusive)?;
             }
+            Self::Admin(field) => {
+                let is_exclusive = WrittenAddress::is_exclusive;
+                *field(settings) = list(values, listen::parse_with_port, is_exclusive)?;
+            }
+            Self::Port(field) => *field(settings) = listen::port(text()?)?,
             Self::Hosts(field) => *field(settings) = list(values, value::host, |_| true)?,
             Self::TrustedProxies(field) => {
                 *field(settings) = list(values, value::trusted_proxy, |_| true)?;
@@ -120,11 +133,20 @@ impl Kind {
         Ok(())
     }
 
+    /// Whether it is on or off, so that `--no-…` and a word like `on` behind its flag have a meaning.
+    pub(super) fn is_switch(&self) -> bool {
+        matches!(self, Self::Switch(_))
+    }
+
     /// Whether there may be any number of values.
     pub(super) fn is_list(&self) -> bool {
         matches!(
             self,
-            Self::FileNames(_) | Self::Listen(_) | Self::Hosts(_) | Self::TrustedProxies(_)
+            Self::FileNames(_)
+                | Self::Listen(_)
+                | Self::Admin(_)
+                | Self::Hosts(_)
+                | Self::TrustedProxies(_)
         )
     }
 
@@ -154,12 +176,12 @@ impl Kind {
             Self::FieldValue(field) => Shown::Text(field(settings).clone()),
             Self::Directory(field) => Shown::Text(field(settings).display().to_string()),
             Self::FileNames(field) => Shown::List(field(settings).clone()),
-            Self::Listen(field) => Shown::List(
-                field(settings)
-                    .iter()
-                    .map(value::listen_address_text)
-                    .collect(),
-            ),
+            Self::Listen(field) | Self::Admin(field) => {
+                let port = settings.server.port;
+                let addresses = field(settings).iter().flat_map(|it| it.resolve(port));
+                Shown::List(addresses.map(|address| listen::text(&address)).collect())
+            }
+            Self::Port(field) => Shown::Bare(field(settings).to_string()),
             Self::Hosts(field) => {
                 Shown::List(field(settings).iter().map(Host::to_string).collect())
             }
@@ -197,7 +219,8 @@ impl Kind {
             Self::FieldValue(_) => "VALUE",
             Self::Directory(_) => "DIRECTORY",
             Self::FileNames(_) => "NAME",
-            Self::Listen(_) => "ADDRESS",
+            Self::Listen(_) | Self::Admin(_) => "ADDRESS",
+            Self::Port(_) => "PORT",
             Self::Hosts(_) => "HOST",
             Self::TrustedProxies(_) => "NETWORK",
             Self::LogDestination(_) => "off|stdout|stderr|FILE",
@@ -225,10 +248,11 @@ impl Kind {
                 &["array", "string"],
                 "names in quotes, like [\"index.html\"]",
             ),
-            Self::Listen(_) => (
-                &["array", "string"],
+            Self::Listen(_) | Self::Admin(_) => (
+                &["array", "string", "integer"],
                 "addresses in quotes, like [\"127.0.0.1:8080\"]",
             ),
+            Self::Port(_) => (&["integer", "string"], "a number"),
             Self::Hosts(_) => (
                 &["array", "string"],
                 "hosts in quotes, like [\"www.example.com\"]",

@@ -10,7 +10,7 @@ use clap_mangen::{
 /// The manual page, in roff.
 pub fn manual() -> String {
     let command = command()
-        .override_usage("millpond [OPTIONS] [ROOT]")
+        .override_usage("millpond [OPTIONS] [DIR]")
         .mut_args(|argument| match argument.get_possible_values().as_slice() {
             [] => argument,
             // They would take a line each, and the text names them.
@@ -104,13 +104,18 @@ const SECTIONS: &[(&str, &[Block])] = &[
             ]),
             Block::Text(
                 "A flag beats a variable, which beats the file; but what is beaten has to be right, \
-                 too. Variables that name no option are ignored, since others may have set them: \
-                 Kubernetes sets MILLPOND_PORT where a service is called millpond. Of those that \
-                 are likely to be misspelt there is a warning.",
+                 too. Below all of them is the variable PORT, which sets the port and nothing else. \
+                 Variables that name no option are ignored, since others may have set them. Of \
+                 those that are likely to be misspelt there is a warning. Where a service is called \
+                 millpond, Kubernetes sets MILLPOND_PORT to a URL, which is ignored, too.",
             ),
             Block::Text(
                 "Rules about fields, redirects and media types are tables, which stand in the file \
                  alone. The end of config/millpond.toml has examples of them.",
+            ),
+            Block::Text(
+                "What is on or off is true or false; on and off, yes and no, 1 and 0 mean the same. A \
+                 flag by itself is true: --listing, --listing=false.",
             ),
             Block::Text(
                 "Durations have units: d, h, m, s and ms, as in 1m30s. Sizes are bytes, or have one \
@@ -172,7 +177,9 @@ const SECTIONS: &[(&str, &[Block])] = &[
         "Examples",
         &[
             Block::Text("Serve a directory to every machine that can reach this one:"),
-            Block::Example(&["millpond /srv/www --listen 0.0.0.0:80 --listen [::]:80"]),
+            Block::Example(&["millpond /srv/www --listen '*:80'"]),
+            Block::Text("Serve the current directory to this machine alone, on another port:"),
+            Block::Example(&["millpond --port 3000"]),
             Block::Text("Begin with a file of all settings, and test it before it is used:"),
             Block::Example(&[
                 "millpond --print-config > millpond.toml",

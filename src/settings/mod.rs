@@ -5,6 +5,10 @@
 //! | `options` | the table of options, from which all else is made |
 //! | `kind` | kinds of settings: their syntax, and the way to their field and back |
 //! | `value` | the syntax of single values |
+//! | `listen` | the syntax of addresses to listen on, which people write in many ways |
+//! | `mistake` | what is said of a command line that is not understood |
+//! | `habits` | what people type who know other servers, and what to write here |
+//! | `likeness` | the name that was probably meant by a wrong one |
 //! | `command` | the command line, its help and its completions |
 //! | `manual` | the manual page, and what else there is to tell |
 //! | `file` | the TOML file, with the places where its values stand |
@@ -21,8 +25,12 @@
 
 mod command;
 mod file;
+mod habits;
 mod kind;
+mod likeness;
+mod listen;
 mod manual;
+mod mistake;
 mod options;
 mod print;
 mod tables;
@@ -31,14 +39,16 @@ mod variables;
 
 pub use command::{Action, Arguments, completions};
 pub use manual::manual;
+pub use mistake::Unparsed;
 pub use print::sample_file;
 pub use variables::{Misspelt, misspelt};
 
 use crate::server::{self, ListenAddress};
 use file::Entry;
+use listen::WrittenAddress;
 use std::{
     collections::BTreeMap,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fmt, io,
     path::{Path, PathBuf},
 };
@@ -48,6 +58,10 @@ use std::{
 pub struct Settings {
     /// What the server is started with.
     pub server: server::Options,
+    /// The addresses of `server` as they are written: a port that one lacks may come from elsewhere.
+    listen: Vec<WrittenAddress>,
+    /// The same for the operator.
+    admin: Vec<WrittenAddress>,
     /// By name of the option, where its value comes from when it is not the default.
     origins: BTreeMap<&'static str, Origin>,
 }
@@ -108,7 +122,8 @@ impl Settings {
         };
         let from_environment = options::all().filter_map(|definition| {
             let name = definition.variable();
-            let values = definition.kind.split(variable(&name)?);
+            let text = variable(&name).filter(|text| !is_of_orchestrator(&name, text))?;
+            let values = definition.kind.split(text);
             let origin = Origin::Variable(name);
             Some(Ok(Entry::Option(Given {
                 definition,
@@ -128,6 +143,9 @@ impl Settings {
         let mut problems: Vec<_> = taken
             .filter_map(|entry| entry.and_then(|entry| settings.take(entry)).err())
             .collect();
+        problems.extend(settings.take_platform_port(&variable));
+        settings.resolve_addresses();
+        problems.extend(settings.unused_port());
         problems.extend(settings.overlap("listen", &settings.server.listen));
         problems.extend(settings.overlap("admin", &settings.server.admin));
         problems.extend(settings.clash());
@@ -138,19 +156,75 @@ impl Settings {
         }
     }
 
+    /// Takes the port that the platform asks for, as Cloud Run, Heroku and many others do, unless
+    /// one is given to us by name. `PORT` is everybody's, so a bad one matters only if it is used.
+    fn take_platform_port(
+        &mut self,
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Option<Problem> {
+        let is_given = self.origins.contains_key("port");
+        let text = variable(PLATFORM_PORT).filter(|text| !is_given && !text.is_empty())?;
+        let origin = Origin::Variable(PLATFORM_PORT.to_owned());
+        match value::utf8(&text).and_then(listen::port) {
+            Ok(port) => {
+                self.server.port = port;
+                self.origins.insert("port", origin);
+                None
+            }
+            Err(message) => {
+                let message = format!("{message}; or unset PORT");
+                self.uses_port().then_some(Problem { origin, message })
+            }
+        }
+    }
+
+    /// Whether anything depends on the option `port`.
+    fn uses_port(&self) -> bool {
+        self.listen.is_empty() || self.listen.iter().any(WrittenAddress::lacks_port)
+    }
+
+    /// A port by itself on the command line is meant to be used. Elsewhere it may be there just in
+    /// case.
+    fn unused_port(&self) -> Option<Problem> {
+        let is_lost = |origin: &&Origin| matches!(origin, Origin::Argument(_)) && !self.uses_port();
+        let origin = self.origins.get("port").filter(is_lost)?.clone();
+        let used = self.server.listen.first()?;
+        let message = format!(
+            "{} would not be used, as every listen address has its own, like {used}; leave one out",
+            self.server.port
+        );
+        Some(Problem::of("port", origin, message))
+    }
+
+    fn resolve_addresses(&mut self) {
+        let port = self.server.port;
+        let resolve = |written: &[WrittenAddress]| {
+            written
+                .iter()
+                .flat_map(|address| address.resolve(port))
+                .collect()
+        };
+        self.server.listen = resolve(&self.listen);
+        self.server.admin = resolve(&self.admin);
+    }
+
     /// An address cannot be part of another one of the same list, unless they are shared.
     fn overlap(&self, name: &str, addresses: &[ListenAddress]) -> Option<Problem> {
-        if self.server.reuse_port {
-            return None;
-        }
+        let is_shared = self.server.reuse_port;
         let (one, other) = addresses.iter().zip(1..).find_map(|(one, next)| {
-            let mut rest = addresses.get(next..)?.iter();
-            Some((one, rest.find(|other| one.clashes_with(other))?))
+            let clashes =
+                |other: &&ListenAddress| one.clashes_with(other) && (one == *other || !is_shared);
+            Some((one, addresses.get(next..)?.iter().find(clashes)?))
         })?;
         let origin = self.origins.get(name)?.clone();
-        let message = format!(
-            "{one} and {other} cannot be listened on at once; the one that is all addresses is enough"
-        );
+        let message = if one == other {
+            format!("{one} is given twice")
+        } else {
+            format!(
+                "{one} and {other} cannot be listened on at once; the one that is all addresses is \
+                 enough"
+            )
+        };
         Some(Problem::of(name, origin, message))
     }
 
@@ -266,7 +340,18 @@ impl fmt::Display for Origin {
     }
 }
 
+/// Whether a variable that has one of our names is none of ours: for a service called millpond,
+/// Kubernetes and Docker's links set `MILLPOND_PORT=tcp://10.96.0.1:80`.
+fn is_of_orchestrator(name: &str, text: &OsStr) -> bool {
+    let schemes = [&b"tcp://"[..], b"udp://", b"sctp://"];
+    let text = text.as_encoded_bytes();
+    name == "MILLPOND_PORT" && schemes.iter().any(|scheme| text.starts_with(scheme))
+}
+
 const CONFIG_VARIABLE: &str = "MILLPOND_CONFIG";
+
+/// By which platforms say where they expect a program to listen.
+const PLATFORM_PORT: &str = "PORT";
 
 #[cfg(test)]
 mod tests {
@@ -285,7 +370,8 @@ mod tests {
     ) -> Result<Settings, Refusal> {
         let named = file.map(|_| ["--config", "m.toml"]);
         let words = ["millpond"].into_iter().chain(words.iter().copied());
-        let arguments = Arguments::parse(words.chain(named.into_iter().flatten())).expect("words");
+        let arguments =
+            Arguments::parse(words.chain(named.into_iter().flatten()), &|_| true).expect("words");
         let variable = |name: &str| {
             let found = variables.iter().find(|(each, _)| *each == name);
             found.map(|(_, value)| OsString::from(value))
@@ -339,7 +425,7 @@ mod tests {
             let listen = settings.expect("good settings").server.listen;
             listen
                 .iter()
-                .map(value::listen_address_text)
+                .map(listen::text)
                 .collect::<Vec<_>>()
                 .join(" ")
         };
@@ -361,6 +447,125 @@ mod tests {
     }
 
     #[test]
+    fn a_port_comes_from_the_flag_the_variable_the_file_the_platform_or_is_8080() {
+        let flag = &["--port", "1"][..];
+        let ours = ("MILLPOND_PORT", "2");
+        let platform = ("PORT", "4");
+        let file = Some("port = 3");
+        for (words, variables, file, expected) in [
+            (flag, &[ours, platform][..], file, "1  # --port"),
+            (&["-p", "1"], &[ours, platform], file, "1  # --port"),
+            (&["-p1"], &[platform], file, "1  # --port"),
+            (&[], &[ours, platform], file, "2  # MILLPOND_PORT"),
+            (&[], &[platform], file, "3  # m.toml:1:8"),
+            (&[], &[platform], None, "4  # PORT"),
+            (&[], &[("PORT", "")], None, "8080  # default"),
+            (&[], &[], None, "8080  # default"),
+            // Those of orchestrators, for a service called millpond.
+            (
+                &[],
+                &[("MILLPOND_PORT", "tcp://10.0.0.1:80"), platform],
+                None,
+                "4  # PORT",
+            ),
+            // A bad one that nothing depends on is somebody else's.
+            (&["-p", "1"], &[("PORT", "com1")], None, "1  # --port"),
+            (
+                &["--listen", "[::1]:9"],
+                &[("PORT", "com1")],
+                None,
+                "8080  # default",
+            ),
+        ] {
+            let settings = load(words, variables, file).expect("good settings");
+            let line = format!("\nport = {expected}\n");
+            assert!(settings.to_file().contains(&line), "{line} {words:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_without_a_port_has_that_of_the_option_and_a_port_alone_names_no_address() {
+        let listen = |words: &[&str], variables: &[(&str, &str)]| {
+            let settings = load(words, variables, None).expect("good settings");
+            let addresses = settings.server.listen.iter().map(listen::text);
+            let named = addresses.collect::<Vec<_>>().join(" ");
+            let all = server::addresses(&settings.server);
+            (
+                named,
+                all.iter().map(listen::text).collect::<Vec<_>>().join(" "),
+            )
+        };
+        let loopback = "127.0.0.1:3000 [::1]:3000".to_owned();
+        for (words, variables) in [
+            (&["--port", "3000"][..], &[][..]),
+            (&[], &[("PORT", "3000")]),
+            (&[], &[("MILLPOND_PORT", "3000"), ("PORT", "1")]),
+        ] {
+            assert_eq!(listen(words, variables), (String::new(), loopback.clone()));
+        }
+        let image = ("MILLPOND_LISTEN", "0.0.0.0,[::]");
+        for (words, variables, expected) in [
+            (&[][..], &[image][..], "0.0.0.0:8080 [::]:8080"),
+            (&[], &[image, ("PORT", "80")], "0.0.0.0:80 [::]:80"),
+            (&["-p", "80"], &[image, ("PORT", "1")], "0.0.0.0:80 [::]:80"),
+            (&["--listen", "localhost", "-p", "3000"], &[], &loopback),
+            (&["--listen", "[::]:9"], &[("PORT", "80")], "[::]:9"),
+            (
+                &["--listen", "[::]:9"],
+                &[("MILLPOND_PORT", "80")],
+                "[::]:9",
+            ),
+        ] {
+            assert_eq!(
+                listen(words, variables).0,
+                expected,
+                "{words:?} {variables:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_port_on_the_command_line_that_would_be_used_nowhere_is_refused() {
+        let refused = |words: &[&str], variables: &[(&str, &str)]| {
+            let loaded = load(words, variables, None);
+            loaded.map_err(|refusal| (refusal.exit_status(), refusal.to_string()))
+        };
+        let listen = ("MILLPOND_LISTEN", "127.0.0.1:80,unix:/a");
+        let message = "--port: 3000 would not be used, as every listen address has its own, like \
+                       http://127.0.0.1:80/; leave one out";
+        let expected = Err((2, message.to_owned()));
+        assert_eq!(refused(&["-p", "3000"], &[listen]), expected);
+        assert_eq!(
+            refused(&["-p", "3000", "--listen", ":80"], &[]).map_err(|it| it.0),
+            Err(2)
+        );
+        for words in [
+            &["-p", "3000"][..],
+            &["-p", "3000", "--listen", "*"],
+            &["-p", "3000", "--listen", ":80", "--listen", "::1"],
+        ] {
+            assert!(refused(words, &[]).is_ok(), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn a_bad_port_of_the_platform_is_told_where_it_would_be_used() {
+        for (words, value) in [
+            (&[][..], "com1"),
+            (&["--listen", "*"], "com1"),
+            (&["--listen", "*", "--listen", "[::1]:1"], "65536"),
+        ] {
+            let refusal = load(words, &[("PORT", value)], None).expect_err(value);
+            let told = refusal.to_string();
+            assert!(
+                told.starts_with("PORT: ") && told.ends_with("; or unset PORT"),
+                "{told}"
+            );
+            assert_eq!(refusal.exit_status(), 1);
+        }
+    }
+
+    #[test]
     fn every_kind_of_setting_can_be_given_in_every_way() {
         let values = ONE_OF_EACH_KIND;
         let kind = |definition: &options::Definition| mem::discriminant(&definition.kind);
@@ -370,7 +575,9 @@ mod tests {
 
         let mut expected = Settings::default().server;
         expected.site.root = PathBuf::from("/srv/www");
-        expected.listen = vec![ListenAddress::Tcp(([127, 0, 0, 1], 80).into())];
+        expected.listen = vec![ListenAddress::Tcp(([127, 0, 0, 1], 3000).into())];
+        expected.admin = vec![ListenAddress::Unix("/run/admin".into())];
+        expected.port = 3000;
         expected.access_log = LogDestination::File(PathBuf::from("/var/log/a"));
         expected.access_log_format = AccessLogFormat::Json;
         expected.policy.cache_control = String::new();
@@ -454,7 +661,7 @@ mod tests {
 
     #[test]
     fn the_file_may_be_named_by_a_variable() {
-        let arguments = Arguments::parse(["millpond"]).expect("words");
+        let arguments = Arguments::parse(["millpond"], &|_| true).expect("words");
         let variable = |name: &str| (name == CONFIG_VARIABLE).then(|| "m.toml".into());
         let settings = Settings::load(&arguments, variable, |_| Ok("fields-max = 9".to_owned()));
         assert_eq!(
@@ -478,7 +685,7 @@ mod tests {
         .expect_err("four problems");
         let told = "\
 m.toml:1:1: there is no setting \"idle_timeout\"; did you mean idle-timeout?
-m.toml:3:8: root: a path cannot be empty
+m.toml:3:8: root: the name of the directory is empty; write . for the current one
 m.toml:4:14: fields-max: 0 is out of range; it may be 1 to 256
 MILLPOND_FIELDS_MAX: \"many\" is not a number
 --drain-timeout: 0s is out of range; it may be 1ms to 1d";
@@ -514,7 +721,7 @@ MILLPOND_FIELDS_MAX: \"many\" is not a number
             ("\"ü\" = 1", "m.toml:1:1: there is no setting \"ü\""),
             (
                 "root = 'ü' # ü\nlisten = ['ü']",
-                "m.toml:2:11: listen: \"ü\" is not an address; write an IP address and a port like 127.0.0.1:8080 or [::1]:8080, or unix: and a path",
+                "m.toml:2:11: listen: \"ü\" is a name; write an IP address of this machine, like 127.0.0.1, or * for all",
             ),
             (
                 "listen = [\n  '[::1]:1',\n  '[::1]:1',\n]",
@@ -529,8 +736,8 @@ MILLPOND_FIELDS_MAX: \"many\" is not a number
                 "m.toml:2:9: admin: http://127.0.0.1:80/ is where the site is served; name another address",
             ),
             (
-                "listen = ['[::1]:1', 8080]",
-                "m.toml:1:22: listen: write addresses in quotes, like [\"127.0.0.1:8080\"]; this is of type integer",
+                "listen = ['[::1]:1', 80.80]",
+                "m.toml:1:22: listen: write addresses in quotes, like [\"127.0.0.1:8080\"]; this is of type float",
             ),
             (
                 "head-timeout = 10",
@@ -558,6 +765,34 @@ MILLPOND_FIELDS_MAX: \"many\" is not a number
     }
 
     #[test]
+    fn a_problem_of_an_address_a_port_or_a_path_stands_there_too() {
+        for (file, told) in [
+            (
+                "listen = ['[::1]:1', 80800]",
+                "m.toml:1:22: listen: 80800 is too high for a port; the highest is 65535",
+            ),
+            (
+                "port = 3000\nlisten = ['[::1]:1', '*']\nadmin = 'localhost'",
+                "m.toml:3:9: admin: \"localhost\" lacks a port; write one, like 127.0.0.1:9090",
+            ),
+            (
+                "listen = ['127.0.0.1', 'localhost']",
+                "m.toml:1:10: listen: http://127.0.0.1:8080/ is given twice",
+            ),
+            (
+                "port = 65536",
+                "m.toml:1:8: port: 65536 is too high for a port; the highest is 65535",
+            ),
+            (
+                "root = '~/site'",
+                "m.toml:1:8: root: \"~/site\" begins with ~, which only a shell expands; write the path in full, like /home/me",
+            ),
+        ] {
+            assert_eq!(problems(file), told);
+        }
+    }
+
+    #[test]
     fn what_is_not_toml_is_told_with_its_place() {
         for (file, place) in [
             ("fields-max = 1\nfields-max = 2", "m.toml:2:1: "),
@@ -572,7 +807,8 @@ MILLPOND_FIELDS_MAX: \"many\" is not a number
 
     #[test]
     fn a_file_that_cannot_be_read_is_told() {
-        let arguments = Arguments::parse(["millpond", "--config", "m.toml"]).expect("words");
+        let arguments =
+            Arguments::parse(["millpond", "--config", "m.toml"], &|_| true).expect("words");
         let refusal = Settings::load(
             &arguments,
             |_| None,
@@ -602,9 +838,11 @@ MILLPOND_FIELDS_MAX: \"many\" is not a number
     }
 
     /// A setting of each kind, with a value as it is in words and variables, and in the file.
-    const ONE_OF_EACH_KIND: [(&str, &str, &str); 17] = [
+    const ONE_OF_EACH_KIND: [(&str, &str, &str); 19] = [
         ("root", "/srv/www", "'/srv/www'"),
-        ("listen", "127.0.0.1:80", "['127.0.0.1:80']"),
+        ("listen", "127.0.0.1", "['127.0.0.1']"),
+        ("port", "3000", "3000"),
+        ("admin", "unix:/run/admin", "['unix:/run/admin']"),
         ("access-log", "/var/log/a", "'/var/log/a'"),
         ("access-log-format", "json", "'json'"),
         ("cache-control", "", "''"),

@@ -4,7 +4,7 @@
 //! page, the completions and the lines of `config/millpond.toml`. Defaults are not among what a row
 //! says: they are what [`Settings::default`] has, which takes them from the layers.
 
-use super::{Settings, kind::Kind, tables};
+use super::{Settings, kind::Kind, likeness::nearest, tables};
 use crate::http;
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -40,7 +40,7 @@ impl Definition {
 }
 
 /// All options, in the order in which they are shown.
-pub(super) fn all() -> impl Iterator<Item = &'static Definition> {
+pub(super) fn all() -> impl Iterator<Item = &'static Definition> + Clone {
     GROUPS.iter().flat_map(|group| group.options)
 }
 
@@ -52,19 +52,7 @@ pub(super) fn find(name: &str) -> Option<&'static Definition> {
 /// The name in the file that somebody who wrote `name` is likely to have meant.
 pub(super) fn nearest_name(name: &str) -> Option<&'static str> {
     let tables = tables::TABLES.iter().map(|table| table.name);
-    let name = name.to_lowercase().replace('_', "-");
-    nearest(&name, all().map(|definition| definition.name).chain(tables))
-}
-
-/// The one of the `known` names that is most like `name`, if any is like it.
-pub(super) fn nearest(
-    name: &str,
-    known: impl Iterator<Item = &'static str>,
-) -> Option<&'static str> {
-    let likeness = |known: &str| strsim::jaro(name, known);
-    known
-        .filter(|known| likeness(known) > LIKENESS_MIN)
-        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+    nearest(name, all().map(|definition| definition.name).chain(tables))
 }
 
 /// The options by group.
@@ -75,25 +63,35 @@ pub(super) static GROUPS: &[Group] = &[
             Definition {
                 name: "root",
                 kind: Kind::Directory(|settings| &mut settings.server.site.root),
-                help: "The directory whose files are served",
-                reason: "Nothing outside of it is, whatever a request asks for or a symbolic link \
-                         points to. A relative path starts from the working directory. On the \
-                         command line it stands by itself: millpond DIR.",
+                help: "Serve the files of this directory",
+                reason: "Nothing outside of it is served, whatever a request asks for or a symbolic \
+                         link points to. The default is the current directory, from which relative \
+                         paths start. On the command line it stands by itself: millpond DIR.",
             },
             Definition {
                 name: "listen",
-                kind: Kind::Listen(|settings| &mut settings.server.listen),
-                help: "An address to listen on, or several; else 127.0.0.1:8080 and [::1]:8080",
-                reason: "An IP address and a port like 0.0.0.0:8080 or [::]:8080, or the path of a \
-                         socket like unix:/run/millpond.sock. Port 0 is any port that is free. \
-                         Only this machine can reach the two that are taken where none is given, \
-                         of which it may lack one. In the environment variable, commas separate \
-                         addresses.",
+                kind: Kind::Listen(|settings| &mut settings.listen),
+                help: "Listen on this address; without one, on this machine's loopback",
+                reason: "May be given several times. An IP address like 0.0.0.0, with a port or with \
+                         that of the option port: 0.0.0.0:80, [::]:80. * and *:80 are all addresses \
+                         of this machine, IPv4 and IPv6; localhost and a port by itself are both \
+                         loopback addresses (127.0.0.1 and [::1]), which only this machine can \
+                         reach. unix:/run/millpond.sock is a socket in the file system. In the \
+                         environment variable, commas separate addresses.",
+            },
+            Definition {
+                name: "port",
+                kind: Kind::Port(|settings| &mut settings.server.port),
+                help: "Listen on this port",
+                reason: "It is the port of every listen address that names none. Without a listen \
+                         address, only this machine can reach it, at both loopback addresses. 0 is \
+                         any port that is free. Where nothing else sets it, it is that of the \
+                         environment variable PORT, if there is one, as on Cloud Run and Heroku.",
             },
             Definition {
                 name: "open",
                 kind: Kind::Switch(|settings| &mut settings.server.open),
-                help: "Whether to open the site in your browser",
+                help: "Open the site in your browser",
                 reason: "xdg-open is asked to, once the server is up. As root, or where neither \
                          DISPLAY nor WAYLAND_DISPLAY names a screen, there is a warning instead.",
             },
@@ -104,9 +102,9 @@ pub(super) static GROUPS: &[Group] = &[
         options: &[
             Definition {
                 name: "admin",
-                kind: Kind::Listen(|settings| &mut settings.server.admin),
+                kind: Kind::Admin(|settings| &mut settings.admin),
                 help: "An address for the operator: /healthz and /metrics; else there is none",
-                reason: "Written like those of listen. Choose one that only you and your monitoring \
+                reason: "Written like those of listen, with a port. Choose one that only you and your monitoring \
                          can reach, such as 127.0.0.1:9090. Health and metrics are told there and \
                          nowhere else, in Prometheus's text format, also while all connections \
                          are taken and while the server is stopping. Requests for them are not \
@@ -453,9 +451,6 @@ pub(super) static GROUPS: &[Group] = &[
 /// What environment variables begin with.
 pub(super) const PREFIX: &str = "MILLPOND_";
 
-/// How alike a name has to be to be suggested (Jaro similarity, 1 for the same).
-const LIKENESS_MIN: f64 = 0.75;
-
 const MIB: u64 = 1 << 20;
 
 /// What a timeout may be. To wait for no time, or for ever, is a mistake.
@@ -480,10 +475,12 @@ mod tests {
     }
 
     /// For a service called millpond, Kubernetes and Docker's links set `MILLPOND_PORT`,
-    /// `MILLPOND_PORT_80_TCP` and so on, `MILLPOND_NAME` and `MILLPOND_SERVICE_HOST`.
+    /// `MILLPOND_PORT_80_TCP` and so on, `MILLPOND_NAME` and `MILLPOND_SERVICE_HOST`. The first is a
+    /// URL then, by which it can be told from ours.
     #[test]
-    fn no_variable_is_one_that_orchestrators_set() {
-        for variable in all().map(Definition::variable) {
+    fn no_variable_but_that_of_the_port_is_one_that_orchestrators_set() {
+        let others = all().filter(|definition| definition.name != "port");
+        for variable in others.map(Definition::variable) {
             let reserved = [
                 "MILLPOND_PORT",
                 "MILLPOND_SERVICE",
@@ -521,23 +518,6 @@ mod tests {
                 .assign(&mut settings, &definition.kind.split(default.into()));
             assert_eq!(assigned, Ok(()), "{}", definition.name);
             assert_eq!(settings, Settings::default(), "{}", definition.name);
-        }
-    }
-
-    #[test]
-    fn a_misspelt_name_suggests_the_right_one() {
-        for (name, nearest) in [
-            ("idle_timeout", Some("idle-timeout")),
-            ("Idle-Timeout", Some("idle-timeout")),
-            ("idle-timeot", Some("idle-timeout")),
-            ("lisen", Some("listen")),
-            ("acces-log", Some("access-log")),
-            ("max-connections", Some("connections-max")),
-            ("headtimeout", Some("head-timeout")),
-            ("colour", None),
-            ("", None),
-        ] {
-            assert_eq!(nearest_name(name), nearest, "{name}");
         }
     }
 }

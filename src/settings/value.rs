@@ -7,7 +7,7 @@
 
 use crate::http::forwarded::TrustedProxy;
 use crate::http::host::{Host, HostError};
-use crate::server::{AccessLogFormat, Identity, ListenAddress, LogDestination, SandboxMode, User};
+use crate::server::{AccessLogFormat, Identity, LogDestination, SandboxMode, User};
 use ipnet::IpNet;
 use std::{
     ffi::{OsStr, OsString},
@@ -19,12 +19,17 @@ use std::{
     time::Duration,
 };
 
-/// Reads `true` or `false`.
+/// Reads `true` or `false`, or another word that people write for one of them.
 pub(super) fn switch(text: &str) -> Result<bool, String> {
-    match text {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err(format!("{text:?} is neither true nor false")),
+    switch_word(text).ok_or_else(|| format!("{text:?} is neither true nor false"))
+}
+
+/// What a word says of a switch, if it says anything.
+pub(super) fn switch_word(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "on" | "yes" | "1" => Some(true),
+        "false" | "off" | "no" | "0" => Some(false),
+        _ => None,
     }
 }
 
@@ -153,7 +158,25 @@ pub(super) fn path(text: &OsStr) -> Result<PathBuf, String> {
             "{:?} has a NUL, which no path can hold",
             text.to_string_lossy()
         )),
+        // A shell would have put the home directory in its place, at the start of a word.
+        b"~" | [b'~', b'/', ..] => Err(format!(
+            "{:?} begins with ~, which only a shell expands; write the path in full, like /home/me",
+            text.to_string_lossy()
+        )),
         _ => Ok(PathBuf::from(text)),
+    }
+}
+
+/// Reads the path of a directory.
+pub(super) fn directory(text: &OsStr) -> Result<PathBuf, String> {
+    match text.as_bytes() {
+        [] => Err("the name of the directory is empty; write . for the current one".to_owned()),
+        [b'f', b'i', b'l', b'e', b':', b'/', b'/', path @ ..] => Err(format!(
+            "{:?} is a URL; write the path by itself, as in {}",
+            text.to_string_lossy(),
+            String::from_utf8_lossy(path)
+        )),
+        _ => path(text),
     }
 }
 
@@ -170,57 +193,6 @@ pub(super) fn file_name(text: &OsStr) -> Result<String, String> {
         )),
         _ => Ok(name.to_owned()),
     }
-}
-
-/// Reads an address to listen on: `127.0.0.1:8080`, `[::1]:8080` or `unix:/run/millpond.sock`.
-pub(super) fn listen_address(text: &OsStr) -> Result<ListenAddress, String> {
-    if let Some(socket) = text.as_bytes().strip_prefix(b"unix:") {
-        return match socket.len() {
-            ..=SOCKET_PATH_BYTES_MAX => path(OsStr::from_bytes(socket)).map(ListenAddress::Unix),
-            _ => Err(format!(
-                "{:?} is too long for a socket: it may have {SOCKET_PATH_BYTES_MAX} bytes",
-                text.to_string_lossy()
-            )),
-        };
-    }
-    let text = utf8(text)?;
-    text.parse()
-        .map(ListenAddress::Tcp)
-        .map_err(|_| listen_address_advice(text))
-}
-
-fn listen_address_advice(text: &str) -> String {
-    let port = text.strip_prefix('*').unwrap_or(text);
-    let port = port.strip_prefix(':').unwrap_or(port);
-    if port.parse::<u16>().is_ok() {
-        return format!(
-            "{text:?} lacks an address; write 127.0.0.1:{port} to be reached from this machine \
-             alone, or 0.0.0.0:{port} and [::]:{port} from every other"
-        );
-    }
-    match text.trim_matches(['[', ']']).parse() {
-        Ok(IpAddr::V4(address)) => format!("{text:?} lacks a port; write {address}:8080"),
-        Ok(IpAddr::V6(_)) => {
-            format!("{text:?} lacks a port; write one after an address in brackets: [::1]:8080")
-        }
-        Err(_) => format!(
-            "{text:?} is not an address; write an IP address and a port like 127.0.0.1:8080 or \
-             [::1]:8080, or unix: and a path"
-        ),
-    }
-}
-
-/// Writes an address to listen on.
-pub(super) fn listen_address_text(address: &ListenAddress) -> String {
-    match address {
-        ListenAddress::Tcp(address) => address.to_string(),
-        ListenAddress::Unix(path) => format!("unix:{}", path.display()),
-    }
-}
-
-/// Whether two listeners cannot have the same address: port 0 gives each a port of its own.
-pub(super) fn is_exclusive(address: &ListenAddress) -> bool {
-    !matches!(address, ListenAddress::Tcp(address) if address.port() == 0)
 }
 
 /// Reads a host that requests may be for.
@@ -384,7 +356,7 @@ fn split_while(text: &str, such: impl Fn(u8) -> bool) -> (&str, &str) {
     text.split_at_checked(end).unwrap_or((text, ""))
 }
 
-fn is_number(text: &str) -> bool {
+pub(super) fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
@@ -412,9 +384,6 @@ const BYTE_UNITS: &[(&str, u64)] = &[
 
 /// What stands for all peers at Unix-domain sockets, which have no address.
 const UNIX: &str = "unix";
-
-/// What `sockaddr_un` holds on Linux, without the NUL at the end (unix(7)).
-const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 /// What a sandbox may be.
 pub(super) const SANDBOX_MODES: [SandboxMode; 3] =
@@ -588,60 +557,39 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_written_as_it_is_read() {
-        for text in [
-            "127.0.0.1:8080",
-            "0.0.0.0:0",
-            "[::1]:8080",
-            "[::]:80",
-            "[fe80::1%2]:80",
-            "unix:/run/a b",
-            "unix:relative.sock",
+    fn a_switch_is_on_or_off_by_any_word_for_it() {
+        for (words, expected) in [
+            (["true", "on", "yes", "1", "TRUE", "On"], true),
+            (["false", "off", "no", "0", "False", "NO"], false),
         ] {
-            let address = listen_address(OsStr::new(text));
-            assert_eq!(
-                address
-                    .map(|address| listen_address_text(&address))
-                    .as_deref(),
-                Ok(text)
-            );
+            for word in words {
+                assert_eq!(switch(word), Ok(expected), "{word}");
+            }
+        }
+        for word in ["", "2", "enabled", "tru", " true", "y"] {
+            let message = format!("{word:?} is neither true nor false");
+            assert_eq!(switch(word), Err(message));
         }
     }
 
     #[test]
-    fn the_path_of_a_socket_need_not_be_utf8() {
-        let address = listen_address(OsStr::from_bytes(b"unix:/run/\xff"));
-        let path = PathBuf::from(OsStr::from_bytes(b"/run/\xff"));
-        assert_eq!(address, Ok(ListenAddress::Unix(path)));
-    }
-
-    #[test]
-    fn what_is_no_address_is_refused_with_advice() {
+    fn a_path_is_what_no_shell_has_to_expand() {
+        for text in ["a", "./~", "a~", "~a", "/a/~", "file:"] {
+            assert_eq!(directory(OsStr::new(text)), Ok(text.into()), "{text}");
+        }
         for (text, advice) in [
-            ("8080", "write 127.0.0.1:8080 to"),
-            (":8080", "write 127.0.0.1:8080 to"),
-            ("*:8080", "write 127.0.0.1:8080 to"),
-            ("127.0.0.1", "lacks a port; write 127.0.0.1:8080"),
-            ("::1", "brackets: [::1]:8080"),
-            ("[::1]", "brackets: [::1]:8080"),
-            ("localhost:8080", "is not an address"),
-            ("127.0.0.1:65536", "is not an address"),
-            ("127.0.0.1:", "is not an address"),
-            ("", "is not an address"),
-            ("http://127.0.0.1:8080/", "is not an address"),
-            ("unix:", "a path cannot be empty"),
-            ("unix:/a\0b", "has a NUL"),
+            ("", "is empty; write . for the current one"),
+            ("~", "which only a shell expands"),
+            ("~/site", "write the path in full"),
+            (
+                "file:///srv/www",
+                "is a URL; write the path by itself, as in /srv/www",
+            ),
+            ("a\0", "has a NUL"),
         ] {
-            let message = listen_address(OsStr::new(text)).expect_err(text);
+            let message = directory(OsStr::new(text)).expect_err(text);
             assert!(message.contains(advice), "{text}: {message}");
         }
-    }
-
-    #[test]
-    fn the_path_of_a_socket_fits_the_kernels_structure() {
-        let longest = format!("unix:{}", "x".repeat(107));
-        assert!(listen_address(OsStr::new(&longest)).is_ok());
-        assert!(listen_address(OsStr::new(&format!("{longest}x"))).is_err());
     }
 
     #[test]

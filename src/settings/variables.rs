@@ -1,9 +1,13 @@
 //! Environment variables that are probably meant for settings and name none.
 //!
 //! To name none is no mistake by itself: for a service called millpond, Kubernetes sets
-//! `MILLPOND_PORT` and the like, and images have variables of their own.
+//! `MILLPOND_PORT_80_TCP` and the like, and images have variables of their own.
 
-use super::{CONFIG_VARIABLE, options};
+use super::{
+    CONFIG_VARIABLE,
+    likeness::mistyped,
+    options::{self, PREFIX},
+};
 use std::{ffi::OsString, fmt};
 
 /// A variable that was probably meant to be another.
@@ -17,25 +21,17 @@ pub struct Misspelt {
 pub fn misspelt(variables: impl IntoIterator<Item = OsString>) -> Vec<Misspelt> {
     let known = options::all().map(options::Definition::variable);
     let known: Vec<_> = known.chain([CONFIG_VARIABLE.to_owned()]).collect();
+    let names = known.iter().filter_map(|known| known.strip_prefix(PREFIX));
     let variables = variables.into_iter().filter_map(|it| it.into_string().ok());
     variables
-        .filter(|variable| variable.starts_with(options::PREFIX) && !known.contains(variable))
+        .filter(|variable| !known.contains(variable))
         .filter_map(|variable| {
-            let meant = nearest(&variable, &known)?.to_owned();
+            let name = variable.strip_prefix(PREFIX)?;
+            let name = name.to_uppercase().replace('-', "_");
+            let meant = format!("{PREFIX}{}", mistyped(&name, names.clone())?);
             Some(Misspelt { variable, meant })
         })
         .collect()
-}
-
-fn nearest<'a>(variable: &str, known: &'a [String]) -> Option<&'a str> {
-    let upper = variable.to_uppercase().replace('-', "_");
-    let edits = known
-        .iter()
-        .map(|known| (strsim::osa_distance(&upper, known), known));
-    let (edits, nearest) = edits.min_by_key(|(edits, _)| *edits)?;
-    let length = nearest.len().saturating_sub(options::PREFIX.len());
-    let edits_max = if length < LONG { 1 } else { 2 };
-    (edits <= edits_max).then_some(nearest)
 }
 
 impl fmt::Display for Misspelt {
@@ -44,9 +40,6 @@ impl fmt::Display for Misspelt {
         write!(out, "{variable} names no setting; did you mean {meant}?")
     }
 }
-
-/// From how many letters on a name may differ by two: of shorter ones, `PORT` is `ROOT` then.
-const LONG: usize = 8;
 
 #[cfg(test)]
 mod tests {

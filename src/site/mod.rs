@@ -80,7 +80,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            root: PathBuf::from("static"),
+            root: PathBuf::from("."),
             addressing: Addressing::default(),
             precompressed: true,
             compression: true,

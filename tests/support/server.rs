@@ -82,7 +82,8 @@ impl Launch {
     fn by(mut command: Command) -> Self {
         // Nothing of the tester's own environment may change what is tested.
         for (name, _) in env::vars_os() {
-            if name.as_encoded_bytes().starts_with(b"MILLPOND_") || name == "RUST_LOG" {
+            let is_ours = name.as_encoded_bytes().starts_with(b"MILLPOND_");
+            if is_ours || name == "RUST_LOG" || name == "PORT" {
                 command.env_remove(name);
             }
         }

@@ -1,10 +1,7 @@
 //! Reading tables, with the places of all that is wrong, and writing them.
 
 use super::Fault;
-use crate::settings::{
-    kind::toml_string,
-    options::{find, nearest},
-};
+use crate::settings::{kind::toml_string, likeness::nearest, options::find};
 use std::{borrow::Cow, collections::BTreeMap, ops::Range};
 use toml::{
     Spanned,

@@ -1,0 +1,117 @@
+//! Which name was probably meant by one that does not exist.
+
+/// The one of the `known` names that somebody who wrote `name` is likely to have meant.
+///
+/// Only what looks the same is suggested: the same letters, the same words in another order, a slip
+/// of the keyboard, or the words of one name and no other. A wrong suggestion costs more time than
+/// none.
+pub(super) fn nearest<'k>(
+    name: &str,
+    known: impl Iterator<Item = &'k str> + Clone,
+) -> Option<&'k str> {
+    let name = name.to_lowercase().replace('_', "-");
+    let same_letters = |known: &&str| letters(&name).eq(letters(known));
+    let same_words = |known: &&str| words(&name) == words(known);
+    let mut all = known.clone();
+    all.clone()
+        .find(same_letters)
+        .or_else(|| all.find(same_words))
+        .or_else(|| mistyped(&name, known.clone()))
+        .or_else(|| only_one(known.filter(|known| shares_words(&name, known))))
+}
+
+/// The one of the `known` names from which `name` differs by a slip or two.
+pub(super) fn mistyped<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    let edits = known.map(|known| (strsim::osa_distance(name, known), known));
+    let (edits, nearest) = edits.min_by_key(|(edits, _)| *edits)?;
+    let edits_max = match nearest.len() {
+        ..MIDDLING => 0,
+        MIDDLING..LONG => 1,
+        _ => 2,
+    };
+    (edits <= edits_max).then_some(nearest)
+}
+
+fn letters(name: &str) -> impl Iterator<Item = char> {
+    name.chars().filter(|char| *char != '-')
+}
+
+fn words(name: &str) -> Vec<&str> {
+    let mut words: Vec<_> = name.split('-').collect();
+    words.sort_unstable();
+    words
+}
+
+/// Whether one name has all words of the other, and says more than a word that many names have.
+fn shares_words(name: &str, known: &str) -> bool {
+    let (name, known) = (words(name), words(known));
+    let has_all = |of: &[&str], these: &[&str]| these.iter().all(|word| of.contains(word));
+    has_all(&name, &known) || name.len() > 1 && has_all(&known, &name)
+}
+
+fn only_one<T>(mut all: impl Iterator<Item = T>) -> Option<T> {
+    all.next().filter(|_| all.next().is_none())
+}
+
+/// From how many letters on a name may differ by one: of shorter ones, `uri` is `url` then.
+const MIDDLING: usize = 4;
+
+/// From how many letters on a name may differ by two: of shorter ones, `port` is `root` then.
+const LONG: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_name_that_is_like_another_is_taken_for_it() {
+        let known = [
+            "root",
+            "port",
+            "listen",
+            "listing",
+            "open",
+            "spa",
+            "config",
+            "idle-timeout",
+            "head-timeout",
+            "access-log",
+            "access-log-format",
+            "cache-control",
+            "cache-bytes-max",
+            "connections-max",
+            "pid-file",
+        ];
+        for (name, expected) in [
+            ("idle_timeout", Some("idle-timeout")),
+            ("Idle-Timeout", Some("idle-timeout")),
+            ("idle-timeot", Some("idle-timeout")),
+            ("lisen", Some("listen")),
+            ("Listen", Some("listen")),
+            ("acces-log", Some("access-log")),
+            ("max-connections", Some("connections-max")),
+            ("headtimeout", Some("head-timeout")),
+            ("pidfile", Some("pid-file")),
+            ("ports", Some("port")),
+            ("prot", Some("port")),
+            ("config-file", Some("config")),
+            ("log-format", Some("access-log-format")),
+            ("access-log-file", Some("access-log")),
+            // What is like several, or like none.
+            ("timeout", None),
+            ("cache", None),
+            ("log", None),
+            ("file", None),
+            ("max", None),
+            ("opn", Some("open")),
+            ("host", None),
+            ("spdy", None),
+            ("colour", None),
+            ("frobnicate", None),
+            ("", None),
+            ("-", None),
+        ] {
+            assert_eq!(nearest(name, known.into_iter()), expected, "{name}");
+        }
+    }
+}
