@@ -203,7 +203,7 @@ impl Site {
             jobs: Jobs::default(),
             workload: Workload::default(),
             listings: options.listing.then(|| Listings::new(options.compression)),
-            policy,
+            policy: policy.with_general_rules(),
             key: Vec::new(),
         })
     }
