@@ -117,7 +117,15 @@ impl Service {
     /// Answers what is no request.
     pub(super) fn answer_refused(refusal: Refusal) -> Response<OpenFile> {
         log::debug!("refused: {refusal}");
-        Decision::at_once(plan::refuse(refusal.status())).into_response()
+        if refusal == Refusal::Head(HeadError::TlsHello) {
+            self.notices.tls_hello();
+        }
+        self.refuse(refusal.status()).into_response()
+    }
+
+    /// Decides on what is no request, so that there is no path either.
+    fn refuse(&self, status: Status) -> Decision {
+        self.dress(Decision::at_once(plan::refuse(status)), None)
     }
 
     /// Answers the request with this head, whose answer was pending, now that there is an outcome.
@@ -137,7 +145,7 @@ impl Service {
             Ok(None) => Status::RequestHeaderFieldsTooLarge,
             Err(error) => error.status(),
         };
-        Answer::Ready(Decision::at_once(plan::refuse(status)).into_response())
+        Answer::Ready(self.refuse(status).into_response())
     }
 
     /// Gathers what there is to know for a request, and decides on it.
@@ -291,10 +299,9 @@ impl Service {
         if rules.is_empty() || is_dressed {
             return decision;
         }
-        let Some(paths) = decision.ruled_paths(path) else {
-            return decision;
-        };
-        let plan = rules.dress(decision.plan.clone(), &paths);
+        let paths = decision.ruled_paths(path);
+        let paths = paths.as_ref().map_or(&[][..], |paths| &paths[..]);
+        let plan = rules.dress(decision.plan.clone(), paths);
         Decision { plan, ..decision }
     }
 

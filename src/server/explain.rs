@@ -10,6 +10,7 @@ use super::decision::Decision;
 use super::exchange::{Front, Service};
 use super::{AccessLogFormat, LogDestination, Options, StartError, open_site};
 use crate::conn::{Connection, Event, Transmit};
+use crate::http::Status;
 use crate::http::coding::Coding;
 use crate::http::fields::FieldStorage;
 use crate::http::request::RequestHead;
@@ -182,12 +183,19 @@ fn tell_rules(
     service: &Service,
 ) {
     let path = plan::addressed_path(head, &decision.plan);
-    let Some(paths) = decision.ruled_paths(path.as_ref()) else {
+    if decision.plan.status == Status::MisdirectedRequest {
         return;
+    }
+    let paths = decision.ruled_paths(path.as_ref());
+    let paths = paths.as_ref().map_or(&[][..], |paths| &paths[..]);
+    let sent = decision.stand_in.as_ref().map(Ok);
+    let sent = sent.or(decision.found.as_ref().map(Result::as_ref));
+    let class = match (Class::of(decision.plan.status), sent) {
+        (Class::Success, Some(Ok(file))) if file.origin == Origin::Disk => Class::File,
+        (class, _) => class,
     };
-    let class = Class::of(decision.plan.status);
-    for (number, rule) in service.site.policy().rules.applying(&paths, class) {
-        explanation.tell("rule", format_args!("{number}, {rule}"));
+    for (name, rule) in service.site.policy().rules.applying(paths, class) {
+        explanation.tell("rule", format_args!("{name}, {rule}"));
     }
 }
 

@@ -149,6 +149,11 @@ fn argument(definition: &'static Definition) -> Arg {
             .require_equals(true)
             .default_missing_value("true")
             .hide_possible_values(true),
+        Kind::Cors(_) => argument
+            .long(*name)
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("*"),
         kind if kind.is_list() => argument.long(*name).action(ArgAction::Append),
         _ => argument.long(*name),
     }

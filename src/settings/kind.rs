@@ -7,6 +7,8 @@
 use super::{Settings, value};
 use crate::http::forwarded::TrustedProxy;
 use crate::http::host::Host;
+use crate::http::response::Edit;
+use crate::plan::AllowedOrigin;
 use crate::server::{AccessLogFormat, ListenAddress, LogDestination, SandboxMode, User};
 use clap::ValueHint;
 use std::{
@@ -36,6 +38,10 @@ pub(super) enum Kind {
     Duration(Field<Duration>, RangeInclusive<Duration>),
     /// What a field of a response says.
     FieldValue(Field<String>),
+    /// Fields that every response has, or has not.
+    Headers(Field<Vec<Edit>>),
+    /// An origin, any, or none.
+    Cors(Field<Option<AllowedOrigin>>),
     /// A directory; on the command line it stands by itself, without a flag.
     Directory(Field<PathBuf>),
     /// Names of files, without directories.
@@ -99,6 +105,8 @@ impl Kind {
             Self::LongBytes(field, range) => *field(settings) = value::bytes(text()?, range)?,
             Self::Duration(field, range) => *field(settings) = value::duration(text()?, range)?,
             Self::FieldValue(field) => *field(settings) = value::field_value(text()?)?,
+            Self::Headers(field) => *field(settings) = headers(values)?,
+            Self::Cors(field) => *field(settings) = value::cors(text()?)?,
             Self::Directory(field) => *field(settings) = value::path(one()?)?,
             Self::FileNames(field) => {
                 *field(settings) = list(values, value::file_name, |_| true)?;
@@ -124,13 +132,19 @@ impl Kind {
     pub(super) fn is_list(&self) -> bool {
         matches!(
             self,
-            Self::FileNames(_) | Self::Listen(_) | Self::Hosts(_) | Self::TrustedProxies(_)
+            Self::FileNames(_)
+                | Self::Headers(_)
+                | Self::Listen(_)
+                | Self::Hosts(_)
+                | Self::TrustedProxies(_)
         )
     }
 
     /// The values in a text that has to hold all of them, as an environment variable has.
     pub(super) fn split(&self, text: OsString) -> Vec<OsString> {
-        if self.is_list() {
+        if let Self::Headers(_) = self {
+            value::split_lines(&text)
+        } else if self.is_list() {
             value::split_list(&text)
         } else {
             vec![text]
@@ -152,6 +166,13 @@ impl Kind {
             Self::LongBytes(field, _) => Shown::Text(value::bytes_text(*field(settings))),
             Self::Duration(field, _) => Shown::Text(value::duration_text(*field(settings))),
             Self::FieldValue(field) => Shown::Text(field(settings).clone()),
+            Self::Headers(field) => {
+                Shown::List(field(settings).iter().map(value::header_text).collect())
+            }
+            Self::Cors(field) => match field(settings) {
+                Some(origin) => Shown::Text(origin.to_string()),
+                None => Shown::Bare(false.to_string()),
+            },
             Self::Directory(field) => Shown::Text(field(settings).display().to_string()),
             Self::FileNames(field) => Shown::List(field(settings).clone()),
             Self::Listen(field) => Shown::List(
@@ -195,6 +216,8 @@ impl Kind {
             Self::Bytes(..) | Self::LongBytes(..) => "SIZE",
             Self::Duration(..) => "DURATION",
             Self::FieldValue(_) => "VALUE",
+            Self::Headers(_) => "NAME: VALUE",
+            Self::Cors(_) => "ORIGIN",
             Self::Directory(_) => "DIRECTORY",
             Self::FileNames(_) => "NAME",
             Self::Listen(_) => "ADDRESS",
@@ -220,6 +243,14 @@ impl Kind {
             ),
             Self::Duration(..) => (&["string"], "a duration in quotes, like \"10s\""),
             Self::FieldValue(_) => (&["string"], "a field's value in quotes, like \"no-cache\""),
+            Self::Headers(_) => (
+                &["array", "string"],
+                "headers in quotes, like [\"X-Frame-Options: DENY\"]",
+            ),
+            Self::Cors(_) => (
+                &["boolean", "string"],
+                "true, false or an origin in quotes, like \"https://app.example\"",
+            ),
             Self::Directory(_) => (&["string"], "a path in quotes, like \"/srv/www\""),
             Self::FileNames(_) => (
                 &["array", "string"],
@@ -273,6 +304,30 @@ impl Kind {
 impl From<String> for Invalid {
     fn from(message: String) -> Self {
         Self { index: 0, message }
+    }
+}
+
+/// Reads the hosts, or the one word that stands for all of them.
+fn hosts(values: &[OsString]) -> Result<Option<Vec<Host>>, Invalid> {
+    match values {
+        [word] if word == AUTO => Ok(None),
+        [word] if word == ANY => Ok(Some(Vec::new())),
+        _ => list(values, value::host, |_| true).map(Some),
+    }
+}
+
+/// Reads headers, of which several may have one name: what they say is joined to a list. Cookies are
+/// no list (RFC 6265 §3).
+fn headers(values: &[OsString]) -> Result<Vec<Edit>, Invalid> {
+    let headers = list(values, value::header, |_| false)?;
+    let is_cookie = |header: &Edit| header.concerns(b"Set-Cookie");
+    let cookies = (0..).zip(&headers).filter(|(_, header)| is_cookie(header));
+    match cookies.map(|(index, _)| index).nth(1) {
+        None => Ok(headers),
+        Some(index) => Err(Invalid {
+            index,
+            message: "Set-Cookie can be set once, as two cannot be joined".to_owned(),
+        }),
     }
 }
 
