@@ -87,6 +87,8 @@ pub enum Expectation {
 pub enum HeadError {
     /// The request line or a field line breaks the grammar, bare LF included.
     Syntax,
+    /// It is no head but the start of a TLS handshake.
+    TlsHello,
     /// The target has no form that the method allows.
     InvalidTarget,
     /// The target is longer than the limit.
@@ -112,6 +114,7 @@ impl HeadError {
     pub const fn status(self) -> Status {
         match self {
             Self::Syntax
+            | Self::TlsHello
             | Self::InvalidTarget
             | Self::InvalidHost
             | Self::InvalidContentLength
@@ -129,6 +132,7 @@ impl fmt::Display for HeadError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::Syntax => "the head breaks the grammar; in a target, a space is written %20",
+            Self::TlsHello => "the client speaks TLS to a port of plain HTTP",
             Self::InvalidTarget => "the target is neither a path from the first slash on nor a URL",
             Self::TargetTooLong => "the target is longer than request-target-bytes-max",
             Self::TooLarge => "the head is larger than head-bytes-max, or has more than fields-max",
@@ -153,8 +157,11 @@ impl<'h> RequestHead<'h> {
     ) -> Result<Option<(Self, usize)>, HeadError> {
         let window = input.get(..limits.head_bytes_max).unwrap_or(input);
         // httparse passes over any number of empty lines; how many is the connection's to say.
-        if let [b'\r' | b'\n', ..] = window {
-            return Err(HeadError::Syntax);
+        match window {
+            [b'\r' | b'\n', ..] => return Err(HeadError::Syntax),
+            // RFC 8446 §5.1: a record of the type handshake. No method has such a byte.
+            [TLS_HANDSHAKE, ..] => return Err(HeadError::TlsHello),
+            _ => {}
         }
         let is_full = window.len() == limits.head_bytes_max;
         let FieldStorage { lines, spare_lines } = storage;
@@ -361,6 +368,9 @@ fn parse_fields<'h, 'b: 'h>(
 fn first_line(window: &[u8]) -> Option<&[u8]> {
     window.get(..memchr::memchr(b'\n', window)?)
 }
+
+/// The first byte of what a client of TLS sends.
+const TLS_HANDSHAKE: u8 = 0x16;
 
 #[cfg(test)]
 mod tests {
