@@ -53,7 +53,8 @@ const fn explanation(status: Status) -> &'static str {
         Status::ExpectationFailed => "The request expects something that the server cannot meet.",
         Status::MisdirectedRequest => {
             "This server does not answer for the host below. If it should, its operator adds the \
-             name to the setting \u{201c}hosts\u{201d}."
+             name to the setting \u{201c}hosts\u{201d}, on the command line as --hosts NAME; \
+             --hosts local beside it keeps localhost."
         }
         Status::RequestHeaderFieldsTooLarge => {
             "The request's fields are more than the server will read."

@@ -8,13 +8,14 @@ use super::admin::Admin;
 use super::clock::Clock;
 use super::decision::{Decision, OpenFile};
 use super::metrics::Metrics;
+use super::notices::Notices;
 use super::unsent::LargeSends;
 use crate::conn::{self, Event, Refusal, Response, Tick};
 use crate::http::Status;
 use crate::http::fields::FieldStorage;
 use crate::http::forwarded::{TrustedProxy, client_address};
 use crate::http::host::Host;
-use crate::http::request::RequestHead;
+use crate::http::request::{HeadError, RequestHead};
 use crate::http::target::RequestPath;
 use crate::plan::{self, Absence, Class, Plan};
 use crate::site::{File, Miss, Moment, Outcome, Pending, Resolution, Site};
@@ -37,6 +38,7 @@ pub(super) struct Service {
     last_page: LastPage,
     pub(super) front: Front,
     pub(super) metrics: Metrics,
+    notices: Notices,
     pub(super) large_sends: LargeSends,
     /// What has been done for sessions so far, by which turns are meted out: bytes sent and
     /// received, and so many for each request besides.
@@ -78,6 +80,7 @@ impl Service {
             last_page: LastPage::default(),
             front,
             metrics: Metrics::new(),
+            notices: Notices::default(),
             large_sends: LargeSends::default(),
             work: 0,
             share_end: 0,
@@ -110,12 +113,12 @@ impl Service {
     pub(super) fn answer(&mut self, event: &Event<'_>) -> Answer<Response<OpenFile>> {
         match event {
             Event::Request(request) => self.decide(request).map(Decision::into_response),
-            Event::Refused { refusal, .. } => Answer::Ready(Self::answer_refused(*refusal)),
+            Event::Refused { refusal, .. } => Answer::Ready(self.answer_refused(*refusal)),
         }
     }
 
     /// Answers what is no request.
-    pub(super) fn answer_refused(refusal: Refusal) -> Response<OpenFile> {
+    pub(super) fn answer_refused(&mut self, refusal: Refusal) -> Response<OpenFile> {
         log::debug!("refused: {refusal}");
         if refusal == Refusal::Head(HeadError::TlsHello) {
             self.notices.tls_hello();
@@ -152,7 +155,13 @@ impl Service {
     pub(super) fn decide(&mut self, request: &RequestHead<'_>) -> Answer<Decision> {
         let path = match plan::admit(request, &self.front.hosts) {
             Ok(path) => path,
-            Err(plan) => return self.decide_without_path(request, plan, None),
+            Err(plan) => {
+                if plan.status == Status::MisdirectedRequest {
+                    let (hosts, now) = (&self.front.hosts, self.clock.now());
+                    self.notices.misdirected(request.authority(), hosts, now);
+                }
+                return self.decide_without_path(request, plan, None);
+            }
         };
         if let Some(plan) = plan::redirect(request, &path, self.site.policy()) {
             let decision = Decision::at_once(plan);

@@ -13,6 +13,7 @@ use crate::conn::{Connection, Event, Transmit};
 use crate::http::Status;
 use crate::http::coding::Coding;
 use crate::http::fields::FieldStorage;
+use crate::http::host::Host;
 use crate::http::request::RequestHead;
 use crate::http::target::RequestPath;
 use crate::plan::{self, Class, Redirect};
@@ -64,8 +65,8 @@ impl fmt::Display for Explanation {
 /// these options, if somebody entered it in a browser.
 pub fn explain(options: Options, target: &OsStr) -> Result<Explanation, StartError> {
     let target = without_fragment(target);
-    let host = options.hosts.first().map(ToString::to_string);
-    let host = host.unwrap_or_else(|| "localhost".to_owned());
+    let hosts = options.answered_hosts(options.audience());
+    let host = hosts.first().unwrap_or(&Host::Local).authority();
     become_user(&options)?;
     let mut service = open(options)?;
     let mut explanation = Explanation {
@@ -90,7 +91,7 @@ pub fn explain(options: Options, target: &OsStr) -> Result<Explanation, StartErr
         }
         Some(Event::Refused { refusal, .. }) => {
             explanation.tell("refused", refusal);
-            Service::answer_refused(*refusal)
+            service.answer_refused(*refusal)
         }
         // A head that ends in an empty line is whole, and whatever is whole is answered.
         None => return Ok(explanation),
@@ -115,11 +116,12 @@ fn without_fragment(target: &OsStr) -> &OsStr {
 /// All that answers requests, without the sockets that they would come by.
 fn open(options: Options) -> Result<Service, StartError> {
     let clock = Clock::new(options.policy.server_field);
-    let site = open_site(&options, 0, clock.now())?;
+    let audience = options.audience();
+    let site = open_site(&options, audience, 0, clock.now())?;
     let log = AccessLog::open(&LogDestination::Off, None, AccessLogFormat::Common)
         .map_err(|error| StartError::AccessLog(LogDestination::Off, error))?;
     let front = Front {
-        hosts: options.hosts,
+        hosts: options.answered_hosts(audience),
         trusted_proxies: options.trusted_proxies,
     };
     Ok(Service::new(site, front, clock, options.connection, log))

@@ -35,6 +35,8 @@ pub(super) struct Listener {
     is_shared: bool,
     /// The file that was made for the socket, if one was.
     file: Option<FileIdentity>,
+    /// Whether whoever started the server has opened the socket, as systemd does.
+    is_handed_over: bool,
 }
 
 /// By which a file is known again: the device, and its number there.
@@ -94,6 +96,11 @@ impl Listener {
 
     pub(super) fn side(&self) -> Side {
         self.side
+    }
+
+    /// Whether whoever started the server has opened the socket.
+    pub(super) fn is_handed_over(&self) -> bool {
+        self.is_handed_over
     }
 
     pub(super) fn note_ready(&mut self) {
@@ -240,6 +247,7 @@ impl Listener {
             handover: None,
             is_shared: true,
             file: None,
+            is_handed_over: true,
         }
     }
 }
@@ -345,6 +353,7 @@ fn bind(address: ListenAddress, side: Side, reuse: bool) -> Result<Listener, Sta
                 handover: Some(handover),
                 is_shared: true,
                 file: None,
+                is_handed_over: false,
             });
         }
         Some(Predecessor::None(handover)) => open(&address, reuse).map(|it| (it, Some(handover))),
@@ -365,6 +374,7 @@ fn bind(address: ListenAddress, side: Side, reuse: bool) -> Result<Listener, Sta
             side,
             is_ready: true,
             is_shared: false,
+            is_handed_over: false,
         }),
         Err(error) => Err(StartError::Listen(address, error)),
     }

@@ -143,7 +143,7 @@ fn argument(definition: &'static Definition) -> Arg {
         _ if *name == POSITIONAL => argument.value_name(POSITIONAL_PLACEHOLDER),
         // `--server-field` by itself means `true`. Without the equals sign, the next word would be
         // taken for a value.
-        Kind::Switch(_) => argument
+        Kind::Switch(_) | Kind::SwitchOrAuto(..) => argument
             .long(*name)
             .num_args(0..=1)
             .require_equals(true)

@@ -26,6 +26,8 @@ type Field<T> = fn(&mut Settings) -> &mut T;
 pub(super) enum Kind {
     /// On or off.
     Switch(Field<bool>),
+    /// On or off, or `auto`, which comes to what the second function says.
+    SwitchOrAuto(Field<Option<bool>>, fn(&Settings) -> bool),
     /// A number of things.
     Count(Field<usize>, RangeInclusive<usize>),
     /// A number of things, or `auto`.
@@ -48,8 +50,8 @@ pub(super) enum Kind {
     FileNames(Field<Vec<String>>),
     /// The addresses to listen on.
     Listen(Field<Vec<ListenAddress>>),
-    /// Hosts that requests may be for.
-    Hosts(Field<Vec<Host>>),
+    /// Hosts that requests may be for: all where the list is empty, and `auto` where there is none.
+    Hosts(Field<Option<Vec<Host>>>),
     /// Peers whose word is taken.
     TrustedProxies(Field<Vec<TrustedProxy>>),
     /// Where a log goes.
@@ -96,6 +98,8 @@ impl Kind {
         let text = || one().and_then(value::utf8);
         match self {
             Self::Switch(field) => *field(settings) = value::switch(text()?)?,
+            Self::SwitchOrAuto(field, _) if one()? == AUTO => *field(settings) = None,
+            Self::SwitchOrAuto(field, _) => *field(settings) = Some(value::switch(text()?)?),
             Self::Count(field, range) => *field(settings) = value::count(text()?, range)?,
             Self::CountOrAuto(field, _) if one()? == AUTO => *field(settings) = None,
             Self::CountOrAuto(field, range) => {
@@ -114,7 +118,7 @@ impl Kind {
             Self::Listen(field) => {
                 *field(settings) = list(values, value::listen_address, value::is_exclusive)?;
             }
-            Self::Hosts(field) => *field(settings) = list(values, value::host, |_| true)?,
+            Self::Hosts(field) => *field(settings) = hosts(values)?,
             Self::TrustedProxies(field) => {
                 *field(settings) = list(values, value::trusted_proxy, |_| true)?;
             }
@@ -157,6 +161,10 @@ impl Kind {
         let settings = &mut settings.clone();
         match self {
             Self::Switch(field) => Shown::Bare(field(settings).to_string()),
+            Self::SwitchOrAuto(field, _) => match field(settings) {
+                Some(is_on) => Shown::Bare(is_on.to_string()),
+                None => Shown::Text(AUTO.to_owned()),
+            },
             Self::Count(field, _) => Shown::Bare(field(settings).to_string()),
             Self::CountOrAuto(field, _) => match field(settings) {
                 Some(count) => Shown::Bare(count.to_string()),
@@ -181,9 +189,11 @@ impl Kind {
                     .map(value::listen_address_text)
                     .collect(),
             ),
-            Self::Hosts(field) => {
-                Shown::List(field(settings).iter().map(Host::to_string).collect())
-            }
+            Self::Hosts(field) => match field(settings).as_deref() {
+                None => Shown::Text(AUTO.to_owned()),
+                Some([]) => Shown::Text(ANY.to_owned()),
+                Some(hosts) => Shown::List(hosts.iter().map(Host::to_string).collect()),
+            },
             Self::TrustedProxies(field) => Shown::List(
                 field(settings)
                     .iter()
@@ -207,10 +217,27 @@ impl Kind {
         }
     }
 
+    /// What `auto` comes to with these settings and why, where it follows from others of them.
+    pub(super) fn meaning(&self, settings: &Settings) -> Option<String> {
+        let audience = settings.server.audience();
+        let value = match self {
+            Self::SwitchOrAuto(field, meaning) if field(&mut settings.clone()).is_none() => {
+                meaning(settings).to_string()
+            }
+            Self::Hosts(field) if field(&mut settings.clone()).is_none() => {
+                let hosts = settings.server.answered_hosts(audience);
+                hosts.first().map_or(ANY.to_owned(), Host::to_string)
+            }
+            _ => return None,
+        };
+        Some(format!("{value}, {}", audience.reason()))
+    }
+
     /// What stands for the value in the help.
     pub(super) fn placeholder(&self) -> &'static str {
         match self {
             Self::Switch(_) => "true|false",
+            Self::SwitchOrAuto(..) => "true|false|auto",
             Self::Count(..) => "NUMBER",
             Self::CountOrAuto(..) => "NUMBER|auto",
             Self::Bytes(..) | Self::LongBytes(..) => "SIZE",
@@ -221,7 +248,7 @@ impl Kind {
             Self::Directory(_) => "DIRECTORY",
             Self::FileNames(_) => "NAME",
             Self::Listen(_) => "ADDRESS",
-            Self::Hosts(_) => "HOST",
+            Self::Hosts(_) => "HOST|local|any|auto",
             Self::TrustedProxies(_) => "NETWORK",
             Self::LogDestination(_) => "off|stdout|stderr|FILE",
             Self::LogFormat(_) => "FORMAT",
@@ -235,6 +262,7 @@ impl Kind {
     pub(super) fn toml_types(&self) -> (&'static [&'static str], &'static str) {
         match self {
             Self::Switch(_) => (&["boolean"], "true or false"),
+            Self::SwitchOrAuto(..) => (&["boolean", "string"], "true, false or \"auto\""),
             Self::Count(..) => (&["integer"], "a number"),
             Self::CountOrAuto(..) => (&["integer", "string"], "a number or \"auto\""),
             Self::Bytes(..) | Self::LongBytes(..) => (
@@ -262,7 +290,7 @@ impl Kind {
             ),
             Self::Hosts(_) => (
                 &["array", "string"],
-                "hosts in quotes, like [\"www.example.com\"]",
+                "hosts in quotes, like [\"www.example.com\"], or \"local\" or \"any\"",
             ),
             Self::TrustedProxies(_) => (
                 &["array", "string"],
@@ -283,6 +311,7 @@ impl Kind {
     pub(super) fn choices(&self) -> Option<Vec<&'static str>> {
         match self {
             Self::Switch(_) => Some(vec!["true", "false"]),
+            Self::SwitchOrAuto(..) => Some(vec!["true", "false", AUTO]),
             Self::LogFormat(_) => Some(value::LOG_FORMATS.map(value::log_format_text).to_vec()),
             Self::Sandbox(_) => Some(value::SANDBOX_MODES.map(value::sandbox_mode_text).to_vec()),
             _ => None,
@@ -394,3 +423,6 @@ pub(super) fn toml_string(text: &str) -> String {
 }
 
 const AUTO: &str = "auto";
+
+/// Every host.
+const ANY: &str = "any";

@@ -283,7 +283,14 @@ pub(super) fn is_exclusive(address: &ListenAddress) -> bool {
 /// Reads a host that requests may be for.
 pub(super) fn host(text: &OsStr) -> Result<Host, String> {
     let text = utf8(text)?;
+    if ["any", "auto"].contains(&text) {
+        return Err(format!(
+            "{text:?} stands by itself, without other hosts; a host of that name is written \
+             \"{text}.\""
+        ));
+    }
     Host::parse(text).map_err(|error| match error {
+        HostError::Syntax if text == "*" => "\"*\" is not a host; write any".to_owned(),
         HostError::Empty => "a host cannot be empty".to_owned(),
         HostError::HasPort => format!("{text:?} has a port; write the host alone"),
         HostError::Syntax => format!(
