@@ -1,6 +1,7 @@
 //! Listening sockets.
 
 mod handover;
+mod holder;
 mod inherited;
 
 use super::session::Side;
@@ -21,6 +22,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
+
+pub use holder::Holder;
 
 #[derive(Debug)]
 pub(super) struct Listener {
@@ -226,6 +229,12 @@ pub(super) fn listen(options: &Options) -> Result<Vec<Listener>, StartError> {
     Ok(listeners)
 }
 
+/// Whether whoever starts the server hands it sockets, as far as that can be told before they are
+/// taken.
+pub(super) fn are_sockets_handed_over() -> bool {
+    std::env::var_os("LISTEN_FDS").is_some()
+}
+
 fn warn_of_replaced(name: &str, addresses: &[ListenAddress]) {
     if !addresses.is_empty() {
         log::warn!("sockets were handed over, and take the place of the setting {name}");
@@ -254,7 +263,7 @@ impl Listener {
 
 /// Listens on all of the operator's addresses or on none.
 fn bind_admin(addresses: &[ListenAddress], reuse: bool) -> Result<Vec<Listener>, StartError> {
-    bind_given(addresses, Side::Admin, reuse)
+    bind_given(addresses, Side::Admin, reuse).map_err(|error| error.with_holder(|_| None))
 }
 
 /// Listens on all addresses or on none. Without any, on both loopback addresses, of which one may
@@ -265,15 +274,26 @@ fn bind_all(given: &[ListenAddress], reuse: bool) -> Result<Vec<Listener>, Start
     } else {
         bind_given(given, Side::Public, reuse)
     };
-    bound.map_err(|error| match error {
-        StartError::Listen(ListenAddress::Tcp(address), error)
-            if error.kind() == io::ErrorKind::AddrInUse =>
-        {
-            let free = next_free(address, given);
-            StartError::PortInUse { address, free }
+    bound.map_err(|error| error.with_holder(|address| next_free(address, given)))
+}
+
+impl StartError {
+    /// The same, with who has the address, if it is in use, and which is free in its place.
+    fn with_holder(self, find_free: impl FnOnce(SocketAddr) -> Option<SocketAddr>) -> Self {
+        match self {
+            Self::Listen(address, error) if error.kind() == io::ErrorKind::AddrInUse => {
+                Self::InUse {
+                    holder: Holder::of(&address),
+                    free: match address {
+                        ListenAddress::Tcp(address) => find_free(address),
+                        ListenAddress::Unix(_) => None,
+                    },
+                    address,
+                }
+            }
+            error => error,
         }
-        error => error,
-    })
+    }
 }
 
 /// `0.0.0.0` and `[::]` together mean all that the machine has, which may be no IPv6.

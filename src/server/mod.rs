@@ -67,7 +67,7 @@ pub use daemon::{Daemon, Detached};
 pub use diagnostics::{Diagnostics, journal_priority, print_at_once};
 pub use explain::{Explanation, explain};
 pub use health::{Unhealthy, check_health};
-pub use listener::addresses;
+pub use listener::{Holder, addresses};
 pub use pid_file::PidFileError;
 pub use privileges::{Identity, PrivilegeError, User};
 pub use sandbox::{FilterError, Sandbox, SandboxError, SandboxMode, refuse_calls};

@@ -1,10 +1,12 @@
 //! What can keep a server from starting, in sentences for its operator.
 
-use super::{ListenAddress, LogDestination, PidFileError, PrivilegeError, SandboxError, User};
+use super::{
+    Holder, ListenAddress, LogDestination, PidFileError, PrivilegeError, SandboxError, User,
+};
 use crate::site;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::{fmt, io};
+use std::{env, fmt, io};
 
 /// Why a server cannot start.
 #[derive(Debug)]
@@ -16,11 +18,13 @@ pub enum StartError {
     AccessLog(LogDestination, io::Error),
     /// An address cannot be listened on.
     Listen(ListenAddress, io::Error),
-    /// Another program listens on a port; the next one that is free, if any is near.
-    PortInUse {
+    /// Another program listens on an address.
+    InUse {
         /// What was wanted.
-        address: SocketAddr,
-        /// What could be had.
+        address: ListenAddress,
+        /// Who has it, if that can be told.
+        holder: Option<Holder>,
+        /// The next port that is free, if any is near.
         free: Option<SocketAddr>,
     },
     /// A socket that was handed over is of no use.
@@ -65,11 +69,12 @@ impl fmt::Display for StartError {
                 )
             }
             Self::AccessLog(_, error) => write!(f, "the access log cannot be opened: {error}"),
-            Self::Listen(address, error) if error.kind() == io::ErrorKind::AddrInUse => {
-                write!(f, "{address} is in use by another program")
-            }
-            Self::PortInUse { address, free } => {
-                write!(f, "http://{address}/ is in use by another program")?;
+            Self::InUse {
+                address,
+                holder,
+                free,
+            } => {
+                write_holder(f, address, holder.as_ref())?;
                 let Some(free) = free else {
                     return Ok(());
                 };
@@ -86,11 +91,21 @@ impl fmt::Display for StartError {
             }
             Self::Listen(address, error) => {
                 write!(f, "{address} cannot be listened on: {error}")?;
-                if is_roots_alone(address) && error.kind() == io::ErrorKind::PermissionDenied {
-                    f.write_str("; ports below 1024 are root's, which may become a --user then")?;
+                match address {
+                    ListenAddress::Tcp(address)
+                        if address.port() < ROOT_PORTS_END
+                            && error.kind() == io::ErrorKind::PermissionDenied =>
+                    {
+                        write_ways_to_low_ports(f, *address)
+                    }
+                    _ => Ok(()),
                 }
-                Ok(())
             }
+            Self::PidFile(path, PidFileError::Taken(pid)) if is_number(pid) => write!(
+                f,
+                "millpond runs already, as process {pid}, by the pid file {}; to stop it: kill {pid}",
+                path.display()
+            ),
             Self::PidFile(path, error) => {
                 write!(f, "the pid file {} cannot be had: {error}", path.display())
             }
@@ -119,14 +134,59 @@ impl std::error::Error for StartError {
             Self::PidFile(_, error) => Some(error),
             Self::Privileges(_, error) => Some(error),
             Self::Sandbox(error) => Some(error),
-            Self::PortInUse { .. } => None,
+            Self::InUse { .. } => None,
         }
     }
 }
 
-fn is_roots_alone(address: &ListenAddress) -> bool {
-    matches!(address, ListenAddress::Tcp(address) if address.port() < 1024)
+fn write_holder(
+    f: &mut fmt::Formatter<'_>,
+    address: &ListenAddress,
+    holder: Option<&Holder>,
+) -> fmt::Result {
+    match (holder, address) {
+        (Some(Holder { program, process }), _) if holder.is_some_and(Holder::is_millpond) => {
+            write!(
+                f,
+                "{program} runs already at {address}, as process {process}; to stop it: kill {process}"
+            )
+        }
+        (Some(Holder { program, process }), _) => {
+            write!(f, "{address} is in use by {program}, process {process}")
+        }
+        (None, ListenAddress::Tcp(at)) => write!(
+            f,
+            "{address} is in use by another program, which sudo ss -ltnp 'sport = {}' names",
+            at.port()
+        ),
+        (None, ListenAddress::Unix(_)) => write!(
+            f,
+            "{address} is in use by another program, which sudo ss -lxp names"
+        ),
+    }
 }
+
+/// What there is to do about a port that only root may have, a line each.
+fn write_ways_to_low_ports(f: &mut fmt::Formatter<'_>, address: SocketAddr) -> fmt::Result {
+    let high = SocketAddr::new(address.ip(), HIGH_PORT);
+    let program = env::current_exe().unwrap_or_else(|_| env!("CARGO_PKG_NAME").into());
+    let program = program.display();
+    write!(
+        f,
+        ". Ports below {ROOT_PORTS_END} are for root alone. Do one of these:\n         \x20 use a higher port: --listen '{high}'\n         \x20 start as root, and drop root's privileges after: sudo {program} --user www-data\n         \x20 let systemd open the port: config/millpond.socket, docs/systemd.md\n         \x20 allow this program low ports: sudo setcap cap_net_bind_service=+ep {program}"
+    )
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Linux lets nobody but root have the ports before, unless net.ipv4.ip_unprivileged_port_start says
+/// otherwise.
+const ROOT_PORTS_END: u16 = 1024;
+
+/// A port in place of one that only root may have.
+const HIGH_PORT: u16 = 8080;
 
 #[cfg(test)]
 mod tests {
@@ -140,11 +200,50 @@ mod tests {
             let error = io::Error::from(io::ErrorKind::PermissionDenied);
             StartError::Listen(address, error).to_string()
         };
-        assert_eq!(
-            refused(80),
-            "http://127.0.0.1:80/ cannot be listened on: permission denied; \
-             ports below 1024 are root's, which may become a --user then"
+        let said = refused(80);
+        assert!(
+            said.starts_with("http://127.0.0.1:80/ cannot be listened on: permission denied. "),
+            "{said}"
         );
+        for way in [
+            "--listen '127.0.0.1:8080'",
+            "sudo /",
+            "--user www-data",
+            "config/millpond.socket",
+            "setcap cap_net_bind_service=+ep /",
+        ] {
+            assert_eq!(said.matches(way).count(), 1, "{way}: {said}");
+        }
         assert!(refused(8080).ends_with(": permission denied"));
+    }
+
+    #[test]
+    fn an_address_in_use_names_who_has_it_and_what_to_do() {
+        let said = |holder: Option<&str>, free: Option<&str>| {
+            let holder = holder.map(|program| Holder {
+                program: program.to_owned(),
+                process: 7,
+            });
+            let error = StartError::InUse {
+                address: ListenAddress::Tcp((Ipv4Addr::LOCALHOST, 8080).into()),
+                holder,
+                free: free.map(|it| it.parse().unwrap()),
+            };
+            error.to_string()
+        };
+        assert_eq!(
+            said(Some("millpond"), Some("127.0.0.1:8081")),
+            "millpond runs already at http://127.0.0.1:8080/, as process 7; to stop it: kill 7; \
+             the next free port is 8081: try --listen 127.0.0.1:8081"
+        );
+        assert_eq!(
+            said(Some("nginx"), None),
+            "http://127.0.0.1:8080/ is in use by nginx, process 7"
+        );
+        assert_eq!(
+            said(None, Some("[::1]:8081")),
+            "http://127.0.0.1:8080/ is in use by another program, which \
+             sudo ss -ltnp 'sport = 8080' names; the next free port is 8081: try --listen '[::1]:8081'"
+        );
     }
 }
