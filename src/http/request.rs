@@ -487,7 +487,6 @@ mod tests {
             "GET / HTTP/1.1\r\nHost: a\r\nx\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: \x7f\r\n\r\n",
             "\r\nGET / HTTP/1.0\r\n\r\n",
-            "\x16\x03\x01\x02\0\x01\0\x01",
         ] {
             assert_eq!(parse(input.as_bytes()), Err(HeadError::Syntax), "{input:?}");
         }
@@ -496,6 +495,9 @@ mod tests {
     #[test]
     fn each_error_has_its_status() {
         for (input, expected, code) in [
+            // By its first byte, however many there are.
+            ("\x16\x03\x01\x02\0\x01\0\x01", HeadError::TlsHello, 400),
+            ("\x16", HeadError::TlsHello, 400),
             ("GET / HTTP/2.0\r\n\r\n", HeadError::UnsupportedVersion, 505),
             (
                 "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
