@@ -285,7 +285,7 @@ fn the_check_says_which_defaults_follow_from_no_listen_address() {
         check(&[]),
         [
             "directories are listed, as no listen address is named (listing)",
-            "answers for localhost and IP addresses alone, as no listen address is named (hosts)",
+            "only localhost and IP addresses are answered, as no listen address is named (hosts)",
         ]
     );
     assert_eq!(check(&["--listing"]).len(), 1);

@@ -4,7 +4,8 @@
 //! always of the same form. A person at a terminal gets addresses to click, and what they may ask
 //! next: who can reach this, what is on, how it is stopped.
 
-use super::{Audience, ListenAddress, Options};
+use super::audience::{Audience, host_list};
+use super::{ListenAddress, Options};
 use crate::http::host::Host;
 use crate::plan;
 use anstyle::Style;
@@ -88,7 +89,10 @@ impl Announcement {
         let reason = Audience::ThisMachine.reason();
         let lines = self.defaults.iter().map(|default| match default {
             LocalDefault::Listing => format!("directories are listed, {reason} (listing)\n"),
-            LocalDefault::Hosts => format!("answers for {LOCAL_HOSTS} alone, {reason} (hosts)\n"),
+            LocalDefault::Hosts => {
+                let hosts = host_list(&[Host::Local]);
+                format!("only {hosts} are answered, {reason} (hosts)\n")
+            }
         });
         lines.collect()
     }
@@ -265,12 +269,7 @@ fn features(options: &Options, audience: Audience) -> Vec<String> {
     }
     let hosts = options.answered_hosts(audience);
     if !hosts.is_empty() {
-        let hosts = hosts.iter().map(|host| match host {
-            Host::Local => LOCAL_HOSTS.to_owned(),
-            host => host.to_string(),
-        });
-        let hosts: Vec<_> = hosts.collect();
-        features.push(format!("only for {}", hosts.join(", ")));
+        features.push(format!("only for {}", host_list(&hosts)));
     }
     features
 }
@@ -342,9 +341,6 @@ fn url(host: impl Display, port: u16) -> String {
 }
 
 const SCHEME: &str = "http://";
-
-/// What [`Host::Local`] comes to, for a person.
-const LOCAL_HOSTS: &str = "localhost and IP addresses";
 
 #[cfg(test)]
 mod tests {

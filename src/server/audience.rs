@@ -62,6 +62,15 @@ impl Options {
     }
 }
 
+/// Hosts that are answered, for a person.
+pub(super) fn host_list(hosts: &[Host]) -> String {
+    let hosts = hosts.iter().map(|host| match host {
+        Host::Local => "localhost and IP addresses".to_owned(),
+        host => host.to_string(),
+    });
+    hosts.collect::<Vec<_>>().join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,7 @@
 //! Log lines that clients cause and operators want to see: said seldom, however many clients there
 //! are, so that nobody can flood the log.
 
+use super::audience::host_list;
 use crate::http::host::Host;
 use std::time::{Duration, Instant};
 
@@ -70,7 +71,7 @@ fn misdirection(authority: &[u8], hosts: &[Host], left_out: u64) -> String {
                 .map(ToString::to_string)
                 .collect();
             let (flags, list) = (all.join(" --hosts "), all.join("\", \""));
-            format!("; if that host is yours, allow it: --hosts {flags}, or hosts = [\"{list}\"]")
+            format!(". If that host is yours, allow it: --hosts {flags}, or hosts = [\"{list}\"]")
         }
         _ => String::new(),
     };
@@ -79,8 +80,9 @@ fn misdirection(authority: &[u8], hosts: &[Host], left_out: u64) -> String {
         count => format!(" ({count} more such requests since the last such line)"),
     };
     format!(
-        "a request for the host {shown:?} got 421: the setting hosts has only localhost, IP \
-         addresses and what it names answered (DNS rebinding){remedy}{left_out}"
+        "a request for the host {shown:?} got 421: the setting hosts allows only {}, against DNS \
+         rebinding{remedy}{left_out}",
+        host_list(hosts)
     )
 }
 
@@ -115,7 +117,7 @@ mod tests {
     #[test]
     fn a_refused_host_comes_with_the_settings_that_allow_it() {
         let line = misdirection(b"my.test:8080", &[Host::Local], 0);
-        let remedy = "if that host is yours, allow it: --hosts local --hosts my.test, or \
+        let remedy = "If that host is yours, allow it: --hosts local --hosts my.test, or \
                       hosts = [\"local\", \"my.test\"]";
         assert!(line.ends_with(remedy), "{line}");
         assert!(line.starts_with("a request for the host \"my.test:8080\" got 421: "));

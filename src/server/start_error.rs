@@ -48,6 +48,8 @@ impl fmt::Display for StartError {
                 write!(f, "there is no directory {} to serve", path.display())?;
                 if *path == site::Options::default().root {
                     f.write_str("; name another: millpond DIR")?;
+                } else if path.to_string_lossy().contains("://") {
+                    write!(f, "; to name an origin: --cors={}", path.display())?;
                 }
                 Ok(())
             }
