@@ -30,8 +30,10 @@ fn refused(arguments: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), stderr)
 }
 
+type Fields = &'static [(&'static str, &'static str)];
+
 /// Requests of every kind that there is, with the statuses of their responses.
-const KINDS: [(&str, &str, &[(&str, &str)], u16); 14] = [
+const KINDS: [(&str, &str, Fields, u16); 14] = [
     ("GET", "/a.txt", &[], 200),
     ("HEAD", "/a.txt", &[], 200),
     ("GET", "/a.txt", &[("Range", "bytes=1-2")], 206),

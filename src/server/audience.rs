@@ -7,6 +7,8 @@
 //! to turn on. Whatever the operator has set counts, whomever the server is for.
 
 use super::Options;
+use super::listener::Listener;
+use super::session::Side;
 use crate::http::host::Host;
 use crate::site;
 
@@ -20,6 +22,16 @@ pub enum Audience {
 }
 
 impl Audience {
+    /// Whom a server with these options is for that has these listeners.
+    pub(super) fn of(options: &Options, listeners: &[Listener]) -> Self {
+        let is_handed_over = |it: &Listener| it.side() == Side::Public && it.is_handed_over();
+        if listeners.iter().any(is_handed_over) {
+            Self::Named
+        } else {
+            options.audience()
+        }
+    }
+
     /// Why a default is what it is: the end of a sentence.
     pub const fn reason(self) -> &'static str {
         match self {

@@ -277,25 +277,6 @@ fn bind_all(given: &[ListenAddress], reuse: bool) -> Result<Vec<Listener>, Start
     bound.map_err(|error| error.with_holder(|address| next_free(address, given)))
 }
 
-impl StartError {
-    /// The same, with who has the address, if it is in use, and which is free in its place.
-    fn with_holder(self, find_free: impl FnOnce(SocketAddr) -> Option<SocketAddr>) -> Self {
-        match self {
-            Self::Listen(address, error) if error.kind() == io::ErrorKind::AddrInUse => {
-                Self::InUse {
-                    holder: Holder::of(&address),
-                    free: match address {
-                        ListenAddress::Tcp(address) => find_free(address),
-                        ListenAddress::Unix(_) => None,
-                    },
-                    address,
-                }
-            }
-            error => error,
-        }
-    }
-}
-
 /// `0.0.0.0` and `[::]` together mean all that the machine has, which may be no IPv6.
 fn bind_given(
     given: &[ListenAddress],

@@ -190,12 +190,7 @@ impl Server {
     pub fn bind(options: Options) -> Result<Self, StartError> {
         // First: sockets that were handed over are known by number.
         let listeners = listener::listen(&options)?;
-        let is_handed_over = |it: &Listener| it.side() == Side::Public && it.is_handed_over();
-        let audience = if listeners.iter().any(is_handed_over) {
-            Audience::Named
-        } else {
-            options.audience()
-        };
+        let audience = Audience::of(&options, &listeners);
         let poll = Poll::new().map_err(StartError::System)?;
         let addresses_of = |side| {
             let listeners = listeners.iter().filter(|listener| listener.side() == side);

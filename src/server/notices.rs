@@ -87,7 +87,7 @@ fn misdirection(authority: &[u8], hosts: &[Host], left_out: u64) -> String {
 }
 
 /// Between two lines of one kind.
-const INTERVAL: Duration = Duration::from_secs(60);
+const INTERVAL: Duration = Duration::from_mins(1);
 
 /// The longest name that DNS has, with a port.
 const HOST_CHARACTERS_MAX: usize = 260;

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::site;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{env, fmt, io};
 
 /// Why a server cannot start.
@@ -45,13 +45,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Root(path, error) if error.kind() == io::ErrorKind::NotFound => {
-                write!(f, "there is no directory {} to serve", path.display())?;
-                if *path == site::Options::default().root {
-                    f.write_str("; name another: millpond DIR")?;
-                } else if path.to_string_lossy().contains("://") {
-                    write!(f, "; to name an origin: --cors={}", path.display())?;
-                }
-                Ok(())
+                write_missing_root(f, path)
             }
             Self::Root(path, error) if error.kind() == io::ErrorKind::NotADirectory => {
                 write!(f, "{} is not a directory", path.display())
@@ -75,19 +69,7 @@ impl fmt::Display for StartError {
                 address,
                 holder,
                 free,
-            } => {
-                write_holder(f, address, holder.as_ref())?;
-                let Some(free) = free else {
-                    return Ok(());
-                };
-                let port = free.port();
-                write!(f, "; the next free port is {port}: try --listen ")?;
-                match free {
-                    SocketAddr::V4(free) => write!(f, "{free}"),
-                    // Shells take brackets for a pattern.
-                    SocketAddr::V6(free) => write!(f, "'{free}'"),
-                }
-            }
+            } => write_in_use(f, address, holder.as_ref(), *free),
             Self::Inherited(error) => {
                 write!(f, "a socket that was handed over cannot be used: {error}")
             }
@@ -141,6 +123,36 @@ impl std::error::Error for StartError {
     }
 }
 
+fn write_missing_root(f: &mut fmt::Formatter<'_>, path: &Path) -> fmt::Result {
+    write!(f, "there is no directory {} to serve", path.display())?;
+    if path == site::Options::default().root {
+        f.write_str("; name another: millpond DIR")?;
+    } else if path.to_string_lossy().contains("://") {
+        write!(f, "; to name an origin: --cors={}", path.display())?;
+    }
+    Ok(())
+}
+
+/// An address that is in use, and which port is free in its place.
+fn write_in_use(
+    f: &mut fmt::Formatter<'_>,
+    address: &ListenAddress,
+    holder: Option<&Holder>,
+    free: Option<SocketAddr>,
+) -> fmt::Result {
+    write_holder(f, address, holder)?;
+    let Some(free) = free else {
+        return Ok(());
+    };
+    let port = free.port();
+    write!(f, "; the next free port is {port}: try --listen ")?;
+    match free {
+        SocketAddr::V4(free) => write!(f, "{free}"),
+        // Shells take brackets for a pattern.
+        SocketAddr::V6(free) => write!(f, "'{free}'"),
+    }
+}
+
 fn write_holder(
     f: &mut fmt::Formatter<'_>,
     address: &ListenAddress,
@@ -183,7 +195,7 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Linux lets nobody but root have the ports before, unless net.ipv4.ip_unprivileged_port_start says
+/// Linux lets nobody but root have the ports before, unless `net.ipv4.ip_unprivileged_port_start` says
 /// otherwise.
 const ROOT_PORTS_END: u16 = 1024;
 

@@ -4,8 +4,10 @@
 //! The kernel tells it in `/proc`, of processes that we may look into: our own user's, or all if we
 //! are root. It is asked once, when the server is about to give up.
 
-use crate::server::ListenAddress;
+use crate::server::{ListenAddress, StartError};
 use std::fs;
+use std::io;
+use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 
 /// A process that listens.
@@ -48,6 +50,28 @@ impl Holder {
             program: program.trim_end().replace(char::is_control, "\u{FFFD}"),
             process,
         })
+    }
+}
+
+impl StartError {
+    /// The same, with who has the address, if it is in use, and which is free in its place.
+    pub(super) fn with_holder(
+        self,
+        find_free: impl FnOnce(SocketAddr) -> Option<SocketAddr>,
+    ) -> Self {
+        match self {
+            Self::Listen(address, error) if error.kind() == io::ErrorKind::AddrInUse => {
+                Self::InUse {
+                    holder: Holder::of(&address),
+                    free: match address {
+                        ListenAddress::Tcp(address) => find_free(address),
+                        ListenAddress::Unix(_) => None,
+                    },
+                    address,
+                }
+            }
+            error => error,
+        }
     }
 }
 
