@@ -107,11 +107,16 @@ fn tcp_sockets(table: &str, port: u16) -> Vec<String> {
 /// The inodes of the sockets at a path, of a table like `/proc/net/unix`.
 fn unix_sockets(table: &[u8], path: &[u8]) -> Vec<String> {
     let socket = |line: &[u8]| {
-        let line = line.strip_suffix(path)?.strip_suffix(b" ")?;
-        let inode = line
-            .rsplit(|byte| *byte == b' ')
-            .find(|it| !it.is_empty())?;
-        String::from_utf8(inode.to_vec()).ok()
+        // The inode is padded, and the path may have spaces of its own.
+        let (mut inode, mut rest) = (&b""[..], line);
+        for _ in 0..7 {
+            let start = rest.iter().position(|byte| *byte != b' ')?;
+            let column = rest.get(start..)?;
+            let end = column.iter().position(|byte| *byte == b' ')?;
+            (inode, rest) = column.split_at_checked(end)?;
+        }
+        let is_there = rest.strip_prefix(b" ") == Some(path);
+        is_there.then(|| String::from_utf8_lossy(inode).into_owned())
     };
     table
         .split(|byte| *byte == b'\n')
@@ -147,10 +152,10 @@ mod tests {
     #[test]
     fn sockets_at_a_path_are_found_in_the_kernels_table() {
         let table = b"Num       RefCount Protocol Flags    Type St Inode Path\n\
-                      0000000000000000: 00000002 00000000 00010000 0001 01  4711 /run/a b.sock\n\
+                      0000000000000000: 00000002 00000000 00010000 0001 01    47 /run/a b.sock\n\
                       0000000000000000: 00000002 00000000 00010000 0001 01  4712 @/run/a\n\
                       0000000000000000: 00000003 00000000 00000000 0001 03  4713\n";
-        assert_eq!(unix_sockets(table, b"/run/a b.sock"), ["4711"]);
+        assert_eq!(unix_sockets(table, b"/run/a b.sock"), ["47"]);
         assert!(unix_sockets(table, b"/run/a").is_empty());
         assert!(unix_sockets(table, b"b.sock").is_empty());
     }
