@@ -115,8 +115,9 @@ fn check(settings: &Settings) -> Result<String, Failure> {
     server.check().map_err(Failure::Start)?;
     let addresses = server::addresses(server);
     let confinement = server.confinement().map_err(Failure::Start)?;
-    let announcement = Announcement::of(server, addresses, server.admin.clone());
-    Ok(announcement.lines("would serve") + &confinement)
+    let audience = server.audience();
+    let announcement = Announcement::of(server, audience, addresses, server.admin.clone());
+    Ok(announcement.lines("would serve") + &announcement.default_lines() + &confinement)
 }
 
 fn misspelt_variables() -> Vec<Misspelt> {

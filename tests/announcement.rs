@@ -4,32 +4,9 @@ mod support;
 
 use std::{
     net::TcpListener,
-    process::{Command, Output},
+    process::{self, Command, Output},
 };
-use support::{Launch, Process, Server, Site, quoted, unavailable};
-
-/// Runs a script for `sh`, whose `$0` is the binary, in a network of its own: with the loopback,
-/// the addresses of this machine in a network of documentation, and every port free.
-///
-/// `None` where there can be none.
-fn in_a_network(site: &Site, script: &str) -> Option<Process> {
-    let network = "ip link set lo up && ip addr add 192.0.2.2/24 dev lo";
-    let unshare = |script: &str| {
-        let mut unshare = Command::new("unshare");
-        unshare.args(["--user", "--map-root-user", "--net", "sh", "-c", script]);
-        unshare.arg(env!("CARGO_BIN_EXE_millpond"));
-        unshare.current_dir(site.outside("."));
-        unshare
-    };
-    let probed = unshare(network).output();
-    if !probed.is_ok_and(|it| it.status.success()) {
-        unavailable("a network namespace (unshare, ip)");
-        return None;
-    }
-    Some(Process::spawn(&mut unshare(&format!(
-        "{network} && {script}"
-    ))))
-}
+use support::{Launch, Process, Server, Site, in_a_network, quoted, unavailable};
 
 /// Runs a command line at a terminal until `find` finds what it looks for in what it shows.
 fn at_a_terminal(command: &str, variables: &[(&str, &str)], last: &str) -> Option<String> {
@@ -49,6 +26,12 @@ fn at_a_terminal(command: &str, variables: &[(&str, &str)], last: &str) -> Optio
         shown.contains(last).then(|| shown.replace('\r', ""))
     });
     Some(shown)
+}
+
+/// What the kernel calls this process.
+fn own_name() -> String {
+    let name = std::fs::read_to_string("/proc/self/comm").expect("the kernel tells");
+    name.trim_end().to_owned()
 }
 
 #[test]
@@ -114,10 +97,14 @@ fn a_port_in_use_names_the_next_one_that_is_free() {
         .spawn();
     assert_eq!(second.wait().code(), Some(1));
     let said = second.end();
-    let start =
-        format!("error: http://{address}/ is in use by another program; the next free port is ");
+    let start = format!(
+        "error: http://{address}/ is in use by {}, process {}",
+        own_name(),
+        process::id()
+    );
     let free: u16 = said
         .strip_prefix(&start)
+        .and_then(|rest| rest.strip_prefix("; the next free port is "))
         .and_then(|rest| rest.split_once(": try --listen 127.0.0.1:"))
         .and_then(|(port, again)| (again.trim_end() == port).then(|| port.parse().unwrap()))
         .unwrap_or_else(|| panic!("{said}"));
@@ -127,7 +114,7 @@ fn a_port_in_use_names_the_next_one_that_is_free() {
 #[test]
 fn the_default_port_in_use_names_the_next_one_that_is_free_and_not_asked_for_as_well() {
     let site = Site::small();
-    let script = "\"$0\" root & first=$!; \
+    let script = "\"$0\" root & first=$!; echo first=$first; \
         until \"$0\" --health 2>&1; do sleep 0.05; done; \
         \"$0\" root; \
         \"$0\" root --listen '[::1]:8080'; \
@@ -138,14 +125,17 @@ fn the_default_port_in_use_names_the_next_one_that_is_free_and_not_asked_for_as_
     };
     process.await_stdout("the end", |stdout| stdout.contains("done").then_some(()));
     let said = process.end();
+    let stdout = process.stdout();
+    let first = stdout.lines().find_map(|line| line.strip_prefix("first="));
+    let first = first.expect("its id");
     let errors: Vec<_> = said
         .lines()
         .filter(|line| line.starts_with("error: "))
         .collect();
     let in_use = |wanted: &str, port: u16, flag: &str| {
         format!(
-            "error: http://{wanted}:8080/ is in use by another program; the next free port is \
-             {port}: try {flag}"
+            "error: millpond runs already at http://{wanted}:8080/, as process {first}; to stop it: \
+             kill {first}; the next free port is {port}: try {flag}"
         )
     };
     // The brackets of the second would be a pattern to a shell.

@@ -60,6 +60,45 @@ fn the_site_that_comes_along_renders_without_a_complaint_for_everybody() {
     assert_eq!(accessibility::tab_stops(&page), stops);
 }
 
+/// What a script of a page at one server gets from another one, or why it gets nothing.
+const FETCH_ELSEWHERE: &str = "async (url) => {
+    const headers = { Range: 'bytes=1-2', 'If-Range': '\"other\"', 'X-Own': '1' };
+    try {
+        const none = await fetch(new URL('/none', url));
+        const whole = await fetch(url, { headers });
+        delete headers['If-Range'];
+        const part = await fetch(url, { headers });
+        return [none.status, whole.status, await whole.text(), part.status, await part.text(),
+            part.headers.get('content-range'), part.headers.get('content-length'),
+            part.headers.get('etag') === whole.headers.get('etag') && !!whole.headers.get('etag'),
+        ].join('|');
+    } catch (error) {
+        return error.name;
+    }
+}";
+
+#[test]
+fn a_page_of_another_origin_reads_ranges_validators_and_errors_where_cors_lets_it() {
+    let Some(page) = Page::open() else {
+        return;
+    };
+    let site = Site::small();
+    let of_page = Server::start(site.root());
+    let origin = format!("http://{}", of_page.address);
+    page.go_to(&url(&of_page, "/"));
+    let read = "404|200|alpha\n|206|lp|bytes 1-2/6|2|true";
+    for (argument, expected) in [
+        ("--cors".to_owned(), read),
+        (format!("--cors={origin}"), read),
+        ("--cors=https://other.example".to_owned(), "TypeError"),
+        ("--cors=false".to_owned(), "TypeError"),
+    ] {
+        let elsewhere = Launch::of(site.root()).arg(&argument).start();
+        let script = format!("({FETCH_ELSEWHERE})('{}')", url(&elsewhere, "/a.txt"));
+        assert_eq!(page.evaluate(&script), expected, "{argument}");
+    }
+}
+
 #[test]
 fn a_bad_page_is_found_out() {
     let Some(page) = Page::open() else {

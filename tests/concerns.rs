@@ -18,7 +18,11 @@ fn check(launch: Launch) -> Vec<String> {
 fn private_files_in_the_root_are_named() {
     let site = Site::small();
     site.file(".git/config", "").file(".env", "SECRET=1");
-    let said = check(Launch::of(site.root()));
+    let launch = || {
+        let launch = Launch::unprivileged(&site.root());
+        launch.args(["--listen", "0.0.0.0:0"])
+    };
+    let said = check(launch());
     assert_eq!(said.len(), 1, "{said:?}");
     let warning = format!(
         "WARN millpond: {} holds private files",
@@ -27,13 +31,34 @@ fn private_files_in_the_root_are_named() {
     let names = said[0].contains(&warning) && said[0].ends_with(": .git, .env");
     assert!(names, "{said:?}");
 
-    let server = Launch::of(site.root())
-        .expecting(&["private files"])
-        .start();
+    let server = launch().expecting(&["private files"]).start();
     server
         .process
         .await_stderr("the warning", |said| said.contains(&warning).then_some(()));
     assert_eq!(server.get("/.env").status, 404, "as the warning says");
+}
+
+#[test]
+fn private_files_are_no_concern_on_the_loopback() {
+    let site = Site::small();
+    site.file(".git/config", "").file(".env", "SECRET=1");
+    for listen in [
+        &[][..],
+        &["--listen", "127.0.0.1:8080"],
+        &["--listen", "127.9.9.9:80", "--listen", "[::1]:8080"],
+    ] {
+        let said = check(Launch::bare().arg(site.root()).args(listen));
+        assert!(said.is_empty(), "{listen:?}: {said:?}");
+    }
+    // A proxy asks for others.
+    let unix = ["--listen", "unix:/run/millpond.sock"];
+    let said = check(Launch::bare().arg(site.root()).args(unix));
+    assert_eq!(said.len(), 1, "{said:?}");
+    // Who can reach a socket that was handed over is not known.
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let launch = Launch::inheriting(&[("", std::os::fd::AsFd::as_fd(&socket))]);
+    let said = check(launch.arg(site.root()));
+    assert_eq!(said.len(), 1, "{said:?}");
 }
 
 #[test]

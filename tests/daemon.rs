@@ -141,7 +141,12 @@ fn a_daemon_that_cannot_start_says_why_and_the_command_fails() {
         said.starts_with("error: ") && said.lines().count() == 1,
         "{said}"
     );
-    assert!(said.contains("is in use by another program"));
+    let running = format!(
+        "runs already at http://{}/, as process {}; ",
+        other.address,
+        other.process.id()
+    );
+    assert!(said.contains(&running), "{said}");
 }
 
 #[test]
@@ -227,10 +232,56 @@ fn a_pid_file_belongs_to_one_server_that_runs() {
     let mut second = launch().spawn();
     assert_eq!(second.wait().code(), Some(1));
     let said = second.end();
-    let reason = format!("it is that of process {}, which runs\n", first.process.id());
-    assert!(said.ends_with(&reason), "{said}");
+    let id = first.process.id();
+    let running = format!("error: millpond runs already, as process {id}, by the pid file ");
+    assert!(said.starts_with(&running), "{said}");
+    assert!(
+        said.ends_with(&format!("; to stop it: kill {id}\n")),
+        "{said}"
+    );
     first.stop(Signal::TERM);
     assert!(!pid_file.exists());
+}
+
+#[test]
+fn a_second_daemon_says_that_it_runs_already_and_names_its_process() {
+    let site = Site::small();
+    let pid_file = pid_file(&site);
+    let daemon = |listen: &str, pid_file: &Path| {
+        let launch = Launch::bare().arg(site.root()).arg("--daemon");
+        let launch = launch.args(["--listen", listen, "--pid-file"]);
+        let mut command = launch.arg(pid_file).spawn();
+        (command.wait().code(), command.end(), command.stdout())
+    };
+    let (code, _, stdout) = daemon("127.0.0.1:0", &pid_file);
+    assert_eq!(code, Some(0));
+    let first = Daemon::of(&pid_file);
+    let address = address_in(&stdout);
+    let id = first.0.as_raw_nonzero();
+    for (listen, pid_file, expected) in [
+        (
+            address.to_string(),
+            pid_file.clone(),
+            format!("error: millpond runs already at http://{address}/, as process {id}; "),
+        ),
+        (
+            address.to_string(),
+            pid_file.with_extension("other"),
+            format!("error: millpond runs already at http://{address}/, as process {id}; "),
+        ),
+        (
+            "127.0.0.1:0".to_owned(),
+            pid_file.clone(),
+            format!("error: millpond runs already, as process {id}, by the pid file "),
+        ),
+    ] {
+        let (code, said, _) = daemon(&listen, &pid_file);
+        assert_eq!(code, Some(1));
+        assert!(said.starts_with(&expected), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(said.contains(&format!("kill {id}")), "{said}");
+    }
+    first.stop();
 }
 
 #[test]

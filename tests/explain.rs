@@ -67,7 +67,7 @@ fn every_outcome_is_told_with_its_reason() {
         ("/round", 1, "404 Not Found", "in a circle"),
         ("/pipe", 1, "404 Not Found", "not a regular file"),
     ] {
-        let (exit, steps) = explain(Launch::bare().arg(site.root()), target);
+        let (exit, steps) = explain(Launch::of(site.root()), target);
         let finds = step(&steps, "finds").concat();
         assert!(finds.contains(why), "{target}: {steps:?}");
         let is_served = !finds.starts_with("nothing to serve: ");
@@ -90,9 +90,13 @@ fn what_is_never_looked_for_is_told_too() {
             "a space is written %20",
             "400 Bad Request",
         ),
-        ("a.txt", "refused", "neither a path", "400 Bad Request"),
-        ("*", "refused", "neither a path", "400 Bad Request"),
-        ("", "refused", "grammar", "400 Bad Request"),
+        ("ftp://a/b", "refused", "neither a path", "400 Bad Request"),
+        (
+            "http://u@a/b",
+            "refused",
+            "neither a path",
+            "400 Bad Request",
+        ),
     ] {
         let (code, steps) = explain(Launch::bare().arg(site.root()), target);
         assert_eq!(code, Some(1), "{target}");
@@ -106,6 +110,43 @@ fn what_is_never_looked_for_is_told_too() {
             "{target}"
         );
         assert!(step(&steps, "looks at").is_empty(), "{target}");
+    }
+}
+
+#[test]
+fn a_path_may_lack_its_slash_and_a_url_of_this_machine_its_scheme() {
+    let site = Site::small();
+    site.file("blog/index.html", "blog").file("12:30", "noon");
+    for (typed, request, status) in [
+        ("blog", "GET /blog", "301 Moved Permanently"),
+        ("blog/", "GET /blog/", "200 OK"),
+        ("blog/?a=b#c", "GET /blog/?a=b", "200 OK"),
+        ("", "GET /", "200 OK"),
+        ("?q", "GET /?q", "200 OK"),
+        ("*", "GET /*", "404 Not Found"),
+        ("12:30", "GET /12:30", "200 OK"),
+        ("none://", "GET none://", "400 Bad Request"),
+        (
+            "http://localhost:8080/blog/",
+            "GET http://localhost:8080/blog/",
+            "200 OK",
+        ),
+        (
+            "localhost:8080/blog/",
+            "GET http://localhost:8080/blog/",
+            "200 OK",
+        ),
+        ("127.0.0.1:80", "GET http://127.0.0.1:80", "200 OK"),
+        ("[::1]:80/", "GET http://[::1]:80/", "200 OK"),
+        ("www.example:80/", "GET /www.example:80/", "404 Not Found"),
+    ] {
+        let (_, steps) = explain(Launch::bare().arg(site.root()), typed);
+        assert_eq!(step(&steps, "request"), [request], "{typed}");
+        assert_eq!(
+            step(&steps, "answer"),
+            [format!("HTTP/1.1 {status}")],
+            "{typed}"
+        );
     }
 }
 

@@ -110,7 +110,7 @@ fn without_the_option_on_both_sides_the_address_is_in_use() {
             .args(second)
             .spawn();
         assert_eq!(second.wait().code(), Some(1));
-        assert!(second.end().contains("is in use by another program"));
+        assert!(second.end().contains("runs already at"));
     }
 }
 

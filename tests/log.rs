@@ -149,7 +149,9 @@ fn a_request_whose_content_never_ends_leaves_a_record_without_a_status() {
 #[test]
 fn what_is_no_request_leaves_one_plain_record() {
     let site = Site::small();
-    let server = Server::start(site.root());
+    let server = Launch::of(site.root())
+        .expecting(&["a client speaks TLS"])
+        .start();
     let requests: [&[u8]; 6] = [
         b"nonsense\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
@@ -232,6 +234,7 @@ fn json_records_are_json_whatever_a_request_says() {
     let site = Site::small();
     let server = Launch::of(site.root())
         .args(["--access-log-format", "json"])
+        .expecting(&["a client speaks TLS"])
         .start();
     let requests: [&[u8]; 3] = [
         b"GET /a.txt HTTP/1.1\r\nHost: a\r\nUser-Agent: \"},{\"\\\tx\xe9\xff\xc2\x9b\r\n\r\n",

@@ -169,7 +169,7 @@ const WRONG: &[(&str, &str)] = &[
     (
         "[[rule]]\npath = '/**'\non = []\nset = { A = 'b' }",
         "3:6: rule: on: there is none, so that the rule never applies; write some of success, redirect, \
-             error, or leave it out",
+             error, preflight, or leave it out",
     ),
     (
         "[[rule]]\npath = ['/a', '*.js']\nset = { A = 'b' }",
@@ -182,7 +182,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "[[rule]]\npath = '/'\non = 'always'\nset = { A = 'b' }",
-        "3:6: rule: on: \"always\" is none of success, redirect, error",
+        "3:6: rule: on: \"always\" is none of success, redirect, error, preflight",
     ),
     (
         "[[rule]]\npath = '/'\nset = { content-length = '1' }",

@@ -10,6 +10,13 @@ pub enum Host {
     Name(String),
     /// An IPv6 address, which may be written in several ways.
     Ipv6(Ipv6Addr),
+    /// Every host that can only be meant for the machine that is asked: `localhost`, the names
+    /// beneath it, and any IP address.
+    ///
+    /// A page elsewhere on the web can have its own name resolve to our address (DNS rebinding), and
+    /// then the browser sends that name. `localhost` and what is beneath it resolve to the loopback
+    /// whatever the DNS says (RFC 6761 §6.3), and an address does not resolve at all.
+    Local,
 }
 
 /// Why a text is no host.
@@ -24,7 +31,9 @@ pub enum HostError {
 }
 
 impl Host {
-    /// Reads a name, an IPv4 address, or an IPv6 address with or without its brackets.
+    /// Reads a name, an IPv4 address, an IPv6 address with or without its brackets, or `local`.
+    ///
+    /// A host whose name is `local` is written with a dot at its end.
     ///
     /// A name may have letters, digits, hyphens, underscores and dots: what browsers send. The
     /// other bytes that RFC 3986 §3.2.2 lets stand in one, `*` among them, would never match.
@@ -42,6 +51,7 @@ impl Host {
         let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         match text.strip_suffix('.').unwrap_or(text) {
             "" => Err(HostError::Empty),
+            _ if text == LOCAL => Ok(Self::Local),
             name if name.bytes().all(is_name_byte) => Ok(Self::Name(name.to_ascii_lowercase())),
             _ => Err(HostError::Syntax),
         }
@@ -61,19 +71,58 @@ impl Host {
                 let text = inside.and_then(|inside| std::str::from_utf8(inside).ok());
                 text.and_then(|text| text.parse().ok()) == Some(*address)
             }
+            Self::Local => is_local(host),
+        }
+    }
+
+    /// What a client of ours puts into `Host` to be answered.
+    pub fn authority(&self) -> String {
+        match self {
+            Self::Local => LOCALHOST.to_owned(),
+            host => host.to_string(),
         }
     }
 }
 
-/// As it stands in a URI.
+/// As it stands in a URI and in the settings.
 impl fmt::Display for Host {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // With the dot of a fully qualified name, which makes it no word of the settings.
+            Self::Name(name) if KEYWORDS.contains(&name.as_str()) => write!(out, "{name}."),
             Self::Name(name) => out.write_str(name),
             Self::Ipv6(address) => write!(out, "[{address}]"),
+            Self::Local => out.write_str(LOCAL),
         }
     }
 }
+
+/// Whether a host without its port is [`Host::Local`], or none is named. Browsers always name one.
+fn is_local(host: &[u8]) -> bool {
+    let host = host.strip_suffix(b".").unwrap_or(host);
+    let beneath = || host.len().checked_sub(LOCALHOST.len() + 1);
+    match host {
+        [] => true,
+        [b'[', inside @ .., b']'] => {
+            std::str::from_utf8(inside).is_ok_and(|inside| inside.parse::<Ipv6Addr>().is_ok())
+        }
+        // In all its notations: no domain at the top is a number, so that no name ends in one.
+        [b'0'..=b'9', ..] if host.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'.')) => true,
+        _ if host.eq_ignore_ascii_case(LOCALHOST.as_bytes()) => true,
+        _ => beneath()
+            .and_then(|start| host.get(start..))
+            .and_then(|end| end.strip_prefix(b"."))
+            .is_some_and(|end| end.eq_ignore_ascii_case(LOCALHOST.as_bytes())),
+    }
+}
+
+const LOCALHOST: &str = "localhost";
+
+/// The word for [`Host::Local`] in the settings.
+const LOCAL: &str = "local";
+
+/// The words of the settings that are no names of hosts.
+const KEYWORDS: [&str; 3] = [LOCAL, "any", "auto"];
 
 /// Whether an authority is one that no stranger can have lead here: an address, a name without a
 /// dot, or one of a domain that is kept out of the public DNS, or none at all. For who has a name
@@ -135,6 +184,73 @@ mod tests {
             let matches = Host::parse(host).map(|host| host.matches(authority.as_bytes()));
             assert_eq!(matches, Ok(same), "{host} and {authority}");
         }
+    }
+
+    #[test]
+    fn only_hosts_that_no_stranger_can_point_here_are_local() {
+        for authority in [
+            "localhost",
+            "localhost:8080",
+            "LOCALHOST:8080",
+            "localhost.",
+            "localhost.:80",
+            "app.localhost",
+            "a.b.LocalHost:3000",
+            "app.localhost.",
+            "127.0.0.1",
+            "127.0.0.1:8080",
+            "127.0.0.1.:8080",
+            "192.0.2.7:80",
+            "0.0.0.0",
+            "127.1:8080",
+            "2130706433",
+            "[::1]:8080",
+            "[::1]",
+            "[0:0:0:0:0:0:0:1]:80",
+            "[::ffff:127.0.0.1]",
+            "[2001:DB8::1]",
+            "",
+            ":8080",
+        ] {
+            assert!(Host::Local.matches(authority.as_bytes()), "{authority}");
+        }
+        for authority in [
+            "127.0.0.1.nip.io",
+            "127.0.0.1.nip.io:8080",
+            "evil.example",
+            "localhost.evil.example",
+            "localhost.localdomain",
+            "notlocalhost",
+            "evil-localhost",
+            ".evil.localhost.example",
+            "local",
+            "printer.local",
+            "mybox",
+            "1and1.example",
+            "127.0.0.1x",
+            ".1",
+            "0x7f.1",
+            "l%6fcalhost",
+            "localhost..",
+            "localhost%00",
+            "[::1",
+            "[v1.a]",
+            "[fe80::1%25eth0]",
+            "[evil.example]",
+        ] {
+            assert!(!Host::Local.matches(authority.as_bytes()), "{authority}");
+        }
+        assert!(!Host::Local.matches(b"\xff.localhost.\xff"));
+    }
+
+    #[test]
+    fn a_host_with_the_name_of_a_keyword_has_a_dot_at_its_end() {
+        assert_eq!(Host::parse("local"), Ok(Host::Local));
+        assert_eq!(Host::parse("local."), Ok(Host::Name("local".to_owned())));
+        for text in ["local", "local.", "any.", "auto."] {
+            assert_eq!(Host::parse(text).unwrap().to_string(), text);
+        }
+        assert_eq!(Host::Local.authority(), "localhost");
     }
 
     #[test]

@@ -50,6 +50,8 @@ pub enum Expectation {
 pub enum HeadError {
     /// The request line or a field line breaks the grammar, bare LF included.
     Syntax,
+    /// It is no head but the start of a TLS handshake.
+    TlsHello,
     /// The target has no form that the method allows.
     InvalidTarget,
     /// The target is longer than the limit.
@@ -68,7 +70,9 @@ impl HeadError {
     /// The status that answers it.
     pub const fn status(self) -> Status {
         match self {
-            Self::Syntax | Self::InvalidTarget | Self::InvalidHost => Status::BadRequest,
+            Self::Syntax | Self::TlsHello | Self::InvalidTarget | Self::InvalidHost => {
+                Status::BadRequest
+            }
             Self::TargetTooLong => Status::UriTooLong,
             Self::TooLarge => Status::RequestHeaderFieldsTooLarge,
             Self::UnsupportedVersion => Status::HttpVersionNotSupported,
@@ -81,6 +85,7 @@ impl fmt::Display for HeadError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::Syntax => "the head breaks the grammar; in a target, a space is written %20",
+            Self::TlsHello => "the client speaks TLS to a port of plain HTTP",
             Self::InvalidTarget => "the target is neither a path from the first slash on nor a URL",
             Self::TargetTooLong => "the target is longer than request-target-bytes-max",
             Self::TooLarge => "the head is larger than head-bytes-max, or has more than fields-max",
@@ -108,8 +113,11 @@ impl<'h> RequestHead<'h> {
     ) -> Result<Option<(Self, usize)>, HeadError> {
         let window = input.get(..limits.head_bytes_max).unwrap_or(input);
         // httparse passes over any number of empty lines; how many is the connection's to say.
-        if let [b'\r' | b'\n', ..] = window {
-            return Err(HeadError::Syntax);
+        match window {
+            [b'\r' | b'\n', ..] => return Err(HeadError::Syntax),
+            // RFC 8446 §5.1: a record of the type handshake. No method has such a byte.
+            [TLS_HANDSHAKE, ..] => return Err(HeadError::TlsHello),
+            _ => {}
         }
         let is_full = window.len() == limits.head_bytes_max;
         let FieldStorage { lines, spare_lines } = storage;
@@ -306,6 +314,9 @@ fn first_line(window: &[u8]) -> Option<&[u8]> {
     window.get(..memchr::memchr(b'\n', window)?)
 }
 
+/// The first byte of what a client of TLS sends.
+const TLS_HANDSHAKE: u8 = 0x16;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -421,7 +432,6 @@ mod tests {
             "GET / HTTP/1.1\r\nHost: a\r\nx\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: \x7f\r\n\r\n",
             "\r\nGET / HTTP/1.0\r\n\r\n",
-            "\x16\x03\x01\x02\0\x01\0\x01",
         ] {
             assert_eq!(parse(input.as_bytes()), Err(HeadError::Syntax), "{input:?}");
         }
@@ -430,6 +440,9 @@ mod tests {
     #[test]
     fn each_error_has_its_status() {
         for (input, expected, code) in [
+            // By its first byte, however many there are.
+            ("\x16\x03\x01\x02\0\x01\0\x01", HeadError::TlsHello, 400),
+            ("\x16", HeadError::TlsHello, 400),
             ("GET / HTTP/2.0\r\n\r\n", HeadError::UnsupportedVersion, 505),
             (
                 "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",

@@ -3,6 +3,7 @@
 //! [`admit`] decides all that needs no look at the site, [`decide`] the rest, and [`refuse`]
 //! answers what is no request at all. Nothing here does I/O, and nothing else chooses a status.
 
+mod general;
 pub mod listing;
 mod method;
 mod page;
@@ -20,13 +21,14 @@ use crate::http::host::Host;
 use crate::http::media;
 use crate::http::path::RequestPath;
 use crate::http::request::{Expectation, RequestHead};
-use crate::http::response::{FieldBlock, FieldBlockWriter};
+use crate::http::response::{Edit, FieldBlock, FieldBlockWriter};
 use bytes::Bytes;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::LazyLock;
 
+pub use general::AllowedOrigin;
 pub use partial::{Multipart, PartHeads};
 pub use representation::{Facts, Representation};
 pub use route::{BadRedirect, Part, Redirect, Redirects, lead_to};
@@ -49,11 +51,25 @@ pub struct Policy {
     pub types: BTreeMap<String, String>,
     /// What to change about the fields of responses.
     pub rules: Rules,
+    /// What to change about those of every response, of which there may be several to one name.
+    pub headers: Vec<Edit>,
+    /// Whose pages may read responses, besides the site's own.
+    pub cors: Option<AllowedOrigin>,
     /// Where paths lead to instead.
     pub redirects: Redirects,
 }
 
 impl Policy {
+    /// The same, with what is to be changed about every response among the rules.
+    #[must_use]
+    pub fn with_general_rules(self) -> Self {
+        let general = general::rules(self.cors.as_ref(), &self.headers);
+        Self {
+            rules: self.rules.clone().with_general(general),
+            ..self
+        }
+    }
+
     /// The value of `Content-Type` for a file in this place.
     pub fn content_type(&self, place: &[u8]) -> Cow<'static, str> {
         let own = || self.types.get(&media::extension(place)?).cloned();
@@ -71,6 +87,8 @@ impl Default for Policy {
             error_pages: true,
             types: BTreeMap::new(),
             rules: Rules::default(),
+            headers: Vec::new(),
+            cors: None,
             redirects: Redirects::default(),
         }
     }

@@ -53,7 +53,8 @@ const fn explanation(status: Status) -> &'static str {
         Status::ExpectationFailed => "The request expects something that the server cannot meet.",
         Status::MisdirectedRequest => {
             "This server does not answer for the host below. If it should, its operator adds the \
-             name to the setting \u{201c}hosts\u{201d}."
+             name to the setting \u{201c}hosts\u{201d}, on the command line as --hosts NAME; \
+             --hosts local beside it keeps localhost."
         }
         Status::RequestHeaderFieldsTooLarge => {
             "The request's fields are more than the server will read."
@@ -91,7 +92,7 @@ mod tests {
     #[test]
     fn every_status_that_is_not_a_success_says_what_happened() {
         for status in Status::ALL {
-            let is_success = Class::of(*status) == Class::Success;
+            let is_success = matches!(Class::of(*status), Class::Success | Class::Preflight);
             assert_eq!(explanation(*status).is_empty(), is_success, "{status:?}");
             assert!(text(*status, None).contains(status.reason()));
             assert!(

@@ -2,8 +2,10 @@
 //!
 //! A rule is held against the address that was asked for and against the place of the file that was
 //! found for it, `/` and `/index.html` for one, and applies if it matches either. Of the rules that
-//! apply, the last one that speaks of a field has its say.
+//! apply, the last one that speaks of a field has its say. General rules, which have no path, come
+//! before all that have one.
 
+use super::general::Setting;
 use super::{Content, Facts, Plan};
 use crate::http::Status;
 use crate::http::response::Edit;
@@ -13,7 +15,7 @@ use std::sync::Arc;
 /// What is to be changed about which responses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// The paths of which one has to match.
+    /// The paths of which one has to match; empty in general rules.
     pub paths: Vec<Pattern>,
     /// The changes.
     pub edits: Vec<Edit>,
@@ -28,7 +30,11 @@ impl fmt::Display for Rule {
             write!(out, "{}{path}", if index == 0 { "" } else { " or " })?;
         }
         for (index, Edit { name, value }) in self.edits.iter().enumerate() {
-            let separator = if index == 0 { ": " } else { ", " };
+            let separator = match index {
+                0 if self.paths.is_empty() => "",
+                0 => ": ",
+                _ => ", ",
+            };
             let verb = if value.is_some() { "sets" } else { "removes" };
             write!(out, "{separator}{verb} {name}")?;
         }
@@ -36,7 +42,7 @@ impl fmt::Display for Rule {
     }
 }
 
-/// A class of responses, by their status.
+/// A class of responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// Whole files, parts of them, and 304, which says that what the client has is good still.
@@ -45,26 +51,38 @@ pub enum Class {
     Redirect,
     /// What says that something is wrong.
     Error,
+    /// The successes that answer OPTIONS, by which a browser asks before a request of another origin.
+    Preflight,
+    /// The successes with a file, rather than with a page of our own.
+    File,
 }
 
 impl Class {
-    /// All of them, with their names.
-    pub const ALL: [(Self, &str); 3] = [
+    /// Those that operators write, with their names.
+    pub const ALL: [(Self, &str); 4] = [
         (Self::Success, "success"),
         (Self::Redirect, "redirect"),
         (Self::Error, "error"),
+        (Self::Preflight, "preflight"),
     ];
 
-    /// The class of a response.
+    /// The class of a response, the narrowest that a status tells.
     pub const fn of(status: Status) -> Self {
         match status {
             Status::NotModified => Self::Success,
+            // Nothing else has it.
+            Status::NoContent => Self::Preflight,
             _ => match status.code() {
                 ..300 => Self::Success,
                 300..400 => Self::Redirect,
                 _ => Self::Error,
             },
         }
+    }
+
+    /// Whether all responses of another class are of this one.
+    fn covers(self, other: Self) -> bool {
+        self == other || self == Self::Success && matches!(other, Self::Preflight | Self::File)
     }
 }
 
@@ -100,39 +118,84 @@ impl fmt::Display for Pattern {
 
 /// All rules, in their order. To clone them shares them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rules(Arc<[Rule]>);
+pub struct Rules {
+    general: Arc<[(Setting, Rule)]>,
+    by_path: Arc<[Rule]>,
+}
+
+/// Where an operator finds a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleName {
+    /// It comes from a setting.
+    Setting(Setting),
+    /// It is the one of this number, from 1, in the file of settings.
+    Number(usize),
+}
+
+impl fmt::Display for RuleName {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Setting(setting) => setting.fmt(out),
+            Self::Number(number) => number.fmt(out),
+        }
+    }
+}
 
 impl Rules {
-    /// These rules.
+    /// These rules by path.
     pub fn new(rules: Vec<Rule>) -> Self {
-        Self(rules.into())
+        Self {
+            general: Arc::default(),
+            by_path: rules.into(),
+        }
+    }
+
+    /// The same rules by path, after these general ones.
+    pub(super) fn with_general(self, general: Vec<(Setting, Rule)>) -> Self {
+        Self {
+            general: general.into(),
+            ..self
+        }
     }
 
     /// Whether there are none, so that there is nothing to look up.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.general.is_empty() && self.by_path.is_empty()
     }
 
-    /// The rules.
+    /// The rules by path, as the operator has written them.
     pub fn iter(&self) -> impl Iterator<Item = &Rule> {
-        self.0.iter()
+        self.by_path.iter()
     }
 
-    /// The rules about responses of a class that match one of the paths, each relative to the root,
-    /// with their numbers from 1.
-    pub fn applying(&self, paths: &[&[u8]], class: Class) -> Vec<(usize, &Rule)> {
+    /// Whether any rule may give a file its media type.
+    pub(super) fn have_content_type(&self) -> bool {
+        let general = self.general.iter().map(|(_, rule)| rule);
+        let mut edits = general.chain(self.iter()).flat_map(|rule| &rule.edits);
+        edits.any(is_content_type)
+    }
+
+    /// The general rules about responses of a class, and the others that match one of the paths,
+    /// each relative to the root.
+    pub fn applying(&self, paths: &[&[u8]], class: Class) -> Vec<(RuleName, &Rule)> {
         let absolute = |path: &&[u8]| [b"/", *path].concat();
         let paths: Vec<_> = paths.iter().map(absolute).collect();
         let matches = |pattern: &Pattern| paths.iter().any(|path| pattern.matches(path));
-        let rules = (1..).zip(self.iter());
-        rules
-            .filter(|(_, rule)| rule.on.contains(&class) && rule.paths.iter().any(matches))
-            .collect()
+        let is_meant = |rule: &Rule| rule.on.iter().any(|on| on.covers(class));
+        let general = self.general.iter();
+        let general = general
+            .filter(|(_, rule)| is_meant(rule))
+            .map(|(setting, rule)| (RuleName::Setting(*setting), rule));
+        let by_path = (1..).zip(self.iter());
+        let by_path = by_path
+            .filter(|(_, rule)| is_meant(rule) && rule.paths.iter().any(matches))
+            .map(|(number, rule)| (RuleName::Number(number), rule));
+        general.chain(by_path).collect()
     }
 
     /// The media type that they give a file which was asked for by one of these paths.
     pub fn content_type(&self, paths: &[&[u8]]) -> Option<&str> {
-        let mut edits = self.edits(paths, Class::Success).into_iter();
+        let mut edits = self.edits(paths, Class::File).into_iter();
         edits.find(|edit| is_content_type(edit))?.value.as_deref()
     }
 
@@ -140,14 +203,24 @@ impl Rules {
     /// about the fields of a success.
     pub fn describe(&self, facts: &mut Facts, paths: &[&[u8]]) {
         let is_our_page = facts.security_policy.is_some();
-        let mut edits = self.edits(paths, Class::Success);
+        let class = if is_our_page {
+            Class::Success
+        } else {
+            Class::File
+        };
+        let mut edits = self.edits(paths, class);
         edits.retain(|edit| !(is_content_type(edit) || is_our_page && belongs_to_page(edit)));
         facts.edits = edits.into_iter().cloned().collect();
     }
 
-    /// Changes the fields of a response to a request for one of these paths.
+    /// Changes the fields of a response to a request for one of these paths, if it is known what the
+    /// request was for. One for a host that is not answered stays as it is: what is said to this
+    /// host's readers is nothing to that one's.
     pub fn dress(&self, plan: Plan, paths: &[&[u8]]) -> Plan {
-        let mut edits = self.edits(paths, Class::of(plan.status));
+        if self.is_empty() || plan.status == Status::MisdirectedRequest {
+            return plan;
+        }
+        let mut edits = self.edits(paths, class_of(&plan));
         let is_our_page = matches!(plan.content, Content::Page(_));
         edits.retain(|edit| !(is_content_type(edit) || is_our_page && belongs_to_page(edit)));
         if plan.content == Content::Empty {
@@ -170,6 +243,14 @@ impl Rules {
             }
         }
         edits
+    }
+}
+
+/// The class of a response, by its status and what it holds.
+fn class_of(plan: &Plan) -> Class {
+    match (Class::of(plan.status), &plan.content) {
+        (Class::Success, content) if !matches!(content, Content::Page(_)) => Class::File,
+        (class, _) => class,
     }
 }
 
@@ -344,7 +425,7 @@ mod tests {
     fn a_status_has_one_class() {
         for (status, class) in [
             (Status::Ok, Class::Success),
-            (Status::NoContent, Class::Success),
+            (Status::NoContent, Class::Preflight),
             (Status::PartialContent, Class::Success),
             (Status::NotModified, Class::Success),
             (Status::MovedPermanently, Class::Redirect),

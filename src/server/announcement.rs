@@ -4,6 +4,7 @@
 //! always of the same form. A person at a terminal gets addresses to click, and what they may ask
 //! next: who can reach this, what is on, how it is stopped.
 
+use super::audience::{Audience, host_list};
 use super::{ListenAddress, Options};
 use crate::http::host::Host;
 use crate::plan;
@@ -24,6 +25,15 @@ pub struct Announcement {
     neighbours: Vec<IpAddr>,
     hosts: Vec<Host>,
     features: Vec<String>,
+    /// Which of the features follow from whom the server is for.
+    defaults: Vec<LocalDefault>,
+}
+
+/// A setting that is what it is because no listen address is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LocalDefault {
+    Listing,
+    Hosts,
 }
 
 /// What there is to write with.
@@ -38,7 +48,12 @@ pub enum Ink {
 impl Announcement {
     /// Of a server with these options that listens, or would listen, at these addresses, and at
     /// others for its operator.
-    pub fn of(options: &Options, addresses: Vec<ListenAddress>, admin: Vec<ListenAddress>) -> Self {
+    pub fn of(
+        options: &Options,
+        audience: Audience,
+        addresses: Vec<ListenAddress>,
+        admin: Vec<ListenAddress>,
+    ) -> Self {
         let is_for_all = |address: &ListenAddress| unspecified(address).is_some();
         let neighbours = if addresses.iter().any(is_for_all) {
             neighbours()
@@ -50,8 +65,9 @@ impl Announcement {
             addresses,
             admin,
             neighbours,
-            hosts: options.hosts.clone(),
-            features: features(options),
+            hosts: options.answered_hosts(audience),
+            features: features(options, audience),
+            defaults: defaults(options, audience),
         }
     }
 
@@ -66,6 +82,19 @@ impl Announcement {
         let admin = self.admin.iter();
         let of_admin = admin.map(|address| format!("millpond {verb} its operator at {address}\n"));
         lines.chain(of_admin).collect::<Vec<_>>().concat()
+    }
+
+    /// For `--check`: the defaults that follow from whom the server is for, a line each.
+    pub fn default_lines(&self) -> String {
+        let reason = Audience::ThisMachine.reason();
+        let lines = self.defaults.iter().map(|default| match default {
+            LocalDefault::Listing => format!("directories are listed, {reason} (listing)\n"),
+            LocalDefault::Hosts => {
+                let hosts = host_list(&[Host::Local]);
+                format!("only {hosts} are answered, {reason} (hosts)\n")
+            }
+        });
+        lines.collect()
     }
 
     /// For a person at a terminal.
@@ -95,12 +124,15 @@ impl Announcement {
         let rows = labels.zip(&self.admin);
         lines.extend(rows.map(|(label, address)| row(label, ink.bold(&printable(address)))));
         let features = self.features.join(", ");
-        lines.extend([
-            String::new(),
-            format!("  {features}"),
-            ink.faint("  Ctrl-C stops it"),
-            "\n".to_owned(),
-        ]);
+        lines.extend([String::new(), format!("  {features}")]);
+        let why = match self.defaults.as_slice() {
+            [] => None,
+            [LocalDefault::Listing] => Some("listing is on (--listing)"),
+            [LocalDefault::Hosts] => Some("other host names get 421 (--hosts)"),
+            _ => Some("listing is on and other host names get 421 (--listing, --hosts)"),
+        };
+        lines.extend(why.map(|why| ink.faint(&format!("  without --listen, {why}"))));
+        lines.extend([ink.faint("  Ctrl-C stops it"), "\n".to_owned()]);
         lines.join("\n")
     }
 
@@ -220,10 +252,10 @@ impl Ink {
 
 /// What is on and what is off, of that which a visitor or an operator would notice; what few want
 /// is not told where it is off.
-fn features(options: &Options) -> Vec<String> {
+fn features(options: &Options, audience: Audience) -> Vec<String> {
     let told = |name: &str, is_on: bool| format!("{name} {}", if is_on { "on" } else { "off" });
     let mut features = vec![
-        told("listing", options.site.listing),
+        told("listing", options.lists_directories(audience)),
         told("sandbox", options.sandbox.is_effective()),
         told("compression", options.site.compression),
     ];
@@ -235,11 +267,21 @@ fn features(options: &Options) -> Vec<String> {
             features.push(told(name, is_on));
         }
     }
-    if !options.hosts.is_empty() {
-        let hosts: Vec<_> = options.hosts.iter().map(ToString::to_string).collect();
-        features.push(format!("only for {}", hosts.join(", ")));
+    let hosts = options.answered_hosts(audience);
+    if !hosts.is_empty() {
+        features.push(format!("only for {}", host_list(&hosts)));
     }
     features
+}
+
+/// What is on or refused because no listen address is named, and nobody has set it.
+fn defaults(options: &Options, audience: Audience) -> Vec<LocalDefault> {
+    if audience == Audience::Named {
+        return Vec::new();
+    }
+    let listing = options.listing.is_none().then_some(LocalDefault::Listing);
+    let hosts = options.hosts.is_none().then_some(LocalDefault::Hosts);
+    listing.into_iter().chain(hosts).collect()
 }
 
 /// Where a program on this machine connects to reach a listener.
@@ -316,6 +358,7 @@ mod tests {
             neighbours: vec!["192.0.2.2".parse().unwrap(), "2001:db8::2".parse().unwrap()],
             hosts: Vec::new(),
             features: vec!["sandbox on".to_owned(), "listing off".to_owned()],
+            defaults: Vec::new(),
         }
     }
 
@@ -361,6 +404,57 @@ mod tests {
   Ctrl-C stops it
 
 "
+        );
+    }
+
+    #[test]
+    fn a_person_gets_the_defaults_that_follow_from_no_listen_address_with_their_settings() {
+        for (defaults, line) in [
+            (&[][..], None),
+            (
+                &[LocalDefault::Listing][..],
+                Some("listing is on (--listing)"),
+            ),
+            (
+                &[LocalDefault::Hosts],
+                Some("other host names get 421 (--hosts)"),
+            ),
+            (
+                &[LocalDefault::Listing, LocalDefault::Hosts],
+                Some("listing is on and other host names get 421 (--listing, --hosts)"),
+            ),
+        ] {
+            let announcement = Announcement {
+                defaults: defaults.to_vec(),
+                ..announcement(&["127.0.0.1:8080"])
+            };
+            let greeting = announcement.greeting(Ink::Plain);
+            let told = greeting
+                .lines()
+                .find_map(|line| line.strip_prefix("  without --listen, "));
+            assert_eq!(told, line, "{defaults:?}");
+            assert_eq!(
+                announcement.default_lines().lines().count(),
+                defaults.len(),
+                "{defaults:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_defaults_without_a_listen_address_are_told_unless_they_are_set() {
+        let options = Options {
+            hosts: Some(vec![Host::Local]),
+            ..Options::default()
+        };
+        let this_machine = Audience::ThisMachine;
+        assert_eq!(defaults(&options, this_machine), [LocalDefault::Listing]);
+        assert_eq!(defaults(&options, Audience::Named), []);
+        let features = features(&options, this_machine);
+        assert!(features.contains(&"listing on".to_owned()), "{features:?}");
+        assert_eq!(
+            features.last().map(String::as_str),
+            Some("only for localhost and IP addresses")
         );
     }
 

@@ -1,6 +1,6 @@
 //! What an operator would regret, told before it happens. Nothing here keeps a server from starting.
 
-use super::{ListenAddress, LogDestination, Options};
+use super::{ListenAddress, LogDestination, Options, listener};
 use crate::site;
 use std::fmt;
 use std::path::PathBuf;
@@ -25,14 +25,16 @@ pub enum Concern {
 
 /// All concerns about a server with these options.
 ///
-/// To run as root is one only where other machines can reach the server: behind the loopback are
+/// Where only this machine can connect, private files are in the root because it is what somebody
+/// works on, `.git` and all; hidden files are not served there either. To run as root is a concern
+/// only where other machines can reach the server: behind the loopback are
 /// those who are on this machine already, and there it is how people try things out.
 pub fn concerns(options: &Options) -> Vec<Concern> {
     let root = &options.site.root;
     let mut concerns = Vec::new();
     // A root that cannot be looked at is no concern but an error, which is told elsewhere.
     if let Ok(inspection) = site::inspect(root) {
-        if !inspection.private.is_empty() {
+        if !inspection.private.is_empty() && !is_on_loopback_alone(options) {
             concerns.push(Concern::PrivateFiles(root.clone(), inspection.private));
         }
         if inspection.is_writable_by_all {
@@ -66,6 +68,15 @@ fn own_files(options: &Options) -> impl Iterator<Item = (&'static str, &PathBuf)
     let settings = options.settings_file.iter();
     log.into_iter()
         .chain(settings.map(|path| ("file of settings", path)))
+}
+
+/// Whether only this machine can connect, and not by way of a proxy's socket.
+fn is_on_loopback_alone(options: &Options) -> bool {
+    let is_loopback = |address: &ListenAddress| match address {
+        ListenAddress::Tcp(address) => address.ip().is_loopback(),
+        ListenAddress::Unix(_) => false,
+    };
+    !listener::are_sockets_handed_over() && options.listen.iter().all(is_loopback)
 }
 
 /// Whether other machines can connect.

@@ -8,6 +8,7 @@ use super::admin::Admin;
 use super::clock::Clock;
 use super::decision::{Decision, OpenFile};
 use super::metrics::Metrics;
+use super::notices::Notices;
 use super::unsent::LargeSends;
 use crate::conn::{self, Event, Refusal, Response, Tick};
 use crate::http::Status;
@@ -15,7 +16,7 @@ use crate::http::fields::FieldStorage;
 use crate::http::forwarded::{TrustedProxy, client_address};
 use crate::http::host::Host;
 use crate::http::path::RequestPath;
-use crate::http::request::RequestHead;
+use crate::http::request::{HeadError, RequestHead};
 use crate::plan::{self, Absence, Class, Plan, StandIn};
 use crate::site::{File, Miss, Moment, Outcome, Pending, Resolution, Site};
 use last_page::LastPage;
@@ -37,6 +38,7 @@ pub(super) struct Service {
     last_page: LastPage,
     pub(super) front: Front,
     pub(super) metrics: Metrics,
+    notices: Notices,
     pub(super) large_sends: LargeSends,
     /// What has been done for sessions so far, by which turns are meted out: bytes sent and
     /// received, and so many for each request besides.
@@ -78,6 +80,7 @@ impl Service {
             last_page: LastPage::default(),
             front,
             metrics: Metrics::new(),
+            notices: Notices::default(),
             large_sends: LargeSends::default(),
             work: 0,
             share_end: 0,
@@ -110,14 +113,22 @@ impl Service {
     pub(super) fn answer(&mut self, event: &Event<'_>) -> Answer<Response<OpenFile>> {
         match event {
             Event::Request(request) => self.decide(request).map(Decision::into_response),
-            Event::Refused { refusal, .. } => Answer::Ready(Self::answer_refused(*refusal)),
+            Event::Refused { refusal, .. } => Answer::Ready(self.answer_refused(*refusal)),
         }
     }
 
     /// Answers what is no request.
-    pub(super) fn answer_refused(refusal: Refusal) -> Response<OpenFile> {
+    pub(super) fn answer_refused(&mut self, refusal: Refusal) -> Response<OpenFile> {
         log::debug!("refused: {refusal}");
-        Decision::at_once(plan::refuse(refusal.status())).into_response()
+        if refusal == Refusal::Head(HeadError::TlsHello) {
+            self.notices.tls_hello();
+        }
+        self.refuse(refusal.status()).into_response()
+    }
+
+    /// Decides on what is no request, so that there is no path either.
+    fn refuse(&self, status: Status) -> Decision {
+        self.dress(Decision::at_once(plan::refuse(status)), None)
     }
 
     /// Answers the request with this head, whose answer was pending, now that there is an outcome.
@@ -137,14 +148,20 @@ impl Service {
             Ok(None) => Status::RequestHeaderFieldsTooLarge,
             Err(error) => error.status(),
         };
-        Answer::Ready(Decision::at_once(plan::refuse(status)).into_response())
+        Answer::Ready(self.refuse(status).into_response())
     }
 
     /// Gathers what there is to know for a request, and decides on it.
     pub(super) fn decide(&mut self, request: &RequestHead<'_>) -> Answer<Decision> {
         let path = match plan::admit(request, &self.front.hosts) {
             Ok(path) => path,
-            Err(plan) => return self.decide_without_path(request, plan, None),
+            Err(plan) => {
+                if plan.status == Status::MisdirectedRequest {
+                    let (hosts, now) = (&self.front.hosts, self.clock.now());
+                    self.notices.misdirected(request.authority(), hosts, now);
+                }
+                return self.decide_without_path(request, plan, None);
+            }
         };
         if let Some(plan) = plan::redirect(request, &path, self.site.policy()) {
             let decision = Decision::at_once(plan);
@@ -326,10 +343,9 @@ impl Service {
         if rules.is_empty() || is_dressed {
             return decision;
         }
-        let Some(paths) = decision.ruled_paths(path) else {
-            return decision;
-        };
-        let plan = rules.dress(decision.plan.clone(), &paths);
+        let paths = decision.ruled_paths(path);
+        let paths = paths.as_ref().map_or(&[][..], |paths| &paths[..]);
+        let plan = rules.dress(decision.plan.clone(), paths);
         Decision { plan, ..decision }
     }
 

@@ -8,17 +8,19 @@ use super::check::become_user;
 use super::clock::Clock;
 use super::decision::Decision;
 use super::exchange::{Front, Service};
-use super::{AccessLogFormat, LogDestination, Options, StartError, open_site};
+use super::{AccessLogFormat, Audience, LogDestination, Options, StartError, open_site};
 use crate::conn::{Connection, Event, Transmit};
+use crate::http::Status;
 use crate::http::coding::Coding;
 use crate::http::fields::FieldStorage;
+use crate::http::host::Host;
 use crate::http::path::RequestPath;
 use crate::http::request::RequestHead;
 use crate::plan::{self, Class, Redirect};
 use crate::site::{File, Miss, Origin, Outcome, Resolution};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::rc::Rc;
 
 /// What a request would get, step by step.
@@ -62,9 +64,11 @@ impl fmt::Display for Explanation {
 /// Explains what GET of a request target, a path or a whole URL, would get from a server with
 /// these options, if somebody entered it in a browser.
 pub fn explain(options: Options, target: &OsStr) -> Result<Explanation, StartError> {
-    let target = without_fragment(target);
-    let host = options.hosts.first().map(ToString::to_string);
-    let host = host.unwrap_or_else(|| "localhost".to_owned());
+    let target = request_target(target);
+    let hosts = options.answered_hosts(options.audience());
+    let host = hosts.first().unwrap_or(&Host::Local).authority();
+    let is_local_by_default =
+        options.hosts.is_none() && options.audience() == Audience::ThisMachine;
     become_user(&options)?;
     let mut service = open(options)?;
     let mut explanation = Explanation {
@@ -81,7 +85,7 @@ pub fn explain(options: Options, target: &OsStr) -> Result<Explanation, StartErr
     let received = connection.receive(&request, &mut storage, &service.tick());
     let response = match &received.event {
         Some(Event::Request(head)) => {
-            tell_request(&mut explanation, head, &service);
+            tell_request(&mut explanation, head, &service, is_local_by_default);
             let decision = service.decide_now(head);
             tell_decision(&mut explanation, &decision, head, &mut service);
             tell_rules(&mut explanation, &decision, head, &service);
@@ -89,7 +93,7 @@ pub fn explain(options: Options, target: &OsStr) -> Result<Explanation, StartErr
         }
         Some(Event::Refused { refusal, .. }) => {
             explanation.tell("refused", refusal);
-            Service::answer_refused(*refusal)
+            service.answer_refused(*refusal)
         }
         // A head that ends in an empty line is whole, and whatever is whole is answered.
         None => return Ok(explanation),
@@ -105,26 +109,63 @@ pub fn explain(options: Options, target: &OsStr) -> Result<Explanation, StartErr
     Ok(explanation)
 }
 
-/// A browser keeps the fragment to itself (RFC 9110 §7.1).
-fn without_fragment(target: &OsStr) -> &OsStr {
-    let mut parts = target.as_bytes().split(|byte| *byte == b'#');
-    OsStr::from_bytes(parts.next().unwrap_or_default())
+/// The request target that somebody means, as a browser understands what is typed into it: a URL, one
+/// of this machine without its scheme, or a path, for which a slash is put before it.
+fn request_target(text: &OsStr) -> OsString {
+    // A browser keeps the fragment to itself (RFC 9110 §7.1).
+    let mut parts = text.as_bytes().split(|byte| *byte == b'#');
+    let target = parts.next().unwrap_or_default();
+    let prefix: &[u8] = match target {
+        [b'/', ..] => b"",
+        _ if has_scheme(target) => b"",
+        _ if names_port_of_this_machine(target) => b"http://",
+        _ => b"/",
+    };
+    OsString::from_vec([prefix, target].concat())
+}
+
+fn has_scheme(target: &[u8]) -> bool {
+    let is_scheme_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
+    let end = memchr::memmem::find(target, b"://");
+    let scheme = end.and_then(|end| target.get(..end));
+    scheme.is_some_and(|scheme| !scheme.is_empty() && scheme.iter().all(is_scheme_byte))
+}
+
+/// Whether it begins like `localhost:8080` or `127.0.0.1:8080`: what browsers show of a URL.
+fn names_port_of_this_machine(target: &[u8]) -> bool {
+    let mut parts = target.split(|byte| matches!(byte, b'/' | b'?'));
+    let authority = parts.next().unwrap_or_default();
+    let Some(colon) = memchr::memrchr(b':', authority) else {
+        return false;
+    };
+    let (host, port) = authority.split_at(colon);
+    // A name that is a number may be that of a file: 12:30.
+    let is_number = host.iter().all(u8::is_ascii_digit);
+    let is_port = matches!(port, [b':', digits @ ..]
+        if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit));
+    is_port && !is_number && Host::Local.matches(authority)
 }
 
 /// All that answers requests, without the sockets that they would come by.
 fn open(options: Options) -> Result<Service, StartError> {
     let clock = Clock::new(options.policy.server_field);
-    let site = open_site(&options, 0, clock.now())?;
+    let audience = options.audience();
+    let site = open_site(&options, audience, 0, clock.now())?;
     let log = AccessLog::open(&LogDestination::Off, None, AccessLogFormat::Common)
         .map_err(|error| StartError::AccessLog(LogDestination::Off, error))?;
     let front = Front {
-        hosts: options.hosts,
+        hosts: options.answered_hosts(audience),
         trusted_proxies: options.trusted_proxies,
     };
     Ok(Service::new(site, front, clock, options.connection, log))
 }
 
-fn tell_request(explanation: &mut Explanation, head: &RequestHead<'_>, service: &Service) {
+fn tell_request(
+    explanation: &mut Explanation,
+    head: &RequestHead<'_>,
+    service: &Service,
+    is_local_by_default: bool,
+) {
     let host = String::from_utf8_lossy(head.authority());
     if plan::is_answered(head.authority(), &service.front.hosts) {
         explanation.tell("host", host);
@@ -133,6 +174,14 @@ fn tell_request(explanation: &mut Explanation, head: &RequestHead<'_>, service: 
             "host",
             format_args!("{host} is none of the hosts that are answered"),
         );
+        if is_local_by_default {
+            let reason = Audience::ThisMachine.reason();
+            explanation.tell(
+                "",
+                format_args!("only localhost and IP addresses are, {reason} (hosts);"),
+            );
+            explanation.tell("", "with sockets from systemd, all are");
+        }
     }
 }
 
@@ -182,12 +231,19 @@ fn tell_rules(
     service: &Service,
 ) {
     let path = plan::addressed_path(head, &decision.plan);
-    let Some(paths) = decision.ruled_paths(path.as_ref()) else {
+    if decision.plan.status == Status::MisdirectedRequest {
         return;
+    }
+    let paths = decision.ruled_paths(path.as_ref());
+    let paths = paths.as_ref().map_or(&[][..], |paths| &paths[..]);
+    let sent = decision.stand_in.as_ref().map(Ok);
+    let sent = sent.or(decision.found.as_ref().map(Result::as_ref));
+    let class = match (Class::of(decision.plan.status), sent) {
+        (Class::Success, Some(Ok(file))) if file.origin == Origin::Disk => Class::File,
+        (class, _) => class,
     };
-    let class = Class::of(decision.plan.status);
-    for (number, rule) in service.site.policy().rules.applying(&paths, class) {
-        explanation.tell("rule", format_args!("{number}, {rule}"));
+    for (name, rule) in service.site.policy().rules.applying(paths, class) {
+        explanation.tell("rule", format_args!("{name}, {rule}"));
     }
 }
 

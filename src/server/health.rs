@@ -1,6 +1,7 @@
 //! The health check as a client: the answer to `--health`, for images that hold no other program.
 
 use super::{ListenAddress, Options};
+use crate::http::host::Host;
 use crate::http::method::Method;
 use crate::http::target::RequestTarget;
 use std::ffi::OsStr;
@@ -116,7 +117,9 @@ impl Question {
             ListenAddress::Unix(path) => (Place::Unix(path.clone()), "localhost".to_owned()),
         };
         // Any other than a host that is set would be misdirected.
-        let host = options.hosts.first().map(ToString::to_string);
+        let hosts = options.answered_hosts(options.audience());
+        let named = hosts.first().filter(|host| **host != Host::Local);
+        let host = named.map(Host::authority);
         Ok(Self {
             name: address_of(&place),
             place,
@@ -289,7 +292,7 @@ mod tests {
                 Some(path) => Some(ListenAddress::Unix(path.into())),
                 None => listen.parse().ok().map(ListenAddress::Tcp),
             });
-            options.hosts.extend(crate::http::host::Host::parse(hosts));
+            options.hosts = Host::parse(hosts).ok().map(|host| vec![host]);
             let asked = Question::of(&options).expect("a known port");
             assert_eq!(
                 format!("{} {}", asked.name, asked.host),

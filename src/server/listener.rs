@@ -1,6 +1,7 @@
 //! Listening sockets.
 
 mod handover;
+mod holder;
 mod inherited;
 mod opening;
 
@@ -22,6 +23,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+pub use holder::Holder;
+
 #[derive(Debug)]
 pub(super) struct Listener {
     socket: OwnedFd,
@@ -35,6 +38,8 @@ pub(super) struct Listener {
     is_shared: bool,
     /// The file that was made for the socket, if one was.
     file: Option<FileIdentity>,
+    /// Whether whoever started the server has opened the socket, as systemd does.
+    is_handed_over: bool,
 }
 
 /// By which a file is known again: the device, and its number there.
@@ -94,6 +99,11 @@ impl Listener {
 
     pub(super) fn side(&self) -> Side {
         self.side
+    }
+
+    /// Whether whoever started the server has opened the socket.
+    pub(super) fn is_handed_over(&self) -> bool {
+        self.is_handed_over
     }
 
     pub(super) fn note_ready(&mut self) {
@@ -218,6 +228,12 @@ pub(super) fn listen(options: &Options) -> Result<Vec<Listener>, StartError> {
     Ok(listeners)
 }
 
+/// Whether whoever starts the server hands it sockets, as far as that can be told before they are
+/// taken.
+pub(super) fn are_sockets_handed_over() -> bool {
+    std::env::var_os("LISTEN_FDS").is_some()
+}
+
 fn warn_of_replaced(name: &str, addresses: &[ListenAddress]) {
     if !addresses.is_empty() {
         log::warn!("sockets were handed over, and take the place of the setting {name}");
@@ -239,6 +255,7 @@ impl Listener {
             handover: None,
             is_shared: true,
             file: None,
+            is_handed_over: true,
         }
     }
 }
@@ -246,19 +263,14 @@ impl Listener {
 /// Listens on the addresses of the site. Where a port is taken, it looks for one that is free.
 fn bind_public(options: &Options) -> Result<Vec<Listener>, StartError> {
     let addresses = addresses(options);
-    bind_all(&addresses, Side::Public, options.reuse_port).map_err(|error| match error {
-        StartError::Listen(ListenAddress::Tcp(address), error)
-            if error.kind() == io::ErrorKind::AddrInUse =>
-        {
-            let free = if options.listen.is_empty() {
-                free_port(options.port).map(FreePort::Alone)
-            } else {
-                free_address(address, &addresses).map(FreePort::OfAddress)
-            };
-            StartError::PortInUse { address, free }
+    let free = |address: SocketAddr| {
+        if options.listen.is_empty() {
+            free_port(options.port).map(FreePort::Alone)
+        } else {
+            free_address(address, &addresses).map(FreePort::OfAddress)
         }
-        error => error,
-    })
+    };
+    bind_all(&addresses, Side::Public, options.reuse_port).map_err(|error| error.with_holder(free))
 }
 
 /// Listens on all addresses or on none. Of two that mean the same in IPv4 and in IPv6, such as
@@ -378,6 +390,7 @@ fn bind(address: ListenAddress, side: Side, reuse: bool) -> Result<Listener, Sta
                 handover: Some(handover),
                 is_shared: true,
                 file: None,
+                is_handed_over: false,
             });
         }
         Some(Predecessor::None(handover)) => open(&address, reuse).map(|it| (it, Some(handover))),
@@ -398,6 +411,7 @@ fn bind(address: ListenAddress, side: Side, reuse: bool) -> Result<Listener, Sta
             side,
             is_ready: true,
             is_shared: false,
+            is_handed_over: false,
         }),
         Err(error) => Err(StartError::Listen(address, error)),
     }

@@ -6,6 +6,7 @@
 mod access_log;
 mod admin;
 mod announcement;
+mod audience;
 mod browser;
 mod check;
 mod clock;
@@ -20,6 +21,7 @@ mod lifecycle;
 mod listener;
 mod log_output;
 mod metrics;
+mod notices;
 mod notify;
 mod pid_file;
 mod privileges;
@@ -58,13 +60,14 @@ use std::time::{Duration, Instant};
 
 pub use access_log::{AccessLogFormat, LogDestination};
 pub use announcement::{Announcement, Ink};
+pub use audience::Audience;
 pub use clock::timestamp;
 pub use concern::{Concern, concerns};
 pub use daemon::{Daemon, Detached};
 pub use diagnostics::{Diagnostics, journal_priority, print_at_once};
 pub use explain::{Explanation, explain};
 pub use health::{Unhealthy, check_health};
-pub use listener::addresses;
+pub use listener::{Holder, addresses};
 pub use pid_file::PidFileError;
 pub use privileges::{Identity, PrivilegeError, User};
 pub use sandbox::{FilterError, Sandbox, SandboxError, SandboxMode, refuse_calls};
@@ -87,8 +90,12 @@ pub struct Options {
     pub open: bool,
     /// Where the operator is answered; empty: nowhere.
     pub admin: Vec<ListenAddress>,
-    /// Whom requests may be for; empty: anybody. Others get 421.
-    pub hosts: Vec<Host>,
+    /// The hosts that requests may be for; empty: any. Others get 421. `None`: as [`Audience`] has
+    /// it.
+    pub hosts: Option<Vec<Host>>,
+    /// Whether directories without an index file are listed; `None`: as [`Audience`] has it. It
+    /// overrides what stands in `site`.
+    pub listing: Option<bool>,
     /// Whose word on the client's address is taken.
     pub trusted_proxies: Vec<TrustedProxy>,
     /// The served directory.
@@ -125,7 +132,8 @@ impl Default for Options {
             pid_file: None,
             open: false,
             admin: Vec::new(),
-            hosts: Vec::new(),
+            hosts: None,
+            listing: None,
             trusted_proxies: Vec::new(),
             site: site::Options::default(),
             policy: Policy::default(),
@@ -169,6 +177,7 @@ pub struct Server {
     lifecycle: Lifecycle,
     /// Those in force.
     options: Options,
+    audience: Audience,
     sandbox: Sandbox,
     announcement: Announcement,
     notifier: Notifier,
@@ -183,6 +192,7 @@ impl Server {
     pub fn bind(options: Options) -> Result<Self, StartError> {
         // First: sockets that were handed over are known by number.
         let listeners = listener::listen(&options)?;
+        let audience = Audience::of(&options, &listeners);
         let poll = Poll::new().map_err(StartError::System)?;
         let addresses_of = |side| {
             let listeners = listeners.iter().filter(|listener| listener.side() == side);
@@ -190,6 +200,7 @@ impl Server {
         };
         let announcement = Announcement::of(
             &options,
+            audience,
             addresses_of(Side::Public),
             addresses_of(Side::Admin),
         );
@@ -205,7 +216,7 @@ impl Server {
         let spoken_for = if has_admin { admin::DESCRIPTORS_MAX } else { 0 };
         let (max, per_client_max) = (options.connections_max, options.connections_per_client_max);
         let room = Room::new(max, per_client_max, spoken_for);
-        let site = open_site(&options, room.files_kept_open_max(), clock.now())?;
+        let site = open_site(&options, audience, room.files_kept_open_max(), clock.now())?;
         let access_log =
             access_log::AccessLog::open(&options.access_log, stream, options.access_log_format)
                 .map_err(|error| StartError::AccessLog(options.access_log.clone(), error))?;
@@ -225,7 +236,7 @@ impl Server {
         let first_session = listeners.len() + 1;
         let sessions = Sessions::new(first_session, room);
         let front = Front {
-            hosts: options.hosts.clone(),
+            hosts: options.answered_hosts(audience),
             trusted_proxies: options.trusted_proxies.clone(),
         };
         let mut service = Service::new(site, front, clock, options.connection.clone(), access_log);
@@ -243,6 +254,7 @@ impl Server {
             service,
             lifecycle,
             options,
+            audience,
             sandbox,
             announcement,
             notifier,
@@ -445,9 +457,19 @@ impl Server {
 }
 
 /// Opens what is to be served, of which so many files may be kept open.
-fn open_site(options: &Options, files_max: usize, now: Instant) -> Result<Site, StartError> {
-    Site::open(&options.site, options.policy.clone(), files_max, now)
-        .map_err(|error| StartError::Root(options.site.root.clone(), error))
+fn open_site(
+    options: &Options,
+    audience: Audience,
+    files_max: usize,
+    now: Instant,
+) -> Result<Site, StartError> {
+    Site::open(
+        &options.site_options(audience),
+        options.policy.clone(),
+        files_max,
+        now,
+    )
+    .map_err(|error| StartError::Root(options.site.root.clone(), error))
 }
 
 /// Events taken from the kernel in one wait.

@@ -113,9 +113,12 @@ impl Server {
             return Err(Refusal::Outside(place));
         }
         let now = self.service.clock.now();
-        let is_same_site = (&new.site, &new.policy) == (&self.options.site, &self.options.policy);
+        let audience = self.audience;
+        let site_options = |options: &Options| options.site_options(audience);
+        let is_same_site =
+            site_options(&new) == site_options(&self.options) && new.policy == self.options.policy;
         let files_max = self.sessions.files_kept_open_max();
-        let site = (!is_same_site).then(|| open_site(&new, files_max, now));
+        let site = (!is_same_site).then(|| open_site(&new, audience, files_max, now));
         let site = site.transpose().map_err(Refusal::Start)?;
         let output =
             access_log::reopen(&self.options.access_log, &new.access_log).map_err(|error| {
@@ -135,7 +138,7 @@ impl Server {
         }
         self.service.clock.show_server(new.policy.server_field);
         self.service.front = Front {
-            hosts: new.hosts.clone(),
+            hosts: new.answered_hosts(audience),
             trusted_proxies: new.trusted_proxies.clone(),
         };
         self.service.options = new.connection.clone();
@@ -184,6 +187,7 @@ fn keep_what_is_fixed(old: &Options, new: &mut Options) -> Vec<&'static str> {
         // Named on the command line, or in the environment.
         settings_file: _,
         hosts: _,
+        listing: _,
         trusted_proxies: _,
         site: _,
         policy: _,

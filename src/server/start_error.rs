@@ -1,9 +1,12 @@
 //! What can keep a server from starting, in sentences for its operator.
 
-use super::{ListenAddress, LogDestination, PidFileError, PrivilegeError, SandboxError, User};
+use super::{
+    Holder, ListenAddress, LogDestination, PidFileError, PrivilegeError, SandboxError, User,
+};
+use crate::site;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::{fmt, io};
+use std::{env, fmt, io};
 
 /// Why a server cannot start.
 #[derive(Debug)]
@@ -15,10 +18,12 @@ pub enum StartError {
     AccessLog(LogDestination, io::Error),
     /// An address cannot be listened on.
     Listen(ListenAddress, io::Error),
-    /// Another program listens on a port; the next one that is free, if any is near.
-    PortInUse {
+    /// Another program listens on an address.
+    InUse {
         /// What was wanted.
-        address: SocketAddr,
+        address: ListenAddress,
+        /// Who has it, if that can be told.
+        holder: Option<Holder>,
         /// What could be had.
         free: Option<FreePort>,
     },
@@ -49,7 +54,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Root(path, error) if error.kind() == io::ErrorKind::NotFound => {
-                write!(f, "there is no directory {} to serve", path.display())
+                write_missing_root(f, path)
             }
             Self::Root(path, error) if error.kind() == io::ErrorKind::NotADirectory => {
                 write!(f, "{} is not a directory", path.display())?;
@@ -73,23 +78,31 @@ impl fmt::Display for StartError {
                 )
             }
             Self::AccessLog(_, error) => write!(f, "the access log cannot be opened: {error}"),
-            Self::Listen(address, error) if error.kind() == io::ErrorKind::AddrInUse => {
-                write!(f, "{address} is in use by another program")
-            }
-            Self::PortInUse { address, free } => {
-                write!(f, "http://{address}/ is in use by another program")?;
-                free.map_or(Ok(()), |free| write!(f, "; {free}"))
-            }
+            Self::InUse {
+                address,
+                holder,
+                free,
+            } => write_in_use(f, address, holder.as_ref(), *free),
             Self::Inherited(error) => {
                 write!(f, "a socket that was handed over cannot be used: {error}")
             }
             Self::Listen(address, error) => {
                 write!(f, "{address} cannot be listened on: {error}")?;
-                if is_roots_alone(address) && error.kind() == io::ErrorKind::PermissionDenied {
-                    f.write_str("; ports below 1024 are root's, which may become a --user then")?;
+                match address {
+                    ListenAddress::Tcp(address)
+                        if address.port() < ROOT_PORTS_END
+                            && error.kind() == io::ErrorKind::PermissionDenied =>
+                    {
+                        write_ways_to_low_ports(f, *address)
+                    }
+                    _ => Ok(()),
                 }
-                Ok(())
             }
+            Self::PidFile(path, PidFileError::Taken(pid)) if is_number(pid) => write!(
+                f,
+                "millpond runs already, as process {pid}, by the pid file {}; to stop it: kill {pid}",
+                path.display()
+            ),
             Self::PidFile(path, error) => {
                 write!(f, "the pid file {} cannot be had: {error}", path.display())
             }
@@ -118,7 +131,7 @@ impl std::error::Error for StartError {
             Self::PidFile(_, error) => Some(error),
             Self::Privileges(_, error) => Some(error),
             Self::Sandbox(error) => Some(error),
-            Self::PortInUse { .. } => None,
+            Self::InUse { .. } => None,
         }
     }
 }
@@ -148,9 +161,75 @@ impl fmt::Display for FreePort {
     }
 }
 
-fn is_roots_alone(address: &ListenAddress) -> bool {
-    matches!(address, ListenAddress::Tcp(address) if address.port() < 1024)
+fn write_missing_root(f: &mut fmt::Formatter<'_>, path: &Path) -> fmt::Result {
+    write!(f, "there is no directory {} to serve", path.display())?;
+    if path == site::Options::default().root {
+        f.write_str("; name another: millpond DIR")?;
+    } else if path.to_string_lossy().contains("://") {
+        write!(f, "; to name an origin: --cors={}", path.display())?;
+    }
+    Ok(())
 }
+
+/// An address that is in use, and which port is free in its place.
+fn write_in_use(
+    f: &mut fmt::Formatter<'_>,
+    address: &ListenAddress,
+    holder: Option<&Holder>,
+    free: Option<FreePort>,
+) -> fmt::Result {
+    write_holder(f, address, holder)?;
+    free.map_or(Ok(()), |free| write!(f, "; {free}"))
+}
+
+fn write_holder(
+    f: &mut fmt::Formatter<'_>,
+    address: &ListenAddress,
+    holder: Option<&Holder>,
+) -> fmt::Result {
+    match (holder, address) {
+        (Some(Holder { program, process }), _) if holder.is_some_and(Holder::is_millpond) => {
+            write!(
+                f,
+                "{program} runs already at {address}, as process {process}; to stop it: kill {process}"
+            )
+        }
+        (Some(Holder { program, process }), _) => {
+            write!(f, "{address} is in use by {program}, process {process}")
+        }
+        (None, ListenAddress::Tcp(at)) => write!(
+            f,
+            "{address} is in use by another program, which sudo ss -ltnp 'sport = {}' names",
+            at.port()
+        ),
+        (None, ListenAddress::Unix(_)) => write!(
+            f,
+            "{address} is in use by another program, which sudo ss -lxp names"
+        ),
+    }
+}
+
+/// What there is to do about a port that only root may have, a line each.
+fn write_ways_to_low_ports(f: &mut fmt::Formatter<'_>, address: SocketAddr) -> fmt::Result {
+    let high = SocketAddr::new(address.ip(), HIGH_PORT);
+    let program = env::current_exe().unwrap_or_else(|_| env!("CARGO_PKG_NAME").into());
+    let program = program.display();
+    write!(
+        f,
+        ". Ports below {ROOT_PORTS_END} are for root alone. Do one of these:\n         \x20 use a higher port: --listen '{high}'\n         \x20 start as root, and drop root's privileges after: sudo {program} --user www-data\n         \x20 let systemd open the port: config/millpond.socket, docs/systemd.md\n         \x20 allow this program low ports: sudo setcap cap_net_bind_service=+ep {program}"
+    )
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Linux lets nobody but root have the ports before, unless `net.ipv4.ip_unprivileged_port_start` says
+/// otherwise.
+const ROOT_PORTS_END: u16 = 1024;
+
+/// A port in place of one that only root may have.
+const HIGH_PORT: u16 = 8080;
 
 #[cfg(test)]
 mod tests {
@@ -164,11 +243,50 @@ mod tests {
             let error = io::Error::from(io::ErrorKind::PermissionDenied);
             StartError::Listen(address, error).to_string()
         };
-        assert_eq!(
-            refused(80),
-            "http://127.0.0.1:80/ cannot be listened on: permission denied; \
-             ports below 1024 are root's, which may become a --user then"
+        let said = refused(80);
+        assert!(
+            said.starts_with("http://127.0.0.1:80/ cannot be listened on: permission denied. "),
+            "{said}"
         );
+        for way in [
+            "--listen '127.0.0.1:8080'",
+            "sudo /",
+            "--user www-data",
+            "config/millpond.socket",
+            "setcap cap_net_bind_service=+ep /",
+        ] {
+            assert_eq!(said.matches(way).count(), 1, "{way}: {said}");
+        }
         assert!(refused(8080).ends_with(": permission denied"));
+    }
+
+    #[test]
+    fn an_address_in_use_names_who_has_it_and_what_to_do() {
+        let said = |holder: Option<&str>, free: Option<&str>| {
+            let holder = holder.map(|program| Holder {
+                program: program.to_owned(),
+                process: 7,
+            });
+            let error = StartError::InUse {
+                address: ListenAddress::Tcp((Ipv4Addr::LOCALHOST, 8080).into()),
+                holder,
+                free: free.map(|it| FreePort::OfAddress(it.parse().unwrap())),
+            };
+            error.to_string()
+        };
+        assert_eq!(
+            said(Some("millpond"), Some("127.0.0.1:8081")),
+            "millpond runs already at http://127.0.0.1:8080/, as process 7; to stop it: kill 7; \
+             the next free port is 8081: try --listen 127.0.0.1:8081"
+        );
+        assert_eq!(
+            said(Some("nginx"), None),
+            "http://127.0.0.1:8080/ is in use by nginx, process 7"
+        );
+        assert_eq!(
+            said(None, Some("[::1]:8081")),
+            "http://127.0.0.1:8080/ is in use by another program, which \
+             sudo ss -ltnp 'sport = 8080' names; the next free port is 8081: try --listen '[::1]:8081'"
+        );
     }
 }

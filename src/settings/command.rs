@@ -162,12 +162,17 @@ fn argument(definition: &'static Definition) -> Arg {
         _ if *name == POSITIONAL => argument.value_name(POSITIONAL_PLACEHOLDER),
         // `--server-field` by itself means `true`. Without the equals sign, the next word would be
         // taken for a value.
-        Kind::Switch(_) => argument
+        Kind::Switch(_) | Kind::SwitchOrAuto(..) => argument
             .long(*name)
             .num_args(0..=1)
             .require_equals(true)
             .default_missing_value("true")
             .hide_possible_values(true),
+        Kind::Cors(_) => argument
+            .long(*name)
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("*"),
         kind if kind.is_list() => argument.long(*name).action(ArgAction::Append),
         // -1 is a bad number rather than an unknown flag.
         Kind::Port(_) => argument.long(*name).short('p').allow_negative_numbers(true),

@@ -123,6 +123,10 @@ const FLAGS: &[Habit] = &[
     ),
     ("--cache-control-headers", "write --cache-control VALUE"),
     (
+        "-H --headers --add-header --response-header --security-headers --coop",
+        "write --header 'Name: value'",
+    ),
+    (
         "-c",
         "write --config FILE for settings, or --cache-control max-age=SECONDS for caching",
     ),

@@ -11,6 +11,8 @@ use super::{
 };
 use crate::http::forwarded::TrustedProxy;
 use crate::http::host::Host;
+use crate::http::response::Edit;
+use crate::plan::AllowedOrigin;
 use crate::server::{AccessLogFormat, LogDestination, SandboxMode, User};
 use clap::ValueHint;
 use std::{
@@ -28,6 +30,8 @@ type Field<T> = fn(&mut Settings) -> &mut T;
 pub(super) enum Kind {
     /// On or off.
     Switch(Field<bool>),
+    /// On or off, or `auto`, which comes to what the second function says.
+    SwitchOrAuto(Field<Option<bool>>, fn(&Settings) -> bool),
     /// A number of things.
     Count(Field<usize>, RangeInclusive<usize>),
     /// A number of things, or `auto`.
@@ -40,6 +44,10 @@ pub(super) enum Kind {
     Duration(Field<Duration>, RangeInclusive<Duration>),
     /// What a field of a response says.
     FieldValue(Field<String>),
+    /// Fields that every response has, or has not.
+    Headers(Field<Vec<Edit>>),
+    /// An origin, any, or none.
+    Cors(Field<Option<AllowedOrigin>>),
     /// A directory; on the command line it stands by itself, without a flag.
     Directory(Field<PathBuf>),
     /// Names of files, without directories.
@@ -50,8 +58,8 @@ pub(super) enum Kind {
     Admin(Field<Vec<WrittenAddress>>),
     /// The port of addresses that name none.
     Port(Field<u16>),
-    /// Hosts that requests may be for.
-    Hosts(Field<Vec<Host>>),
+    /// Hosts that requests may be for: all where the list is empty, and `auto` where there is none.
+    Hosts(Field<Option<Vec<Host>>>),
     /// Peers whose word is taken.
     TrustedProxies(Field<Vec<TrustedProxy>>),
     /// Where a log goes.
@@ -98,6 +106,8 @@ impl Kind {
         let text = || one().and_then(value::utf8);
         match self {
             Self::Switch(field) => *field(settings) = value::switch(text()?)?,
+            Self::SwitchOrAuto(field, _) if one()? == AUTO => *field(settings) = None,
+            Self::SwitchOrAuto(field, _) => *field(settings) = Some(value::switch(text()?)?),
             Self::Count(field, range) => *field(settings) = value::count(text()?, range)?,
             Self::CountOrAuto(field, _) if one()? == AUTO => *field(settings) = None,
             Self::CountOrAuto(field, range) => {
@@ -108,6 +118,8 @@ impl Kind {
             Self::Duration(field, range) => *field(settings) = value::duration(text()?, range)?,
             Self::FieldValue(field) => *field(settings) = value::field_value(text()?)?,
             Self::Directory(field) => *field(settings) = value::directory(one()?)?,
+            Self::Headers(field) => *field(settings) = headers(values)?,
+            Self::Cors(field) => *field(settings) = value::cors(text()?)?,
             Self::FileNames(field) => {
                 *field(settings) = list(values, value::file_name, |_| true)?;
             }
@@ -119,7 +131,7 @@ impl Kind {
                 *field(settings) = list(values, listen::parse_with_port, is_exclusive)?;
             }
             Self::Port(field) => *field(settings) = listen::port(text()?)?,
-            Self::Hosts(field) => *field(settings) = list(values, value::host, |_| true)?,
+            Self::Hosts(field) => *field(settings) = hosts(values)?,
             Self::TrustedProxies(field) => {
                 *field(settings) = list(values, value::trusted_proxy, |_| true)?;
             }
@@ -135,7 +147,7 @@ impl Kind {
 
     /// Whether it is on or off, so that `--no-…` and a word like `on` behind its flag have a meaning.
     pub(super) fn is_switch(&self) -> bool {
-        matches!(self, Self::Switch(_))
+        matches!(self, Self::Switch(_) | Self::SwitchOrAuto(..))
     }
 
     /// Whether there may be any number of values.
@@ -143,6 +155,7 @@ impl Kind {
         matches!(
             self,
             Self::FileNames(_)
+                | Self::Headers(_)
                 | Self::Listen(_)
                 | Self::Admin(_)
                 | Self::Hosts(_)
@@ -152,7 +165,9 @@ impl Kind {
 
     /// The values in a text that has to hold all of them, as an environment variable has.
     pub(super) fn split(&self, text: OsString) -> Vec<OsString> {
-        if self.is_list() {
+        if let Self::Headers(_) = self {
+            value::split_lines(&text)
+        } else if self.is_list() {
             value::split_list(&text)
         } else {
             vec![text]
@@ -165,6 +180,10 @@ impl Kind {
         let settings = &mut settings.clone();
         match self {
             Self::Switch(field) => Shown::Bare(field(settings).to_string()),
+            Self::SwitchOrAuto(field, _) => match field(settings) {
+                Some(is_on) => Shown::Bare(is_on.to_string()),
+                None => Shown::Text(AUTO.to_owned()),
+            },
             Self::Count(field, _) => Shown::Bare(field(settings).to_string()),
             Self::CountOrAuto(field, _) => match field(settings) {
                 Some(count) => Shown::Bare(count.to_string()),
@@ -174,6 +193,13 @@ impl Kind {
             Self::LongBytes(field, _) => Shown::Text(value::bytes_text(*field(settings))),
             Self::Duration(field, _) => Shown::Text(value::duration_text(*field(settings))),
             Self::FieldValue(field) => Shown::Text(field(settings).clone()),
+            Self::Headers(field) => {
+                Shown::List(field(settings).iter().map(value::header_text).collect())
+            }
+            Self::Cors(field) => match field(settings) {
+                Some(origin) => Shown::Text(origin.to_string()),
+                None => Shown::Bare(false.to_string()),
+            },
             Self::Directory(field) => Shown::Text(field(settings).display().to_string()),
             Self::FileNames(field) => Shown::List(field(settings).clone()),
             Self::Listen(field) | Self::Admin(field) => {
@@ -182,9 +208,11 @@ impl Kind {
                 Shown::List(addresses.map(|address| listen::text(&address)).collect())
             }
             Self::Port(field) => Shown::Bare(field(settings).to_string()),
-            Self::Hosts(field) => {
-                Shown::List(field(settings).iter().map(Host::to_string).collect())
-            }
+            Self::Hosts(field) => match field(settings).as_deref() {
+                None => Shown::Text(AUTO.to_owned()),
+                Some([]) => Shown::Text(ANY.to_owned()),
+                Some(hosts) => Shown::List(hosts.iter().map(Host::to_string).collect()),
+            },
             Self::TrustedProxies(field) => Shown::List(
                 field(settings)
                     .iter()
@@ -208,20 +236,39 @@ impl Kind {
         }
     }
 
+    /// What `auto` comes to with these settings and why, where it follows from others of them.
+    pub(super) fn meaning(&self, settings: &Settings) -> Option<String> {
+        let audience = settings.server.audience();
+        let value = match self {
+            Self::SwitchOrAuto(field, meaning) if field(&mut settings.clone()).is_none() => {
+                meaning(settings).to_string()
+            }
+            Self::Hosts(field) if field(&mut settings.clone()).is_none() => {
+                let hosts = settings.server.answered_hosts(audience);
+                hosts.first().map_or(ANY.to_owned(), Host::to_string)
+            }
+            _ => return None,
+        };
+        Some(format!("{value}, {}", audience.reason()))
+    }
+
     /// What stands for the value in the help.
     pub(super) fn placeholder(&self) -> &'static str {
         match self {
             Self::Switch(_) => "true|false",
+            Self::SwitchOrAuto(..) => "true|false|auto",
             Self::Count(..) => "NUMBER",
             Self::CountOrAuto(..) => "NUMBER|auto",
             Self::Bytes(..) | Self::LongBytes(..) => "SIZE",
             Self::Duration(..) => "DURATION",
             Self::FieldValue(_) => "VALUE",
+            Self::Headers(_) => "NAME: VALUE",
+            Self::Cors(_) => "ORIGIN",
             Self::Directory(_) => "DIRECTORY",
             Self::FileNames(_) => "NAME",
             Self::Listen(_) | Self::Admin(_) => "ADDRESS",
             Self::Port(_) => "PORT",
-            Self::Hosts(_) => "HOST",
+            Self::Hosts(_) => "HOST|local|any|auto",
             Self::TrustedProxies(_) => "NETWORK",
             Self::LogDestination(_) => "off|stdout|stderr|FILE",
             Self::LogFormat(_) => "FORMAT",
@@ -235,6 +282,7 @@ impl Kind {
     pub(super) fn toml_types(&self) -> (&'static [&'static str], &'static str) {
         match self {
             Self::Switch(_) => (&["boolean"], "true or false"),
+            Self::SwitchOrAuto(..) => (&["boolean", "string"], "true, false or \"auto\""),
             Self::Count(..) => (&["integer"], "a number"),
             Self::CountOrAuto(..) => (&["integer", "string"], "a number or \"auto\""),
             Self::Bytes(..) | Self::LongBytes(..) => (
@@ -243,6 +291,14 @@ impl Kind {
             ),
             Self::Duration(..) => (&["string"], "a duration in quotes, like \"10s\""),
             Self::FieldValue(_) => (&["string"], "a field's value in quotes, like \"no-cache\""),
+            Self::Headers(_) => (
+                &["array", "string"],
+                "headers in quotes, like [\"X-Frame-Options: DENY\"]",
+            ),
+            Self::Cors(_) => (
+                &["boolean", "string"],
+                "true, false or an origin in quotes, like \"https://app.example\"",
+            ),
             Self::Directory(_) => (&["string"], "a path in quotes, like \"/srv/www\""),
             Self::FileNames(_) => (
                 &["array", "string"],
@@ -255,7 +311,7 @@ impl Kind {
             Self::Port(_) => (&["integer", "string"], "a number"),
             Self::Hosts(_) => (
                 &["array", "string"],
-                "hosts in quotes, like [\"www.example.com\"]",
+                "hosts in quotes, like [\"www.example.com\"], or \"local\" or \"any\"",
             ),
             Self::TrustedProxies(_) => (
                 &["array", "string"],
@@ -276,6 +332,7 @@ impl Kind {
     pub(super) fn choices(&self) -> Option<Vec<&'static str>> {
         match self {
             Self::Switch(_) => Some(vec!["true", "false"]),
+            Self::SwitchOrAuto(..) => Some(vec!["true", "false", AUTO]),
             Self::LogFormat(_) => Some(value::LOG_FORMATS.map(value::log_format_text).to_vec()),
             Self::Sandbox(_) => Some(value::SANDBOX_MODES.map(value::sandbox_mode_text).to_vec()),
             _ => None,
@@ -297,6 +354,30 @@ impl Kind {
 impl From<String> for Invalid {
     fn from(message: String) -> Self {
         Self { index: 0, message }
+    }
+}
+
+/// Reads the hosts, or the one word that stands for all of them.
+fn hosts(values: &[OsString]) -> Result<Option<Vec<Host>>, Invalid> {
+    match values {
+        [word] if word == AUTO => Ok(None),
+        [word] if word == ANY => Ok(Some(Vec::new())),
+        _ => list(values, value::host, |_| true).map(Some),
+    }
+}
+
+/// Reads headers, of which several may have one name: what they say is joined to a list. Cookies are
+/// no list (RFC 6265 §3).
+fn headers(values: &[OsString]) -> Result<Vec<Edit>, Invalid> {
+    let headers = list(values, value::header, |_| false)?;
+    let is_cookie = |header: &Edit| header.concerns(b"Set-Cookie");
+    let cookies = (0..).zip(&headers).filter(|(_, header)| is_cookie(header));
+    match cookies.map(|(index, _)| index).nth(1) {
+        None => Ok(headers),
+        Some(index) => Err(Invalid {
+            index,
+            message: "Set-Cookie can be set once, as two cannot be joined".to_owned(),
+        }),
     }
 }
 
@@ -363,3 +444,6 @@ pub(super) fn toml_string(text: &str) -> String {
 }
 
 const AUTO: &str = "auto";
+
+/// Every host.
+const ANY: &str = "any";

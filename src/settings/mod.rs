@@ -356,7 +356,8 @@ const PLATFORM_PORT: &str = "PORT";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::{forwarded::TrustedProxy, host::Host};
+    use crate::http::{forwarded::TrustedProxy, host::Host, response::Edit};
+    use crate::plan::AllowedOrigin;
     use crate::server::{
         AccessLogFormat, Identity, ListenAddress, LogDestination, SandboxMode, User,
     };
@@ -593,7 +594,13 @@ mod tests {
         expected.connection.limits.content_bytes_max = 3 << 30;
         expected.drain_timeout = Duration::from_secs(90);
         expected.site.addressing.index = vec!["home.html".to_owned()];
-        expected.hosts = vec![Host::parse("a.example").expect("a host")];
+        expected.hosts = Some(vec![Host::parse("a.example").expect("a host")]);
+        expected.listing = Some(false);
+        expected.policy.headers = vec![Edit {
+            name: "Link".into(),
+            value: Some("</a>, </b>".into()),
+        }];
+        expected.policy.cors = AllowedOrigin::parse("https://a.example").ok();
         expected.trusted_proxies = vec![TrustedProxy::Unix];
         expected.pid_file = Some(PathBuf::from("/run/a.pid"));
 
@@ -838,7 +845,7 @@ MILLPOND_FIELDS_MAX: \"many\" is not a number
     }
 
     /// A setting of each kind, with a value as it is in words and variables, and in the file.
-    const ONE_OF_EACH_KIND: [(&str, &str, &str); 19] = [
+    const ONE_OF_EACH_KIND: [(&str, &str, &str); 22] = [
         ("root", "/srv/www", "'/srv/www'"),
         ("listen", "127.0.0.1", "['127.0.0.1']"),
         ("port", "3000", "3000"),
@@ -856,6 +863,9 @@ MILLPOND_FIELDS_MAX: \"many\" is not a number
         ("drain-timeout", "1m30s", "'1m30s'"),
         ("index", "home.html", "['home.html']"),
         ("hosts", "a.example", "['a.example']"),
+        ("listing", "false", "false"),
+        ("header", "Link: </a>, </b>", "['Link: </a>, </b>']"),
+        ("cors", "https://a.example", "'https://a.example'"),
         ("trusted-proxies", "unix", "['unix']"),
         ("pid-file", "/run/a.pid", "'/run/a.pid'"),
     ];

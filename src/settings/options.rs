@@ -4,6 +4,8 @@
 //! page, the completions and the lines of `config/millpond.toml`. Defaults are not among what a row
 //! says: they are what [`Settings::default`] has, which takes them from the layers.
 
+mod responses;
+
 use super::{Settings, kind::Kind, likeness::nearest, tables};
 use crate::http;
 use std::{ops::RangeInclusive, time::Duration};
@@ -122,12 +124,14 @@ pub(super) static GROUPS: &[Group] = &[
             Definition {
                 name: "hosts",
                 kind: Kind::Hosts(|settings| &mut settings.server.hosts),
-                help: "The hosts that are answered, without ports; else all are",
-                reason: "A request for any other gets 421 (Misdirected Request). It is a guard for \
-                         what is served to this machine or network alone: without it, a page \
-                         elsewhere on the web can have its own name point here, and read it with \
-                         its visitor's browser. No host is taken for granted, localhost neither. \
-                         In the environment variable, commas separate hosts.",
+                help: "Answer requests for these hosts alone (names without ports)",
+                reason: "A request for any other host gets 421 (Misdirected Request). local stands \
+                         for localhost, the names beneath it and all IP addresses; write it beside \
+                         names of your own where you want both. any answers every host. auto is \
+                         local where no listen address is named, and else any: a page elsewhere \
+                         on the web could otherwise have its own name resolve to this machine and \
+                         read what you serve to yourself (DNS rebinding). In the environment \
+                         variable, commas separate hosts.",
             },
             Definition {
                 name: "trusted-proxies",
@@ -207,10 +211,19 @@ pub(super) static GROUPS: &[Group] = &[
             },
             Definition {
                 name: "listing",
-                kind: Kind::Switch(|settings| &mut settings.server.site.listing),
-                help: "Whether directories without an index file are listed",
-                reason: "Then such a directory gets a page of what is in it and would be served, or \
-                         JSON where a request wants that rather, in place of 404.",
+                kind: Kind::SwitchOrAuto(
+                    |settings| &mut settings.server.listing,
+                    |settings| {
+                        settings
+                            .server
+                            .lists_directories(settings.server.audience())
+                    },
+                ),
+                help: "List directories without an index file",
+                reason: "Such a directory gets a page of what is in it and would be served, or \
+                         JSON where a request prefers that, in place of 404. auto lists them where \
+                         no listen address is named, so that only this machine can reach the \
+                         server, and nowhere else.",
             },
         ],
     },
@@ -254,26 +267,7 @@ pub(super) static GROUPS: &[Group] = &[
             },
         ],
     },
-    Group {
-        heading: Some("Responses"),
-        options: &[
-            Definition {
-                name: "cache-control",
-                kind: Kind::FieldValue(|settings| &mut settings.server.policy.cache_control),
-                help: "The Cache-Control of files; empty for none",
-                reason: "no-cache lets browsers keep files, but ask each time whether they are \
-                         still good, so that nobody sees an old page. Where names of files change \
-                         with their content, max-age=31536000, immutable saves the question.",
-            },
-            Definition {
-                name: "server-field",
-                kind: Kind::Switch(|settings| &mut settings.server.policy.server_field),
-                help: "Whether responses name the server's software",
-                reason: "The field helps whoever looks for the cause of a fault. It never names a \
-                         version.",
-            },
-        ],
-    },
+    responses::GROUP,
     Group {
         heading: Some("Content codings"),
         options: &[

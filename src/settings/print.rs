@@ -31,10 +31,12 @@ impl Settings {
     /// The settings in force as a file that gives them again, and where each comes from.
     pub fn to_file(&self) -> String {
         let options = document(IN_FORCE_INTRODUCTION, |definition| {
-            let name = definition.name;
+            let Definition { name, kind, .. } = definition;
+            let meaning = kind.meaning(self);
+            let meaning = meaning.map_or(String::new(), |it| format!(": {it}"));
             format!(
-                "{name} = {}  # {}\n",
-                definition.kind.show(self),
+                "{name} = {}  # {}{meaning}\n",
+                kind.show(self),
                 self.origin(name)
             )
         });

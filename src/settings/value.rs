@@ -5,8 +5,11 @@
 //! the first reads. An error is the end of a sentence that begins with the name of the setting; it
 //! says what was wrong and what would be right. Ranges are the business of [`super::options`].
 
+use crate::http::fields::is_token_byte;
 use crate::http::forwarded::TrustedProxy;
 use crate::http::host::{Host, HostError};
+use crate::http::response::Edit;
+use crate::plan::{AllowedOrigin, check_name};
 use crate::server::{AccessLogFormat, Identity, LogDestination, SandboxMode, User};
 use ipnet::IpNet;
 use std::{
@@ -150,6 +153,60 @@ pub(super) fn field_value(text: &str) -> Result<String, String> {
     }
 }
 
+/// Reads the name of a field that an operator may set.
+pub(super) fn field_name(name: &str) -> Result<String, String> {
+    if name.is_empty() || !name.bytes().all(is_token_byte) {
+        return Err(format!("{name:?} cannot be the name of a field"));
+    }
+    check_name(name).map_err(|reason| format!("{name}: {reason}"))?;
+    Ok(name.to_owned())
+}
+
+/// Reads the name of a field that an operator may remove.
+pub(super) fn removable_field(name: &str) -> Result<String, String> {
+    let name = field_name(name)?;
+    match name.to_ascii_lowercase().as_str() {
+        "content-type" => Err(format!("{name}: every file has one; set another")),
+        "vary" => Err(format!("{name}: what a response depends on has to be said")),
+        _ => Ok(name),
+    }
+}
+
+/// Reads a header to set, `Name: value`, or to remove, `Name:`, as curl writes both.
+pub(super) fn header(text: &OsStr) -> Result<Edit, String> {
+    let text = utf8(text)?;
+    let Some((name, value)) = text.split_once(':') else {
+        return Err(format!("{text:?} is not a header; write 'Name: value'"));
+    };
+    match value.trim_matches([' ', '\t']) {
+        "" => Ok(Edit {
+            name: removable_field(name)?.into(),
+            value: None,
+        }),
+        value => Ok(Edit {
+            name: field_name(name)?.into(),
+            value: Some(field_value(value)?.into()),
+        }),
+    }
+}
+
+/// Writes a header.
+pub(super) fn header_text(header: &Edit) -> String {
+    let Edit { name, value } = header;
+    match value {
+        Some(value) => format!("{name}: {value}"),
+        None => format!("{name}:"),
+    }
+}
+
+/// Reads whose pages may read responses: an origin, `*` or `true` for any, `false` for none.
+pub(super) fn cors(text: &str) -> Result<Option<AllowedOrigin>, String> {
+    match switch(text) {
+        Ok(is_on) => Ok(is_on.then_some(AllowedOrigin::Any)),
+        Err(_) => AllowedOrigin::parse(text).map(Some),
+    }
+}
+
 /// Reads a path. Like the name of any file on Unix it need not be UTF-8.
 pub(super) fn path(text: &OsStr) -> Result<PathBuf, String> {
     match text.as_bytes() {
@@ -198,7 +255,14 @@ pub(super) fn file_name(text: &OsStr) -> Result<String, String> {
 /// Reads a host that requests may be for.
 pub(super) fn host(text: &OsStr) -> Result<Host, String> {
     let text = utf8(text)?;
+    if ["any", "auto"].contains(&text) {
+        return Err(format!(
+            "{text:?} stands by itself, without other hosts; a host of that name is written \
+             \"{text}.\""
+        ));
+    }
     Host::parse(text).map_err(|error| match error {
+        HostError::Syntax if text == "*" => "\"*\" is not a host; write any".to_owned(),
         HostError::Empty => "a host cannot be empty".to_owned(),
         HostError::HasPort => format!("{text:?} has a port; write the host alone"),
         HostError::Syntax => format!(
@@ -342,6 +406,15 @@ pub(super) fn utf8(text: &OsStr) -> Result<&str, String> {
 pub(super) fn split_list(text: &OsStr) -> Vec<OsString> {
     text.as_bytes()
         .split(|byte| *byte == b',')
+        .map(|part| OsStr::from_bytes(part.trim_ascii()).to_owned())
+        .filter(|part| !part.is_empty())
+        .collect()
+}
+
+/// The parts of a list whose values may hold commas.
+pub(super) fn split_lines(text: &OsStr) -> Vec<OsString> {
+    text.as_bytes()
+        .split(|byte| *byte == b'\n')
         .map(|part| OsStr::from_bytes(part.trim_ascii()).to_owned())
         .filter(|part| !part.is_empty())
         .collect()

@@ -166,7 +166,7 @@ impl Site {
             workload: Compression::workload(),
             digests: Digests::new(),
             listings: options.listing.then(|| Listings::new(options.compression)),
-            policy,
+            policy: policy.with_general_rules(),
             key: Vec::new(),
         })
     }

@@ -9,6 +9,7 @@
 mod client;
 mod kernel;
 mod load;
+mod network;
 mod process;
 mod response;
 mod server;
@@ -18,6 +19,7 @@ mod table;
 pub(crate) use client::Client;
 pub(crate) use kernel::unsent_bytes;
 pub(crate) use load::{Files, LARGE_FILE, Load, files_of_many_sizes, waits_beside};
+pub(crate) use network::in_a_network;
 pub(crate) use process::{Hearing, PATIENCE, Process, poll_until};
 pub(crate) use response::{Response, responses, without_dates};
 pub(crate) use rustix::process::Signal;

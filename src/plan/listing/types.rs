@@ -1,7 +1,7 @@
 //! The media types of a directory's files: those that they would be sent with.
 
 use crate::http::path::RequestPath;
-use crate::plan::{Policy, is_content_type};
+use crate::plan::Policy;
 use std::borrow::Cow;
 
 /// What decides them.
@@ -15,11 +15,10 @@ pub(super) struct Types<'a> {
 
 impl<'a> Types<'a> {
     pub(super) fn new(directory: &'a RequestPath<'_>, policy: &'a Policy) -> Self {
-        let mut edits = policy.rules.iter().flat_map(|rule| &rule.edits);
         Self {
             directory: directory.as_bytes(),
             policy,
-            has_rules: edits.any(is_content_type),
+            has_rules: policy.rules.have_content_type(),
         }
     }
 

@@ -2,9 +2,8 @@
 
 use super::reading::{Key, each, fields, in_order, key, list, mistyped, tables, text, unless};
 use super::{Contents, Fault};
-use crate::http::fields::is_token_byte;
 use crate::http::response::Edit;
-use crate::plan::{Class, Pattern, Rule, Rules, check_name, is_content_type};
+use crate::plan::{Class, Pattern, Rule, Rules, is_content_type};
 use crate::settings::{Settings, kind::toml_string, value};
 use std::fmt::Write as _;
 use toml::{Spanned, de::DeValue};
@@ -59,7 +58,7 @@ fn read_rule(table: &Spanned<DeValue<'_>>) -> Result<Rule, Vec<Fault>> {
         }
     }
     if let Some(value) = fields.get("remove") {
-        let removed = each(value, "rule: remove: ", &mut faults, removable);
+        let removed = each(value, "rule: remove: ", &mut faults, value::removable_field);
         edits.extend(removed.into_iter().map(|name| Edit {
             name: name.into(),
             value: None,
@@ -96,7 +95,7 @@ fn classes() -> String {
 /// A field to set, with its value.
 fn edit(name: &Key<'_>, value: &Spanned<DeValue<'_>>) -> Result<Edit, Fault> {
     let prefix = "rule: set: ";
-    let named = field_name(name.get_ref())
+    let named = value::field_name(name.get_ref())
         .map_err(|message| (name.span(), format!("{prefix}{message}")))?;
     let (text, span) = text(value, prefix)?;
     let value = value::field_value(text)
@@ -105,23 +104,6 @@ fn edit(name: &Key<'_>, value: &Spanned<DeValue<'_>>) -> Result<Edit, Fault> {
         name: named.into(),
         value: Some(value.into()),
     })
-}
-
-fn removable(name: &str) -> Result<String, String> {
-    let name = field_name(name)?;
-    match name.to_ascii_lowercase().as_str() {
-        "content-type" => Err(format!("{name}: every file has one; set another")),
-        "vary" => Err(format!("{name}: what a response depends on has to be said")),
-        _ => Ok(name),
-    }
-}
-
-fn field_name(name: &str) -> Result<String, String> {
-    if name.is_empty() || !name.bytes().all(is_token_byte) {
-        return Err(format!("{name:?} cannot be the name of a field"));
-    }
-    check_name(name).map_err(|reason| format!("{name}: {reason}"))?;
-    Ok(name.to_owned())
 }
 
 pub(super) fn show(settings: &Settings) -> String {
