@@ -120,7 +120,8 @@ fn in_table(ip: IpAddr) -> String {
     };
     let (words, _) = octets.as_chunks();
     let words = words.iter().map(|word| u32::from_ne_bytes(*word));
-    words.map(|word| format!("{word:08X}")).collect()
+    let words: Vec<_> = words.map(|word| format!("{word:08X}")).collect();
+    words.concat()
 }
 
 /// The inodes of the sockets at a path, of a table like `/proc/net/unix`.
