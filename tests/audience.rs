@@ -4,7 +4,7 @@
 mod support;
 
 use std::{net::TcpListener, os::fd::AsFd, process::Command};
-use support::{Launch, Server, Site, assert_all, in_a_network, responses, unavailable};
+use support::{Launch, Server, Signal, Site, assert_all, in_a_network, responses, unavailable};
 
 fn local(site: &Site) -> Launch {
     Launch::of(site.root()).args(["--hosts", "local"])
@@ -108,6 +108,37 @@ fn where_an_address_is_named_nothing_is_listed_and_any_host_is_answered() {
         200
     );
     assert_eq!(server.get("/dir/").status, 404);
+}
+
+#[test]
+fn a_reload_changes_hosts_and_listing_but_not_whom_the_server_is_for() {
+    let site = Site::small();
+    site.file("dir/a", "");
+    let file = site.outside("settings/m.toml");
+    std::fs::create_dir(site.outside("settings")).unwrap();
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    std::fs::write(&file, "").unwrap();
+    let server = Launch::inheriting(&[("", socket.as_fd())])
+        .arg(site.root())
+        .arg("--config")
+        .arg(&file)
+        .expecting(&["has no index file", "read again", "got 421"])
+        .start();
+    let states = ["", "listing = true\nhosts = 'local'\n", ""];
+    for (settings, number) in states.into_iter().zip(0..) {
+        if number > 0 {
+            std::fs::write(&file, settings).unwrap();
+            server.process.signal(Signal::HUP);
+            server.process.await_stderr("the reload", |said| {
+                (said.matches("are in force").count() == number).then_some(())
+            });
+        }
+        let is_set = !settings.is_empty();
+        let host = status(&server, "GET /a.txt HTTP/1.1", Some("evil.example"));
+        assert_eq!(host, if is_set { 421 } else { 200 }, "{settings}");
+        let listing = status(&server, "GET /dir/ HTTP/1.1", Some("localhost"));
+        assert_eq!(listing, if is_set { 200 } else { 404 }, "{settings}");
+    }
 }
 
 #[test]

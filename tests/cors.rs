@@ -170,6 +170,10 @@ fn what_is_no_header_says_why() {
         ),
         ("Date: now", "Date: it says what is sent"),
         ("ETag:", "ETag: it says what is sent"),
+        (
+            "Content-Encoding: br",
+            "Content-Encoding: it says what is sent",
+        ),
         ("Server: mine", "the setting server-field"),
         ("Content-Type:", "Content-Type: every file has one"),
         ("Vary:", "Vary: what a response depends on"),

@@ -52,6 +52,7 @@ pub(super) fn respond(event: &Event<'_>, service: &mut Service) -> Response<Open
     let request = match event {
         Event::Request(request) => request,
         Event::Refused { refusal, .. } => {
+            service.note_refusal(*refusal);
             return Decision::at_once(plan::refuse(refusal.status())).into_response();
         }
     };

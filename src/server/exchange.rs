@@ -119,11 +119,16 @@ impl Service {
 
     /// Answers what is no request.
     pub(super) fn answer_refused(&mut self, refusal: Refusal) -> Response<OpenFile> {
+        self.note_refusal(refusal);
+        self.refuse(refusal.status()).into_response()
+    }
+
+    /// Tells the operator of what is no request.
+    pub(super) fn note_refusal(&mut self, refusal: Refusal) {
         log::debug!("refused: {refusal}");
         if refusal == Refusal::Head(HeadError::TlsHello) {
             self.notices.tls_hello();
         }
-        self.refuse(refusal.status()).into_response()
     }
 
     /// Decides on what is no request, so that there is no path either.

@@ -214,9 +214,22 @@ fn write_ways_to_low_ports(f: &mut fmt::Formatter<'_>, address: SocketAddr) -> f
     let high = SocketAddr::new(address.ip(), HIGH_PORT);
     let program = env::current_exe().unwrap_or_else(|_| env!("CARGO_PKG_NAME").into());
     let program = program.display();
+    writeln!(
+        f,
+        ". Ports below {ROOT_PORTS_END} are for root alone. Do one of these:"
+    )?;
+    writeln!(f, "  use a higher port: --listen '{high}'")?;
+    writeln!(
+        f,
+        "  start as root and drop its privileges: sudo {program} DIR --listen '{address}' --user www-data"
+    )?;
+    writeln!(
+        f,
+        "  let systemd open the port: config/millpond.socket, docs/systemd.md"
+    )?;
     write!(
         f,
-        ". Ports below {ROOT_PORTS_END} are for root alone. Do one of these:\n         \x20 use a higher port: --listen '{high}'\n         \x20 start as root, and drop root's privileges after: sudo {program} --user www-data\n         \x20 let systemd open the port: config/millpond.socket, docs/systemd.md\n         \x20 allow this program low ports: sudo setcap cap_net_bind_service=+ep {program}"
+        "  allow this program low ports: sudo setcap cap_net_bind_service=+ep {program}"
     )
 }
 

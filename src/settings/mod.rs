@@ -836,6 +836,15 @@ MILLPOND_FIELDS_MAX: \"many\" is not a number
             "a\"b\\c\nd\u{1}",
             "--listen",
             "unix:/a b",
+            "--header",
+            "X-A:",
+            "--header",
+            "Link: <\"a\">",
+            "--cors",
+            "--hosts",
+            "local",
+            "--hosts",
+            "auto.",
             "ü",
         ];
         let settings = load(&words, &[], None).expect("good settings");

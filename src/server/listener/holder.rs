@@ -8,7 +8,7 @@ use crate::server::start_error::FreePort;
 use crate::server::{ListenAddress, StartError};
 use std::fs;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::ffi::OsStrExt;
 
 /// A process that listens.
@@ -32,7 +32,7 @@ impl Holder {
             ListenAddress::Tcp(address) => ["/proc/net/tcp", "/proc/net/tcp6"]
                 .iter()
                 .filter_map(|table| fs::read_to_string(table).ok())
-                .flat_map(|table| tcp_sockets(&table, address.port()))
+                .flat_map(|table| tcp_sockets(&table, *address))
                 .collect(),
             ListenAddress::Unix(path) => {
                 let table = fs::read("/proc/net/unix").unwrap_or_default();
@@ -91,18 +91,38 @@ fn has_any(process: u32, sockets: &[String]) -> bool {
         })
 }
 
-/// The inodes of the sockets that listen on a port, of a table like `/proc/net/tcp`: whatever their
-/// address, as that of all addresses has the port everywhere.
-fn tcp_sockets(table: &str, port: u16) -> Vec<String> {
-    let port = format!(":{port:04X}");
+/// The inodes of the sockets that keep an address from being listened on, of a table like
+/// `/proc/net/tcp`: those that listen on it, and where one of both is all addresses, on its port.
+fn tcp_sockets(table: &str, wanted: SocketAddr) -> Vec<String> {
+    let ip = in_table(wanted.ip());
+    let clashes = |address: &str| {
+        let (at, port) = address.split_once(':')?;
+        let is_all = |ip: &str| ip.bytes().all(|byte| byte == b'0');
+        // IPv4 may stand in IPv6, at its end.
+        let is_there = is_all(at) || is_all(&ip) || at.ends_with(&ip);
+        (is_there && u16::from_str_radix(port, 16) == Ok(wanted.port())).then_some(())
+    };
     let socket = |line: &str| {
         let mut columns = line.split_whitespace();
         let address = columns.nth(1)?;
         let state = columns.nth(1)?;
         let inode = columns.nth(5)?;
-        (address.ends_with(&port) && state == LISTEN).then(|| inode.to_owned())
+        clashes(address)?;
+        (state == LISTEN).then(|| inode.to_owned())
     };
     table.lines().skip(1).filter_map(socket).collect()
+}
+
+/// An IP address as the tables write it: words of four bytes in the machine's own order.
+fn in_table(ip: IpAddr) -> String {
+    let octets = match ip {
+        IpAddr::V4(ip) => ip.octets().to_vec(),
+        IpAddr::V6(ip) => ip.octets().to_vec(),
+    };
+    let (words, _) = octets.as_chunks();
+    let words = words.iter().map(|word| u32::from_ne_bytes(*word));
+    let words: Vec<_> = words.map(|word| format!("{word:08X}")).collect();
+    words.concat()
 }
 
 /// The inodes of the sockets at a path, of a table like `/proc/net/unix`.
@@ -144,10 +164,26 @@ mod tests {
                      0        0 4712 1 0000000000000000 100 0 0 10 0\n   \
                      2: 00000000:1F91 00000000:0000 0A 00000000:00000000 00:00000000 00000000     \
                      0        0 4713 1 0000000000000000 100 0 0 10 0\n";
-        assert_eq!(tcp_sockets(table, 8080), ["4711"]);
-        assert_eq!(tcp_sockets(table, 8081), ["4713"]);
-        assert!(tcp_sockets(table, 80).is_empty());
-        assert!(tcp_sockets("", 80).is_empty());
+        for (wanted, found) in [
+            ("127.0.0.1:8080", &["4711"][..]),
+            ("0.0.0.0:8080", &["4711"]),
+            ("[::]:8080", &["4711"]),
+            ("127.0.0.2:8080", &[]),
+            ("[::1]:8080", &[]),
+            ("127.0.0.2:8081", &["4713"]),
+            ("127.0.0.1:80", &[]),
+        ] {
+            assert_eq!(
+                tcp_sockets(table, wanted.parse().unwrap()),
+                found,
+                "{wanted}"
+            );
+        }
+        assert!(tcp_sockets("", "127.0.0.1:80".parse().unwrap()).is_empty());
+        assert_eq!(
+            in_table("::1".parse().unwrap()),
+            "00000000000000000000000001000000"
+        );
     }
 
     #[test]

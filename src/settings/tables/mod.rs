@@ -80,7 +80,7 @@ gltf = \"model/gltf+json\"
                  {a,b} for either. It is held against the address and, where a file was found, \
                  against its place: / and /index.html for one. set and remove name fields; on says \
                  of which responses: success, which 304 belongs to and which is what it is if \
-                 nothing is said, redirect, error. Of several rules that apply, the last one that \
+                 nothing is said, redirect, error, and preflight for those that answer OPTIONS. Of several rules that apply, the last one that \
                  speaks of a field has its say.",
         example: "\
 [[rule]]
