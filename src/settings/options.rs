@@ -276,7 +276,8 @@ pub(super) static GROUPS: &[Group] = &[
                 kind: Kind::Switch(|settings| &mut settings.server.site.precompressed),
                 help: "Whether coded files beside a file are served in its place",
                 reason: "Who accepts it gets app.js.br, app.js.zst or app.js.gz for app.js, the \
-                         first of them that there is, unless it is older than app.js.",
+                         first of them that there is, unless it is older than app.js. Where app.js \
+                         is missing, others get what app.js.gz expands to.",
             },
             Definition {
                 name: "compression",

@@ -44,7 +44,6 @@ use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
-use std::rc::Rc;
 use std::time::{Instant, SystemTime};
 use variants::Finder;
 use workload::Workload;
@@ -254,7 +253,7 @@ impl Site {
         }
         match Hashing::begin(loaded, &self.digests) {
             Ok(work) => Resolution::Pending(self.jobs.begin(&subject, Box::new(work))),
-            Err(file) => Resolution::Ready(Ok(Rc::new(file))),
+            Err(file) => Resolution::Ready(Ok(file)),
         }
     }
 

@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn a_file_is_read_to_its_end_whatever_is_said_of_its_size() {
         let path = std::env::temp_dir().join(format!("millpond-reading-{}", std::process::id()));
-        let content: Vec<u8> = (0..20_000_u32).map(|number| number as u8).collect();
+        let content: Vec<u8> = (0..=u8::MAX).cycle().take(20_000).collect();
         let mut file = std::fs::File::create(&path).unwrap();
         file.write_all(&content).unwrap();
         let file = OwnedFd::from(std::fs::File::open(&path).unwrap());

@@ -78,7 +78,7 @@ impl Stamp {
     }
 
     /// Whether a clock has set the time of the last change to the file, of whatever kind. No tool
-    /// can set it, but images of file systems (SquashFS, ISO 9660) carry it over in whole seconds.
+    /// can set it, but images of file systems (`SquashFS`, ISO 9660) carry it over in whole seconds.
     pub(super) fn has_clock_change(&self) -> bool {
         self.changed.1 != 0
     }
