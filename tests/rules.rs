@@ -309,6 +309,45 @@ fn a_media_type_is_set_by_extension_or_by_rule() {
 }
 
 #[test]
+fn a_media_type_is_set_by_a_name_without_an_extension_and_for_all_of_them() {
+    let site = Site::small();
+    let names = [
+        "page",
+        "LICENSE",
+        "Owners",
+        "OWNERS.txt",
+        "dot.",
+        "README.unknown",
+    ];
+    for name in names {
+        site.file(name, "0123456789");
+    }
+    site.file("release.d/page", "0123456789");
+    let found = |settings: &str| {
+        let server = start(&site, settings);
+        names.map(|name| {
+            let response = server.get(&format!("/{name}"));
+            response.field("content-type").unwrap().to_owned()
+        })
+    };
+    let (bytes, text) = ("application/octet-stream", "text/plain; charset=utf-8");
+    assert_eq!(found(""), [bytes, text, bytes, text, bytes, text]);
+    let html = "text/html; charset=utf-8";
+    // A name that is given comes before the empty one, and both before what is known.
+    assert_eq!(
+        found("[types]\nOWNERS = 'text/x-own'\n'' = 'text/html'\n"),
+        [html, html, "text/x-own; charset=utf-8", text, html, text]
+    );
+    assert_eq!(
+        found("[types]\nlicense = 'text/x-own'\n"),
+        [bytes, "text/x-own; charset=utf-8", bytes, text, bytes, text]
+    );
+    let server = start(&site, "[types]\n'' = 'text/html'\n");
+    let inner = server.get("/release.d/page");
+    assert_eq!(inner.field("content-type"), Some(html));
+}
+
+#[test]
 fn what_stands_in_for_others_keeps_the_media_type_of_its_own_file() {
     let site = Site::small();
     site.file("404.html", "not here");

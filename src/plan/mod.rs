@@ -17,7 +17,7 @@ mod stand_in;
 
 use crate::http::Status;
 use crate::http::host::Host;
-use crate::http::media;
+use crate::http::media::{self, NameKind};
 use crate::http::request::{Expectation, RequestHead};
 use crate::http::response::{FieldBlock, FieldBlockWriter};
 use crate::http::target::RequestPath;
@@ -45,7 +45,8 @@ pub struct Policy {
     pub spa: bool,
     /// Whether errors are answered with the pages that the site has for them.
     pub error_pages: bool,
-    /// Media types by extension, in lower case: these go before those that are known.
+    /// Media types by extension, or by a whole name without one, in lower case; the empty text
+    /// stands for all other names without an extension. They override those that are known.
     pub types: BTreeMap<String, String>,
     /// What to change about the fields of responses.
     pub rules: Rules,
@@ -56,9 +57,23 @@ pub struct Policy {
 impl Policy {
     /// The value of `Content-Type` for a file in this place.
     pub fn content_type(&self, place: &[u8]) -> Cow<'static, str> {
-        let own = || self.types.get(&media::extension(place)?).cloned();
-        let own = if self.types.is_empty() { None } else { own() };
-        own.map_or_else(|| media::content_type(place), Cow::Owned)
+        let own = if self.types.is_empty() {
+            None
+        } else {
+            self.own_type(place)
+        };
+        own.map_or_else(
+            || media::content_type(place),
+            |own| Cow::Owned(own.to_owned()),
+        )
+    }
+
+    fn own_type(&self, place: &[u8]) -> Option<&str> {
+        let own = match media::kind(place)? {
+            NameKind::Extension(extension) => self.types.get(&extension),
+            NameKind::Bare(name) => self.types.get(&name).or_else(|| self.types.get("")),
+        };
+        own.map(String::as_str)
     }
 }
 
