@@ -73,7 +73,7 @@ fn an_index_file_comes_before_a_listing() {
     assert_eq!(response.text(), "<!doctype html><title>Start</title>");
     assert_eq!(response.field("vary"), None, "there is nothing to choose");
     let redirect = server.get("/dir?sort=size");
-    assert_eq!(redirect.field("location"), Some("/dir/?sort=size"));
+    assert_eq!(redirect.field("location"), Some("dir/?sort=size"));
     assert!(server.get("/dir/").text().contains("a.txt"));
     // An index that may not be served is not passed over either.
     site.fifo("dir/index.html");

@@ -259,6 +259,13 @@ impl<'b> RequestPath<'b> {
         self.bytes.is_empty() || self.bytes.ends_with(b"/")
     }
 
+    /// Its last segment, without a slash after it; empty for the root.
+    pub fn name(&self) -> &[u8] {
+        let path = self.bytes.strip_suffix(b"/").unwrap_or(&self.bytes);
+        let start = memchr::memrchr(b'/', path).map_or(0, |slash| slash + 1);
+        path.get(start..).unwrap_or_default()
+    }
+
     /// Whether it is not to be served, whatever is there; see [`has_hidden_segment`].
     pub fn is_hidden(&self) -> bool {
         self.hidden
@@ -279,10 +286,17 @@ impl<'b> RequestPath<'b> {
     }
 }
 
-/// One segment of a path as a reference from its directory. It starts with `./`, so that whatever
-/// the name is, it is taken for no scheme and no host.
+/// One segment of a path as a reference from its directory, which is taken for no scheme and no host
+/// whatever the name is: nothing in it ends the segment, and where it has a colon, `./` goes before it
+/// (RFC 3986 §4.2).
 pub fn name_reference(name: &[u8]) -> impl fmt::Display {
-    format!("./{}", percent_encode(name, OUTSIDE_PATH))
+    let dot = if name.contains(&b':') { "./" } else { "" };
+    format!("{dot}{}", escaped(name))
+}
+
+/// Segments of a path, and the slashes between them, with all other bytes escaped that have to be.
+pub fn escaped(path: &[u8]) -> impl fmt::Display {
+    percent_encode(path, OUTSIDE_PATH)
 }
 
 /// A part of a path, in which bytes may be escaped or not, as a reference has it: as
