@@ -390,6 +390,20 @@ pub fn has_hidden_segment(path: &[u8]) -> bool {
     !well_known && (path.starts_with(b".") || memchr::memmem::find(path, b"/.").is_some())
 }
 
+/// The path of a target if its encoded slashes were slashes, for what no file can be named. Where that
+/// names nothing either, it is empty.
+pub fn as_if_separated(path: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(path.len());
+    for byte in percent_decode(path) {
+        match byte {
+            // It was escaped itself, and begins no escape.
+            b'%' => plain.extend_from_slice(b"%25"),
+            byte => plain.push(byte),
+        }
+    }
+    normalize(&plain).unwrap_or_default()
+}
+
 /// All that RFC 3986 §3.3 does not let stand in a path.
 const OUTSIDE_PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -497,6 +511,24 @@ mod tests {
                 "{raw}"
             );
         }
+    }
+
+    #[test]
+    fn an_encoded_slash_hides_nothing() {
+        for (raw, expected) in [
+            ("/.git%2fconfig", ".git/config"),
+            ("/%2egit%2Fconfig", ".git/config"),
+            ("/a%2f.env", "a/.env"),
+            ("/a/..%2f.env", ".env"),
+            ("/.well-known%2facme", ".well-known/acme"),
+            ("/a%2fb%252fc", "a/b%2fc"),
+            ("/a%2f%00", ""),
+            ("/a%2f%", "a/%"),
+        ] {
+            let found = as_if_separated(raw.as_bytes());
+            assert_eq!(String::from_utf8_lossy(&found), expected, "{raw}");
+        }
+        assert!(has_hidden_segment(b".git/config") && !has_hidden_segment(b".well-known/acme"));
     }
 
     #[test]

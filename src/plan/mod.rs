@@ -32,7 +32,7 @@ pub use representation::{Facts, Representation};
 pub use route::{BadRedirect, Part, Redirect, Redirects, lead_to};
 pub use rules::{Class, Pattern, Rule, Rules, check_name, is_content_type};
 pub use selection::select_coding;
-pub use stand_in::{StandIn, instead, stand_ins, without_stand_in};
+pub use stand_in::{StandIn, absence_of_unreadable, instead, stand_ins, without_stand_in};
 
 /// What the operator wants of every response.
 #[derive(Clone, Debug, PartialEq, Eq)]
