@@ -2,8 +2,9 @@
 
 mod support;
 
-use std::fs;
-use support::{Launch, Server, Site, assert_all};
+use flate2::{Compression, write::GzEncoder};
+use std::{fs, io::Write as _};
+use support::{Launch, Server, Site, assert_all, noise};
 
 fn start(site: &Site, settings: &str) -> Server {
     let file = site.outside("millpond.toml");
@@ -125,4 +126,111 @@ fn a_media_type_is_set_by_a_name_without_an_extension_and_for_all_of_them() {
     let server = start(&site, "[types]\n'' = 'text/html'\n");
     let inner = server.get("/release.d/page");
     assert_eq!(inner.field("content-type"), Some(html));
+}
+
+/// As Unity builds a game for the web.
+const UNITY: &str = "listing = true\n\
+     [[rule]]\npath = '/**/*.br'\nset = { Content-Encoding = 'br' }\n\
+     [[rule]]\npath = ['/**/*.gz', '/plain/*']\nset = { content-encoding = 'GZIP' }\n\
+     [[rule]]\npath = '/**/*.unityweb'\nset = { Content-Encoding = 'br', X-A = 'b' }\n\
+     [[rule]]\npath = '/**/*.symbols.*'\nset = { Content-Type = 'application/x-own' }\n";
+
+#[test]
+fn a_file_that_is_stored_in_a_coding_has_that_and_the_type_of_what_is_in_it() {
+    let site = Site::new();
+    let table = [
+        ("Build/game.wasm.br", "br", "application/wasm"),
+        ("Build/game.data.br", "br", "application/octet-stream"),
+        (
+            "Build/game.framework.js.br",
+            "br",
+            "text/javascript; charset=utf-8",
+        ),
+        ("Build/game.symbols.json.br", "br", "application/x-own"),
+        ("Build/game.wasm.unityweb", "br", "application/wasm"),
+        ("Build/game.data.GZ.gz", "gzip", "application/gzip"),
+        ("Build/page.html.gz", "gzip", "text/html; charset=utf-8"),
+        ("plain/app.css", "gzip", "text/css; charset=utf-8"),
+    ];
+    for (name, ..) in table {
+        site.file(name, noise(2000));
+    }
+    site.file("Build/game.loader.js", "loader();\n".repeat(500));
+    let server = start(&site, UNITY);
+    for (name, coding, media_type) in table {
+        let target = format!("/{name}");
+        // It is as it is, whatever the client accepts, and is not compressed once more.
+        for accepted in ["gzip, br", "identity", "zstd"] {
+            let response = server.request("GET", &target, &[("Accept-Encoding", accepted)]);
+            assert_eq!(response.status, 200, "{name}");
+            assert_eq!(response.field("content-encoding"), Some(coding), "{name}");
+            assert_eq!(response.field("content-type"), Some(media_type), "{name}");
+            assert_eq!(response.field("vary"), None, "{name}");
+            assert_eq!(response.content, noise(2000), "{name}");
+        }
+        let entries = server.request(
+            "GET",
+            if name.starts_with("Build") {
+                "/Build/"
+            } else {
+                "/plain/"
+            },
+            &[("Accept", "application/json")],
+        );
+        let (_, file) = name.split_once('/').unwrap();
+        let entry = format!("\"href\":\"{file}\",\"kind\":\"file\",\"type\":\"{media_type}\"");
+        assert!(entries.text().contains(&entry), "{entry}");
+    }
+    // What no rule calls coded is compressed as ever.
+    let gzip = [("Accept-Encoding", "gzip")];
+    let loader = server.request("GET", "/Build/game.loader.js", &gzip);
+    assert_eq!(loader.gunzipped(), "loader();\n".repeat(500).into_bytes());
+    assert_eq!(loader.field("vary"), Some("Accept-Encoding"));
+}
+
+#[test]
+fn a_stored_coding_holds_for_ranges_validators_and_beside_what_it_is_made_of() {
+    let site = Site::new();
+    let content = b"the pond lies still\n".repeat(9000);
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
+    encoder.write_all(&content).unwrap();
+    // One that is sent from memory, and one that is sent from the file.
+    let stored = encoder.finish().unwrap();
+    assert!(stored.len() > 64 * 1024);
+    site.file("large.data.gz", &stored)
+        .file("small.js.gz", &stored[..1000]);
+    site.file("small.js", "1".repeat(2000));
+    let server = start(&site, UNITY);
+    let large = server.get("/large.data.gz");
+    assert_eq!(large.gunzipped(), content);
+    for (target, stored) in [
+        ("/large.data.gz", &stored[..]),
+        ("/small.js.gz", &stored[..1000]),
+    ] {
+        let tag = server.await_strong_etag(target);
+        assert!(tag.ends_with("-gzip\""), "{tag}");
+        let head = server.request("HEAD", target, &[]);
+        assert_eq!(
+            head.field("content-length"),
+            Some(&*stored.len().to_string())
+        );
+        let fields = [("Range", "bytes=100-199"), ("If-Range", &*tag)];
+        let part = server.request("GET", target, &fields);
+        assert_eq!((part.status, &part.content[..]), (206, &stored[100..200]));
+        assert_eq!(part.field("content-encoding"), Some("gzip"));
+        let range = format!("bytes 100-199/{}", stored.len());
+        assert_eq!(part.field("content-range"), Some(&*range));
+        let again = server.request("GET", target, &[("If-None-Match", &tag)]);
+        assert_eq!((again.status, again.field("content-encoding")), (304, None));
+    }
+    // In the place of the file that it was made of, a client has to accept it.
+    let plain = server.get("/small.js");
+    assert_eq!(
+        (plain.text(), plain.field("content-encoding")),
+        (&*"1".repeat(2000), None)
+    );
+    let coded = server.request("GET", "/small.js", &[("Accept-Encoding", "gzip")]);
+    assert_eq!(coded.content, stored[..1000]);
+    assert_eq!(coded.values("content-encoding"), ["gzip"]);
+    assert_eq!(coded.field("vary"), Some("Accept-Encoding"));
 }

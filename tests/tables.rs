@@ -234,6 +234,14 @@ const WRONG: &[(&str, &str)] = &[
         "[[redirect]]\nfrom = '/a'\nto = '/b'\n[[redirect]]\nfrom = '/b'\nto = '/a'",
         "3:6: redirect: to: /a leads back to itself",
     ),
+    (
+        "[[rule]]\npath = '/*.br'\nset = { Content-Encoding = 'brotli' }",
+        "3:28: rule: set: Content-Encoding: \"brotli\" is none of br, zstd, gzip",
+    ),
+    (
+        "[[rule]]\npath = '/*.br'\non = ['success', 'error']\nset = { content-encoding = 'br' }",
+        "1:1: rule: Content-Encoding can be set for files alone; leave out `on`",
+    ),
     ("[[redirect]]\nto = '/b'", "1:1: redirect: it has no from"),
     (
         "[[redirect]]\nfrom = '/a'\nto = '/b'\nstatus = 200",

@@ -47,6 +47,20 @@ pub fn implied_coding(file_name: &[u8], content_type: &str) -> Option<Coding> {
     (content_type.starts_with("image/svg+xml") && is_coded_svg()).then_some(Coding::Gzip)
 }
 
+/// The name of what is in a file that is stored in this coding, and has the coding's extension after
+/// its own: `game.wasm` for `game.wasm.br`, and for `game.wasm.unityweb`, as Unity calls either.
+pub fn decoded_name(file_name: &[u8], coding: Coding) -> &[u8] {
+    let extensions = [coding.extension().as_bytes(), b".unityweb"];
+    let ends = |extension: &&[u8]| {
+        let start = file_name.len().checked_sub(extension.len());
+        let end = start.and_then(|start| file_name.get(start..));
+        end.is_some_and(|end| end.eq_ignore_ascii_case(extension))
+    };
+    let extension = extensions.into_iter().find(ends).unwrap_or_default();
+    let length = file_name.len().saturating_sub(extension.len());
+    file_name.get(..length).unwrap_or(file_name)
+}
+
 /// What a type that `mime_guess` gives is called by now, or by those who look at it.
 fn current_name(media_type: &'static str) -> &'static str {
     match media_type {
@@ -327,6 +341,23 @@ mod tests {
                 coding,
                 "{name}"
             );
+        }
+    }
+
+    #[test]
+    fn what_is_stored_in_a_coding_is_called_what_it_is_without_it() {
+        for (name, coding, expected) in [
+            ("Build/game.wasm.br", Coding::Brotli, "Build/game.wasm"),
+            ("game.data.GZ", Coding::Gzip, "game.data"),
+            ("game.js.zst", Coding::Zstandard, "game.js"),
+            ("game.js.unityweb", Coding::Brotli, "game.js"),
+            // It lies there under the name of what is in it.
+            ("app.js", Coding::Gzip, "app.js"),
+            ("app.js.gz", Coding::Brotli, "app.js.gz"),
+            ("br", Coding::Brotli, "br"),
+        ] {
+            let found = decoded_name(name.as_bytes(), coding);
+            assert_eq!(found, expected.as_bytes(), "{name}");
         }
     }
 

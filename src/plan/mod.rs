@@ -16,6 +16,7 @@ mod selection;
 mod stand_in;
 
 use crate::http::Status;
+use crate::http::coding::Coding;
 use crate::http::host::Host;
 use crate::http::media::{self, NameKind};
 use crate::http::request::{Expectation, RequestHead};
@@ -30,7 +31,7 @@ use std::sync::LazyLock;
 pub use partial::Multipart;
 pub use representation::{Facts, Representation};
 pub use route::{BadRedirect, Part, Redirect, Redirects, lead_to};
-pub use rules::{Class, Pattern, Rule, Rules, check_name, is_content_type};
+pub use rules::{CONTENT_ENCODING, Class, Pattern, Rule, Rules, check_name, is_fact};
 pub use selection::select_coding;
 pub use stand_in::{StandIn, absence_of_unreadable, instead, stand_ins, without_stand_in};
 
@@ -55,8 +56,22 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The value of `Content-Type` for a file in this place.
-    pub fn content_type(&self, place: &[u8]) -> Cow<'static, str> {
+    /// The media type of the file in this place, which was asked for by this address, and the coding
+    /// that it is stored in.
+    pub fn stored_as(&self, address: &[u8], place: &[u8]) -> (Cow<'static, str>, Option<Coding>) {
+        let paths = [address, place];
+        let coding = self.rules.content_coding(&paths);
+        let content_type = match (self.rules.content_type(&paths), coding) {
+            (Some(content_type), _) => Cow::Owned(content_type.to_owned()),
+            (None, Some(coding)) => self.content_type(media::decoded_name(place, coding)),
+            (None, None) => self.content_type(place),
+        };
+        let coding = coding.or_else(|| media::implied_coding(place, &content_type));
+        (content_type, coding)
+    }
+
+    /// The value of `Content-Type` by the name of a file.
+    fn content_type(&self, place: &[u8]) -> Cow<'static, str> {
         let own = if self.types.is_empty() {
             None
         } else {

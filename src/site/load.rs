@@ -7,13 +7,11 @@ use super::root::{Root, stat_descriptor};
 use super::stamp::Stamp;
 use super::variants::{Finder, Variants};
 use super::{File, Miss, Origin, Source};
-use crate::http::media::implied_coding;
 use crate::http::target::RequestPath;
 use crate::plan::{Move, Policy, Representation, StandIn};
 use bytes::Bytes;
 use rustix::fd::OwnedFd;
 use rustix::fs::{FileType, Statx};
-use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 use std::rc::Rc;
 use std::time::SystemTime;
@@ -132,11 +130,7 @@ impl Look<'_> {
             // It is of one type, whatever it is sent for.
             Role::StandsIn(_) => place,
         };
-        let content_type = rules.content_type(&[address, place]).map_or_else(
-            || self.policy.content_type(place),
-            |content_type| Cow::Owned(content_type.to_owned()),
-        );
-        let coding = implied_coding(place, &content_type);
+        let (content_type, coding) = self.policy.stored_as(address, place);
         let mut facts = facts(&source, &stamp, content_type, coding, self.wall);
         let is_settled = facts.is_settled;
         match role {

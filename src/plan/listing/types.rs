@@ -1,7 +1,7 @@
 //! The media types of a directory's files: those that they would be sent with.
 
 use crate::http::target::RequestPath;
-use crate::plan::{Policy, is_content_type};
+use crate::plan::{Policy, is_fact};
 use std::borrow::Cow;
 
 /// What decides them.
@@ -9,7 +9,8 @@ use std::borrow::Cow;
 pub(super) struct Types<'a> {
     directory: &'a [u8],
     policy: &'a Policy,
-    /// Whether any rule speaks of types: most do not, and need not be held against every name.
+    /// Whether any rule speaks of types or codings: most do not, and need not be held against every
+    /// name.
     has_rules: bool,
 }
 
@@ -19,18 +20,16 @@ impl<'a> Types<'a> {
         Self {
             directory: directory.as_bytes(),
             policy,
-            has_rules: edits.any(is_content_type),
+            has_rules: edits.any(is_fact),
         }
     }
 
     /// The type of the file of this name.
-    pub(super) fn of(&self, name: &[u8]) -> Cow<'a, str> {
-        let ruled = self.has_rules.then(|| self.by_rule(name)).flatten();
-        ruled.map_or_else(|| self.policy.content_type(name), Cow::Borrowed)
-    }
-
-    fn by_rule(&self, name: &[u8]) -> Option<&'a str> {
+    pub(super) fn of(&self, name: &[u8]) -> Cow<'static, str> {
+        if !self.has_rules {
+            return self.policy.content_type(name);
+        }
         let place = [self.directory, name].concat();
-        self.policy.rules.content_type(&[&place])
+        self.policy.stored_as(&place, &place).0
     }
 }
