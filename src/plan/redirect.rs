@@ -27,7 +27,8 @@ pub(super) fn along(way: Move, path: &RequestPath<'_>, request: &RequestHead<'_>
 /// What leads from a path, in the form `asked` that the client has sent and resolves references
 /// against, to the one that its resource has.
 fn reference(way: Move, path: &RequestPath<'_>, asked: &[u8]) -> String {
-    if has_dot_segment(asked) {
+    let slashes = asked.iter().rev().take_while(|byte| **byte == b'/').count();
+    if has_dot_segment(asked) || slashes > STEPS_UP_MAX {
         return whole_reference(way, path);
     }
     let name = path.name();
@@ -36,11 +37,8 @@ fn reference(way: Move, path: &RequestPath<'_>, asked: &[u8]) -> String {
         Move::AddSlash => format!("{}/", name_reference(name)),
         Move::DropExtension => name_reference(without_extension(name)).to_string(),
         Move::DropName => "./".to_owned(),
-        Move::DropSlash => {
-            // To a client, an empty segment is between each two of them.
-            let slashes = asked.iter().rev().take_while(|byte| **byte == b'/');
-            format!("{}{}", "../".repeat(slashes.count()), escaped(name))
-        }
+        // To a client, there is an empty segment between each two slashes.
+        Move::DropSlash => format!("{}{}", "../".repeat(slashes), escaped(name)),
     }
 }
 
@@ -65,6 +63,9 @@ fn has_dot_segment(path: &[u8]) -> bool {
         decoded().eq(*b".") || decoded().eq(*b"..")
     })
 }
+
+/// Slashes at the end of what was asked for, of which each makes the reference three bytes longer.
+const STEPS_UP_MAX: usize = 16;
 
 fn without_extension(name: &[u8]) -> &[u8] {
     name.strip_suffix(b".html").unwrap_or(name)
@@ -133,6 +134,7 @@ mod tests {
 
     #[test]
     fn a_reference_is_written_beside_what_was_asked_for() {
+        let many_slashes = "/about/////////////////";
         for (way, asked, expected) in [
             (Move::AddSlash, "/live", "live/"),
             (Move::AddSlash, "/a/b/live", "live/"),
@@ -160,6 +162,7 @@ mod tests {
             (Move::DropSlash, "/a/about/", "../about"),
             (Move::DropSlash, "/about//", "../../about"),
             (Move::DropSlash, "/a:b/", "../a:b"),
+            (Move::DropSlash, many_slashes, "/about"),
             (Move::DropSlash, "/about/.", "/about"),
             (Move::DropSlash, "/x/about/y/..", "/x/about"),
             (Move::DropSlash, "/about/%2e/", "/about"),
