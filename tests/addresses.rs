@@ -3,12 +3,13 @@
 mod support;
 
 use std::{fs, mem};
-use support::{Client, Launch, Response, Server, Site, assert_all};
+use support::{Client, Launch, Response, Server, Site, assert_all, resolve};
 
 /// The status, with the place that a redirect leads to, or else the content.
 fn outcome(server: &Server, target: &str) -> (u16, String) {
     let response = server.get(target);
-    let location = response.field("location").map(str::to_owned);
+    let location = response.field("location");
+    let location = location.map(|location| resolve(target, location));
     let what = location.unwrap_or_else(|| response.text().to_owned());
     (response.status, what)
 }
@@ -124,7 +125,8 @@ fn a_page_has_one_clean_address_to_which_its_others_lead() {
         ("/app.js", (200, "app.js")),
         ("/gr%c3%bcn%20%25.html", (301, "/gr%C3%BCn%20%25")),
         ("/gr%c3%bcn%20%25", (200, "gr\u{fc}n %.html")),
-        ("//about.html", (301, "/about")),
+        ("//about.html", (301, "//about")),
+        ("/x/../about/", (301, "/about")),
         ("/nested/index/", (200, "nested/index/index.html")),
         ("/nested/index/index.html", (301, "/nested/index/")),
     ];
@@ -210,10 +212,45 @@ fn follow(client: &mut Client, target: String) -> (Vec<String>, String, Response
         let response = client.response_to("GET");
         match response.field("location") {
             None => return (hops, at, response),
-            Some(location) => hops.push(mem::replace(&mut at, location.to_owned())),
+            Some(location) => {
+                let next = resolve(&at, location);
+                hops.push(mem::replace(&mut at, next));
+            }
         }
         assert!(hops.len() <= 2, "{hops:?} leads on to {at}");
     }
+}
+
+#[test]
+fn the_redirects_of_clean_urls_are_relative_so_that_a_prefix_may_be_taken_off() {
+    let site = site(&["index.html", "about.html", "guide/index.html", "a:b.html"]);
+    let server = Launch::of(site.root()).arg("--clean-addresses").start();
+    let table = [
+        ("/about.html", "about"),
+        ("/about.html?a=/b:c", "about?a=/b:c"),
+        ("/about/", "../about"),
+        ("/about//?a", "../../about?a"),
+        ("/index.html", "./"),
+        ("/index?", "./?"),
+        ("/guide", "guide/"),
+        ("/guide/index.html", "./"),
+        ("/guide/index", "./"),
+        ("/a:b.html", "./a:b"),
+        ("/a:b/", "../a:b"),
+        // A client that sends dots may take them for another directory than others do.
+        ("/about/.", "/about"),
+        ("/guide/../about/%2e", "/about"),
+    ];
+    let table = table.map(|(target, location)| (target, Some(location.to_owned())));
+    assert_all(table, |target| {
+        let response = server.get(target);
+        let location = response.field("location")?.to_owned();
+        // The page leads where the field does.
+        let link = format!("<a href=\"{}\">", location.replace('&', "&amp;"));
+        assert!(response.text().contains(&link), "{target}");
+        assert_eq!(server.get(&resolve(target, &location)).status, 200);
+        Some(location)
+    });
 }
 
 #[test]

@@ -177,13 +177,13 @@ fn a_listing_is_sorted_by_its_heads_entered_and_left_in_the_same_order() {
     let sorted = "[...document.querySelectorAll('[aria-sort]')]\
                   .map((it) => `${it.innerText.trim()} ${it.ariaSort}`).join()";
     assert_eq!(page.text(sorted), "Name ascending");
-    page.follow("thead th:nth-child(3) a");
+    page.follow("thead th:nth-child(3) button");
     assert_eq!(page.text(sorted), "Size descending");
     assert_eq!(
         names(&page)[..4],
         [&folders[..], &["chapter 9.md"]].concat()
     );
-    page.follow("thead th:nth-child(3) a");
+    page.follow("thead th:nth-child(3) button");
     assert_eq!(page.text(sorted), "Size ascending");
     let by_size = names(&page);
     assert_eq!(by_size[..3], folders);
@@ -259,10 +259,10 @@ fn a_listing_is_read_and_entered_without_seeing_it_and_without_a_mouse() {
         [
             "link: Home",
             "link: files",
-            "link: Name",
-            "link: Type",
-            "link: Size",
-            "link: Modified (UTC)",
+            "button: Name",
+            "button: Type",
+            "button: Size",
+            "button: Modified (UTC)",
             "link: Parent folder",
             "link: 2024",
         ]

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
 };
-use support::{Client, Launch, Response, Site, unavailable};
+use support::{Client, Launch, Response, Site, resolve as resolve_target, unavailable};
 
 /// What was met on a walk through a site.
 #[derive(Debug, Default)]
@@ -77,7 +77,7 @@ impl Walker<'_> {
             ));
             let response = self.client.response_to("GET");
             match response.field("location") {
-                Some(location) => location.clone_into(&mut address),
+                Some(location) => address = resolve_target(&address, location),
                 None => return (address, response),
             }
             walk.redirects += 1;

@@ -178,7 +178,7 @@ fn a_long_listing_holds_up_nobody() {
     fill(&site, 10_000);
     let server = listing(&site);
     let response = server.get("/many/");
-    assert_eq!(response.text().matches("<a href=\"./").count(), 10_000);
+    assert_eq!(response.text().matches("</a><!-- > ").count(), 10_000);
     // Requests go on in between its steps; on a machine with much else to do, one of three listings
     // has to show it. Without steps, one request would wait for all of the listing.
     let is_shown = (0..3).any(|_| {

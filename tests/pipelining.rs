@@ -224,7 +224,9 @@ fn stays_on_this_host(location: &str) -> bool {
     let plain = location
         .bytes()
         .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-    plain && location.starts_with('/') && !location.starts_with("//")
+    // Where there is no slash, what stands before the first colon is a scheme.
+    let first = location.split(['/', '?']).next().unwrap_or_default();
+    plain && !first.contains(':') && !location.starts_with("//")
 }
 
 /// The bytes in the pieces that the cuts make of them.

@@ -66,6 +66,82 @@ fn the_example_for_caddy_works() {
     });
 }
 
+#[test]
+fn redirects_and_listings_hold_below_a_path_that_nginx_takes_off() {
+    ask_below_a_path("nginx", |server, port, conf| {
+        let directory = conf.parent().unwrap().display();
+        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|name| format!("{name}_temp_path {directory}/{name};"))
+            .concat();
+        let config = format!(
+            "daemon off; master_process off; pid {directory}/pid; error_log stderr;\n\
+             events {{}}\nhttp {{ access_log off; {temporary}\n\
+             server {{ listen 127.0.0.1:{port};\n\
+             location /files/ {{ proxy_pass http://{server}/; }} }} }}\n"
+        );
+        fs::write(conf, config).unwrap();
+        let conf = conf.display().to_string();
+        ["-e", "stderr", "-c", &conf].map(str::to_owned).to_vec()
+    });
+}
+
+#[test]
+fn redirects_and_listings_hold_below_a_path_that_caddy_takes_off() {
+    ask_below_a_path("caddy", |server, port, conf| {
+        let config = format!(
+            "{{\n\tadmin off\n}}\nhttp://127.0.0.1:{port} {{\n\
+             \thandle_path /files/* {{\n\t\treverse_proxy {server}\n\t}}\n}}\n"
+        );
+        fs::write(conf, config).unwrap();
+        let conf = conf.display().to_string();
+        ["run", "--adapter", "caddyfile", "--config", &conf]
+            .map(str::to_owned)
+            .to_vec()
+    });
+}
+
+/// Runs a proxy that serves a site below `/files/` and passes on what follows that.
+fn ask_below_a_path(name: &str, arguments: impl Fn(&str, u16, &Path) -> Vec<String>) {
+    if !tools(&[name, "curl"]) {
+        return;
+    }
+    let site = Site::small();
+    site.file("live/index.html", "live")
+        .file("live/about.html", "about")
+        .file("a:b/index.html", "colon")
+        .file("list/in/a.txt", "alpha");
+    let server = Launch::of(site.root())
+        .args(["--clean-addresses", "--listing"])
+        .start();
+    let (port, conf) = (free_port(), site.outside("conf"));
+    let arguments = arguments(&server.address.to_string(), port, &conf);
+    let mut proxy = Process::spawn(program(name, &site.outside(".")).args(arguments));
+    let curl = |path: &str| {
+        let mut command = program("curl", &site.outside("."));
+        command.args(["--silent", "--location", "--write-out", " %{url_effective}"]);
+        command.arg(format!("http://127.0.0.1:{port}/files{path}"));
+        try_run_for(PATIENCE, &mut command).1.stdout()
+    };
+    poll_until("the proxy to answer", || {
+        assert!(proxy.is_running(), "the proxy said: {}", proxy.stderr());
+        curl("/a.txt").starts_with("alpha").then_some(())
+    });
+    for (path, content, end) in [
+        ("/live?a=b", "live", "/live/?a=b"),
+        ("/live/about.html", "about", "/live/about"),
+        ("/live/about/", "about", "/live/about"),
+        ("/live/index.html", "live", "/live/"),
+        ("/a:b", "colon", "/a:b/"),
+        ("/live//about/", "about", "/live//about"),
+    ] {
+        let expected = format!("{content} http://127.0.0.1:{port}/files{end}");
+        assert_eq!(curl(path), expected, "{path}");
+    }
+    let listing = curl("/list");
+    assert!(listing.contains("<a href=\"in/\">in</a>"), "{listing}");
+    assert!(listing.contains("<a href=\"../\">"), "{listing}");
+}
+
 /// Runs an example with a port and with a socket, and asks through it. `arguments` are those of the
 /// proxy, once it has written the example to the file, as it has to be for a port.
 fn work_through(language: &str, name: &str, arguments: impl Fn(&str, &Path, u16) -> Vec<String>) {

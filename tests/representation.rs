@@ -55,7 +55,6 @@ fn the_type_follows_the_extension() {
         ("archive.tgz", "application/gzip"),
         ("package.rpm", "application/x-rpm"),
         ("dir.html/plain", "application/octet-stream"),
-        ("LICENSE", "application/octet-stream"),
         ("odd.unheard-of", "application/octet-stream"),
         ("ends-in-a-dot.", "application/octet-stream"),
     ];

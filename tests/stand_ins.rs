@@ -1,9 +1,9 @@
-//! What is served in place of what is not there: pages of errors, and the start of an application.
+//! What is served in place of what is not there, above all pages of errors.
 
 mod support;
 
 use std::{fs, thread, time::Duration};
-use support::{Launch, Response, Server, Site, assert_all, noise};
+use support::{Launch, Response, Server, Site, noise};
 
 const NAVIGATION: (&str, &str) = (
     "Accept",
@@ -164,112 +164,7 @@ fn other_errors_are_not_the_sites() {
     }
 }
 
-#[test]
-fn a_navigation_that_finds_nothing_gets_the_start_of_the_application() {
-    let site = Site::small();
-    site.file("404.html", "not here").file("assets/app.js", "1");
-    let server = Launch::of(site.root())
-        .arg("--spa")
-        .expecting(&["no index file"])
-        .start();
-    let start = "<!doctype html><title>Start</title>";
-    let table = [
-        // With Accept as browsers send it for pages, and for scripts.
-        (("/", NAVIGATION), (200, start)),
-        (("/users/7", NAVIGATION), (200, start)),
-        (("/users/7?a=b", NAVIGATION), (200, start)),
-        (("/users/jane.doe", NAVIGATION), (200, start)),
-        (("/files/a%2Fb", NAVIGATION), (200, start)),
-        (("/a.txt", NAVIGATION), (200, "alpha\n")),
-        (("/a.txt/", NAVIGATION), (200, start)),
-        (("/assets/", NAVIGATION), (200, start)),
-        (("/.env", NAVIGATION), (404, "not here")),
-        (("/users/7", ("Accept", "*/*")), (404, "not here")),
-        (("/assets/gone.js", ("Accept", "*/*")), (404, "not here")),
-        (
-            ("/gone.css", ("Accept", "text/css,*/*;q=0.1")),
-            (404, "not here"),
-        ),
-        (
-            ("/gone.png", ("Accept", "image/avif,image/*,*/*;q=0.8")),
-            (404, "not here"),
-        ),
-        (
-            ("/users/7", ("Accept", "text/html;q=0, */*")),
-            (404, "not here"),
-        ),
-        (("/users/7", ("Accept", "x-text/html")), (404, "not here")),
-        (("/users/7", ("A", "b")), (404, "not here")),
-    ];
-    let table = table.map(|(case, (status, text))| (case, (status, text.to_owned())));
-    assert_all(table, |(target, field)| {
-        let response = server.request("GET", target, &[*field]);
-        (response.status, response.text().to_owned())
-    });
-    let head = server.request("HEAD", "/users/7", &[NAVIGATION]);
-    assert_eq!((head.status, head.text()), (200, ""));
-    assert_eq!(
-        server.request("POST", "/users/7", &[NAVIGATION]).status,
-        405
-    );
-    assert_eq!(server.request("GET", "/assets", &[NAVIGATION]).status, 301);
-}
-
-#[test]
-fn what_depends_on_accept_says_so_and_nothing_else_does() {
-    let site = Site::small();
-    let server = Launch::of(site.root()).arg("--spa").start();
-    let vary = |target: &str, fields: &[(&str, &str)]| {
-        let response = server.request("GET", target, fields);
-        (response.status, response.field("vary").map(str::to_owned))
-    };
-    let accept = || Some("Accept".to_owned());
-    assert_eq!(vary("/", &[NAVIGATION]), (200, None));
-    assert_eq!(vary("/a.txt", &[]), (200, None));
-    assert_eq!(vary("/deep", &[NAVIGATION]), (200, accept()));
-    assert_eq!(vary("/deep", &[]), (404, accept()));
-    assert_eq!(vary("/a%2Fb", &[]), (404, accept()));
-    let range = ("Range", "bytes=0-1");
-    assert_eq!(vary("/deep", &[NAVIGATION, range]), (206, accept()));
-    let etag = server.await_strong_etag("/");
-    let condition = ("If-None-Match", &*etag);
-    assert_eq!(vary("/deep", &[NAVIGATION, condition]), (304, accept()));
-    site.file("404.html", "not here");
-    assert_eq!(vary("/deep", &[]), (404, accept()));
-    assert_eq!(vary("/404.html", &[]), (200, None));
-    let plain = Server::start(site.root());
-    assert_eq!(plain.get("/deep").field("vary"), None);
-}
-
-#[test]
-fn the_start_of_the_application_is_current_and_the_same_as_the_root() {
-    let site = Site::new();
-    let server = Launch::of(site.root())
-        .arg("--spa")
-        .args(["--index", "index.html", "--index", "index.htm"])
-        .expecting(&["no index file"])
-        .start();
-    let deep = || {
-        let response = server.request("GET", "/deep/link", &[NAVIGATION]);
-        (response.status, response.text().to_owned())
-    };
-    assert_eq!(deep().0, 404);
-    site.file("index.htm", "old");
-    assert_eq!(deep(), (200, "old".to_owned()));
-    // So long that the file counts as settled, and is found in memory.
-    thread::sleep(Duration::from_millis(2_100));
-    assert_eq!(deep(), (200, "old".to_owned()));
-    assert_eq!(server.get("/").text(), "old");
-    site.file("index.html", "new");
-    assert_eq!(deep(), (200, "new".to_owned()));
-    assert_eq!(server.get("/").text(), "new");
-    let etag = |target: &str| {
-        let response = server.request("GET", target, &[NAVIGATION]);
-        response.field("etag").map(str::to_owned)
-    };
-    assert_eq!(etag("/deep/link"), etag("/"));
-}
-
+/// Monitors, previews of links and curl.
 #[test]
 fn what_stands_in_is_sent_in_a_coding_that_the_client_accepts() {
     let site = Site::new();
@@ -289,18 +184,24 @@ fn what_stands_in_is_sent_in_a_coding_that_the_client_accepts() {
                 (200, start.clone().into_bytes())
             );
             assert_eq!(deep.field("etag"), root.field("etag"));
-            assert_eq!(deep.values("vary"), ["Accept", "Accept-Encoding"]);
+            assert_eq!(
+                deep.values("vary"),
+                ["Accept, Sec-Fetch-Dest", "Accept-Encoding"]
+            );
             let condition = ("If-None-Match", deep.field("etag").unwrap());
             let again = server.request("GET", "/deep", &[NAVIGATION, gzip, condition]);
             assert_eq!(again.status, 304);
 
-            for target in ["/gone.js", "/a%2fb", "/.git/config"] {
+            for target in ["/gone.js", "/a%2fb.js", "/.git/config"] {
                 let gone = server.request("GET", target, &[gzip]);
                 assert_eq!(
                     (gone.status, gone.gunzipped()),
                     (404, error.clone().into_bytes())
                 );
-                assert_eq!(gone.values("vary"), ["Accept", "Accept-Encoding"]);
+                assert_eq!(
+                    gone.values("vary"),
+                    ["Accept, Sec-Fetch-Dest", "Accept-Encoding"]
+                );
                 assert_eq!(gone.field("etag"), None);
                 let head = server.request("HEAD", target, &[gzip]);
                 let length = gone.content.len().to_string();
@@ -310,7 +211,10 @@ fn what_stands_in_is_sent_in_a_coding_that_the_client_accepts() {
                 assert_eq!((beside.status, beside.text()), (404, "as if by brotli"));
                 let plain = server.get(target);
                 assert_eq!((plain.status, plain.text()), (404, &*error));
-                assert_eq!(plain.values("vary"), ["Accept", "Accept-Encoding"]);
+                assert_eq!(
+                    plain.values("vary"),
+                    ["Accept, Sec-Fetch-Dest", "Accept-Encoding"]
+                );
             }
         }
     }

@@ -87,6 +87,8 @@ fn what_is_printed_of_the_settings_gives_them_again() {
     for line in [
         "[types]",
         "mjs = \"text/javascript; charset=utf-8\"",
+        "owners = \"text/plain; charset=utf-8\"",
+        "\"\" = \"text/html; charset=utf-8\"",
         "[[rule]]",
         "[[redirect]]",
     ] {
@@ -135,6 +137,15 @@ const WRONG: &[(&str, &str)] = &[
     (
         "[types]\n'.mjs' = 'a/b'",
         "2:1: types: \".mjs\" is no extension; write it without a dot, like mjs",
+    ),
+    (
+        "[types]\n'.' = 'a/b'",
+        "2:1: types: \".\" is no extension; write it without a dot, like mjs",
+    ),
+    (
+        "[types]\n'Dockerfile.dev' = 'a/b'",
+        "2:1: types: \"Dockerfile.dev\" is neither an extension, like mjs, nor a name without one, \
+             like LICENSE; set Content-Type by a [[rule]] for its path",
     ),
     (
         "[types]\nmjs = 1",
@@ -222,6 +233,14 @@ const WRONG: &[(&str, &str)] = &[
     (
         "[[redirect]]\nfrom = '/a'\nto = '/b'\n[[redirect]]\nfrom = '/b'\nto = '/a'",
         "3:6: redirect: to: /a leads back to itself",
+    ),
+    (
+        "[[rule]]\npath = '/*.br'\nset = { Content-Encoding = 'brotli' }",
+        "3:28: rule: set: Content-Encoding: \"brotli\" is none of br, zstd, gzip",
+    ),
+    (
+        "[[rule]]\npath = '/*.br'\non = ['success', 'error']\nset = { content-encoding = 'br' }",
+        "1:1: rule: Content-Encoding can be set for files alone; leave out `on`",
     ),
     ("[[redirect]]\nto = '/b'", "1:1: redirect: it has no from"),
     (

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use millpond::http::method::Method;
-use millpond::http::path::{RequestPath, query_reference};
+use millpond::http::path::{RequestPath, name_reference, query_reference};
 use millpond::http::target::RequestTarget;
 
 fuzz_target!(|input: &[u8]| {
@@ -49,6 +49,22 @@ fn check_path(raw: &[u8]) {
         Ok(&path),
         "a redirect leads to the same path"
     );
+    check_name(path.name());
+}
+
+/// A name beside another is taken for no scheme, no host and no other directory.
+fn check_name(name: &[u8]) {
+    let reference = name_reference(name).to_string();
+    let first = reference.split('/').next().unwrap_or_default();
+    assert!(!first.contains(':') && !reference.starts_with('/'));
+    assert!(
+        reference
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !b"\\?#\"<>".contains(&byte))
+    );
+    let beside = format!("/directory/{}", reference.strip_prefix("./").unwrap_or(&reference));
+    let again = RequestPath::parse(beside.as_bytes()).expect("a path");
+    assert!(name.is_empty() || again.name() == name);
 }
 
 fn check_query(query: &[u8]) {

@@ -62,6 +62,21 @@ pub fn named_quality(fields: &Fields<'_>, media_type: &str) -> Quality {
         .unwrap_or(Quality::NONE)
 }
 
+/// Whether a client takes whatever there is, and wants nothing more than anything else: it says
+/// nothing, or `*/*` and no more.
+pub fn accepts_anything(fields: &Fields<'_>) -> bool {
+    if !fields.contains(FieldName::Accept) {
+        return true;
+    }
+    let ranges = || fields.members(FieldName::Accept);
+    let is_any = |member: &[u8]| {
+        let range = member.split(|byte| *byte == b';').next();
+        range.is_some_and(|range| range.trim_ascii() == b"*/*")
+    };
+    // Of what has no weight above 0, or of an empty list, nothing is taken.
+    ranges().all(is_any) && media_type_quality(fields, "*/*") > Quality::NONE
+}
+
 /// How specific a media range is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Specificity {
@@ -167,6 +182,30 @@ mod tests {
                 expected,
                 "{accept}"
             );
+        }
+    }
+
+    #[test]
+    fn anything_is_accepted_by_who_says_nothing_or_that_alone() {
+        for (accept, expected) in [
+            ("", true),
+            ("Accept: */*\r\n", true),
+            ("Accept: */*;q=0.8\r\n", true),
+            ("Accept: */* ; Q=1, */*\r\n", true),
+            ("Accept:\r\n", false),
+            ("Accept: */*;q=0\r\n", false),
+            ("Accept: */*;q=x\r\n", false),
+            ("Accept: text/html, */*\r\n", false),
+            ("Accept: application/json, text/plain, */*\r\n", false),
+            ("Accept: image/avif,*/*;q=0.8\r\n", false),
+            ("Accept: */*\r\nAccept: text/css\r\n", false),
+            ("Accept: text/*\r\n", false),
+        ] {
+            let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{accept}\r\n");
+            let mut storage = FieldStorage::default();
+            let parsed = RequestHead::parse(head.as_bytes(), &mut storage, &Limits::default());
+            let (head, _) = parsed.unwrap().unwrap();
+            assert_eq!(accepts_anything(&head.fields), expected, "{accept:?}");
         }
     }
 

@@ -46,6 +46,13 @@ impl Coding {
         }
     }
 
+    /// The coding of this name, in any case (RFC 9110 §8.4.1), and `x-gzip` for `gzip` (§8.4.1.3).
+    pub fn named(name: &str) -> Option<Self> {
+        let is_it = |coding: &Self| coding.name().eq_ignore_ascii_case(name);
+        let gzip = name.eq_ignore_ascii_case("x-gzip").then_some(Self::Gzip);
+        Self::ALL.into_iter().find(is_it).or(gzip)
+    }
+
     const fn bit(self) -> u8 {
         1 << self as u8
     }

@@ -1,5 +1,7 @@
 //! Media types (RFC 9110 §8.3) by file name.
 
+mod names;
+
 use super::coding::Coding;
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -7,16 +9,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// The value of `Content-Type` for a file of this name; the name may be any bytes.
+///
+/// A name without an extension that says nothing is of bytes: most such files are programs, archives
+/// and objects that are named by their hash, and as text with `nosniff` they would fill the screen.
 pub fn content_type(file_name: &[u8]) -> Cow<'static, str> {
-    let path = Path::new(OsStr::from_bytes(file_name));
-    let media_type = match mime_guess::from_path(path).first_raw() {
-        Some("application/octet-stream") | None => {
-            let extension = extension(file_name);
-            let own = extension.and_then(|extension| type_unlisted(&extension));
-            own.unwrap_or("application/octet-stream")
-        }
-        Some(media_type) => current_name(media_type),
-    };
+    let media_type = known_type(file_name).unwrap_or(BYTES);
     if is_text(media_type) {
         Cow::Owned(with_charset(media_type))
     } else {
@@ -24,11 +21,44 @@ pub fn content_type(file_name: &[u8]) -> Cow<'static, str> {
     }
 }
 
+fn known_type(file_name: &[u8]) -> Option<&'static str> {
+    let name = Path::new(OsStr::from_bytes(file_name))
+        .file_name()?
+        .to_str();
+    let by_extension = || {
+        let extension = extension(file_name)?;
+        names::of_extension(&extension).or_else(|| guessed(&extension))
+    };
+    name.and_then(names::of_whole_name)
+        .or_else(by_extension)
+        .or_else(|| names::of_first_word(name?))
+}
+
+/// What `mime_guess` has for an extension.
+fn guessed(extension: &str) -> Option<&'static str> {
+    let guess = mime_guess::from_ext(extension);
+    guess.first_raw().map(current_name)
+}
+
 /// The coding that a name of this type tells of by itself: viewers take `.svgz` for SVG that came
 /// over the wire in `gzip` (SVG 2, appendix "Media Type Registration").
 pub fn implied_coding(file_name: &[u8], content_type: &str) -> Option<Coding> {
     let is_coded_svg = || extension(file_name).is_some_and(|extension| extension == "svgz");
     (content_type.starts_with("image/svg+xml") && is_coded_svg()).then_some(Coding::Gzip)
+}
+
+/// The name of what is in a file that is stored in this coding, and has the coding's extension after
+/// its own: `game.wasm` for `game.wasm.br`, and for `game.wasm.unityweb`, as Unity calls either.
+pub fn decoded_name(file_name: &[u8], coding: Coding) -> &[u8] {
+    let extensions = [coding.extension().as_bytes(), b".unityweb"];
+    let ends = |extension: &&[u8]| {
+        let start = file_name.len().checked_sub(extension.len());
+        let end = start.and_then(|start| file_name.get(start..));
+        end.is_some_and(|end| end.eq_ignore_ascii_case(extension))
+    };
+    let extension = extensions.into_iter().find(ends).unwrap_or_default();
+    let length = file_name.len().saturating_sub(extension.len());
+    file_name.get(..length).unwrap_or(file_name)
 }
 
 /// What a type that `mime_guess` gives is called by now, or by those who look at it.
@@ -39,49 +69,20 @@ fn current_name(media_type: &'static str) -> &'static str {
         // RFC 8081 §4.4.3 and §4.4.5
         "application/font-sfnt" => "font/otf",
         "application/font-woff" => "font/woff",
-        // RFC 4337 §3.2: browsers do not play what has these names.
-        "audio/m4a" | "audio/m4b" => "audio/mp4",
-        // RFC 8216 §4: playlists, and by IANA's name their segments.
+        // RFC 8216 §4: playlists.
         "audio/x-mpegurl" => "application/vnd.apple.mpegurl",
-        "video/vnd.dlna.mpeg-tts" => "video/mp2t",
         // RFC 6350 §10.1
         "text/x-vcard" => "text/vcard",
         // RFC 6713: what `.tar.gz` is.
         "application/x-compressed" => "application/gzip",
-        // Another thing's, which has the same extension.
-        "application/vnd.ms-pki.stl" => "model/stl",
-        "application/x-tgif" => "model/obj",
-        "audio/x-pn-realaudio-plugin" => "application/x-rpm",
+        // It names what runs on Windows, and nothing knows it.
+        "application/x-msdownload" => BYTES,
+        // Firefox saves text of a type that it does not know, instead of showing it.
+        "text/coffeescript" | "text/dlm" | "text/gemini" | "text/jade" | "text/slim"
+        | "text/stylus" | "text/vbscript" => "text/plain",
+        media_type if media_type.starts_with("text/x-") => "text/plain",
         media_type => media_type,
     }
-}
-
-/// The type of an extension, in lower case, of which `mime_guess` knows nothing better than bytes.
-fn type_unlisted(extension: &str) -> Option<&'static str> {
-    let media_type = match extension {
-        // What is said not to be sniffed runs as a script only if it is called one.
-        "cjs" => "text/javascript",
-        "cur" => "image/x-icon",
-        "ipynb" => "application/x-ipynb+json",
-        "jsonl" | "ndjson" => "application/x-ndjson",
-        "topojson" => "application/json",
-        "ktx2" => "image/ktx2",
-        "m4s" => "video/iso.segment",
-        "mtl" => "model/mtl",
-        // Phones know what to do with these by their types alone.
-        "mobileconfig" => "application/x-apple-aspen-config",
-        "pkpasses" => "application/vnd.apple.pkpasses",
-        "usdz" => "model/vnd.usdz+zip",
-        "wgsl" => "text/wgsl",
-        // RFC 8878 §6.1
-        "zst" => "application/zstd",
-        // To be read, not saved.
-        "adoc" | "diff" | "frag" | "glsl" | "go" | "graphql" | "hs" | "java" | "jl" | "kt"
-        | "lock" | "md5" | "nix" | "patch" | "proto" | "r" | "rb" | "rst" | "sha1" | "sha256"
-        | "sha512" | "svelte" | "swift" | "tf" | "tsx" | "vert" | "vue" | "wat" => "text/plain",
-        _ => return None,
-    };
-    Some(media_type)
 }
 
 /// A media type with the charset that text is in, unless it has parameters already.
@@ -93,11 +94,34 @@ pub fn with_charset(media_type: &str) -> String {
     }
 }
 
-/// The extension of a file name in lower case, if it has one that is text.
-pub fn extension(file_name: &[u8]) -> Option<String> {
-    let extension = Path::new(OsStr::from_bytes(file_name)).extension()?;
-    extension.to_str().map(str::to_lowercase)
+/// What the name of a file has to tell of its type, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NameKind {
+    /// What follows its last dot.
+    Extension(String),
+    /// All of it: it has no extension, as a dot at the start begins none.
+    Bare(String),
 }
+
+/// What the name of a file tells; `None` where that is no text.
+pub fn kind(file_name: &[u8]) -> Option<NameKind> {
+    let path = Path::new(OsStr::from_bytes(file_name));
+    match path.extension() {
+        Some(extension) => Some(NameKind::Extension(extension.to_str()?.to_lowercase())),
+        None => Some(NameKind::Bare(path.file_name()?.to_str()?.to_lowercase())),
+    }
+}
+
+/// The extension of a file name in lower case, if it has one that is text.
+fn extension(file_name: &[u8]) -> Option<String> {
+    match kind(file_name)? {
+        NameKind::Extension(extension) => Some(extension),
+        NameKind::Bare(_) => None,
+    }
+}
+
+/// Of what is not known.
+const BYTES: &str = "application/octet-stream";
 
 /// Whether a charset is due: without one, browsers guess the encoding of text, JavaScript, JSON,
 /// SVG and XML from the locale of the reader. The media type is in lower case.
@@ -144,7 +168,9 @@ pub fn is_compressible(content_type: &str) -> bool {
                 | "image/x-icon"
                 | "model/mtl"
                 | "model/obj"
+                | "model/step"
                 | "model/stl"
+                | "model/vrml"
         )
 }
 
@@ -191,15 +217,14 @@ mod tests {
             (b"card.vcf", "text/vcard; charset=utf-8"),
             (b"release.tgz", "application/gzip"),
             (b"release.rpm", "application/x-rpm"),
-            (b"Notes.IPYNB", "application/x-ipynb+json; charset=utf-8"),
             (b"rows.ndjson", "application/x-ndjson"),
             (b"fix.patch", "text/plain; charset=utf-8"),
             (b"Main.java", "text/plain; charset=utf-8"),
             (b"hand.cur", "image/x-icon"),
             (b"release.zst.sha256", "text/plain; charset=utf-8"),
-            (b"LICENSE", "application/octet-stream"),
             (b"odd.nosuchtype", "application/octet-stream"),
             (b"odd.\xff", "application/octet-stream"),
+            (b"\xff.json", "application/json; charset=utf-8"),
             (b"", "application/octet-stream"),
         ] {
             assert_eq!(
@@ -208,6 +233,93 @@ mod tests {
                 "{}",
                 String::from_utf8_lossy(name)
             );
+        }
+    }
+
+    #[test]
+    fn what_people_read_is_plain_text() {
+        for name in [
+            // Of an extension that is not registered, or as something that browsers save.
+            "install.sh INSTALL.SH paper.tex dump.sql setup.ps1 refs.bib de.po de.pot boot.ipxe",
+            "nginx.conf millpond.service wg0.netdev my.cnf php.ini setup.cfg app.log yarn.lock",
+            "sample.env Python.gitignore run.bat run.cmd main.rs main.lua site.scss a.less b.styl",
+            "app.coffee prog.pl Prog.pm x.t app.rb Main.kt main.zig lib.f90 page.hbs page.pug",
+            "key.asc id_ed25519.pub hello_1.0.dsc list.sources fedora.repo notes.org jquery.license",
+            "all.md5 all.sha256 all.sha512sum all.sfv film.nfo FILE_ID.DIZ read.me music.cue",
+            // Without an extension, or with one that says nothing.
+            "LICENSE LICENSE-MIT LICENSE_APACHE license licence UNLICENSE COPYING COPYING.LESSER",
+            "README readme README.cn Readme-de CHANGELOG ChangeLog AUTHORS NOTICE NEWS TODO VERSION",
+            "INSTALL THANKS CONTRIBUTORS MAINTAINERS CODEOWNERS PATENTS KEYS CNAME FAQ",
+            "Makefile makefile GNUmakefile Makefile.am Makefile.in Dockerfile Dockerfile.dev",
+            "Containerfile Gemfile Gemfile.lock Rakefile Procfile Vagrantfile Jenkinsfile Caddyfile",
+            "Pipfile PKGBUILD Kconfig SConstruct go.mod go.sum dir.zip/README",
+            "SHA256SUMS SHA512SUMS MD5SUMS SHA256 B2SUMS CHECKSUMS sha256sums ls-lR",
+            "Packages Sources Release InRelease Index Contents-amd64 Translation-en",
+        ] {
+            for name in name.split(' ') {
+                let found = content_type(name.as_bytes());
+                assert_eq!(found, "text/plain; charset=utf-8", "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_registered_has_its_registered_type() {
+        for (names, expected) in [
+            ("ci.yaml ci.yml", "application/yaml"),
+            ("Cargo.toml", "application/toml"),
+            (
+                "app.js.map Notes.IPYNB log.har row.avsc roads.topojson manifest.json \
+                 .well-known/apple-app-site-association .well-known/openid-configuration",
+                "application/json; charset=utf-8",
+            ),
+            ("app.appinstaller", "application/appinstaller"),
+            ("app.msixbundle", "application/msixbundle"),
+            (
+                "hello.deb hello.udeb",
+                "application/vnd.debian.binary-package",
+            ),
+            ("wpad.dat proxy.pac", "application/x-ns-proxy-autoconfig"),
+            ("all.rar", "application/vnd.rar"),
+            ("film.m4v", "video/mp4"),
+            ("ring.m4r", "audio/mp4"),
+            ("song.mid", "audio/midi"),
+            ("live.mts", "video/mp2t"),
+            ("part.step", "model/step"),
+            ("tiles.pmtiles", "application/vnd.pmtiles"),
+            ("ls.man", "text/troff; charset=utf-8"),
+        ] {
+            for name in names.split_whitespace() {
+                assert_eq!(content_type(name.as_bytes()), expected, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_name_does_not_tell_is_bytes() {
+        for name in [
+            // Programs, objects by their hash, directories of a build.
+            "busybox",
+            "millpond",
+            "release",
+            "packages",
+            "index",
+            "version",
+            "install",
+            "license-checker",
+            "changelog_writer",
+            "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "Packages.lz4",
+            "tool-1.2",
+            "setup.exe",
+            "kernel32.dll",
+            "Release.gpg",
+            "ends-in-a-dot.",
+            "README.exe",
+            "dir.txt/plain",
+            ".hidden",
+        ] {
+            assert_eq!(content_type(name.as_bytes()), BYTES, "{name}");
         }
     }
 
@@ -229,6 +341,23 @@ mod tests {
                 coding,
                 "{name}"
             );
+        }
+    }
+
+    #[test]
+    fn what_is_stored_in_a_coding_is_called_what_it_is_without_it() {
+        for (name, coding, expected) in [
+            ("Build/game.wasm.br", Coding::Brotli, "Build/game.wasm"),
+            ("game.data.GZ", Coding::Gzip, "game.data"),
+            ("game.js.zst", Coding::Zstandard, "game.js"),
+            ("game.js.unityweb", Coding::Brotli, "game.js"),
+            // It lies there under the name of what is in it.
+            ("app.js", Coding::Gzip, "app.js"),
+            ("app.js.gz", Coding::Brotli, "app.js.gz"),
+            ("br", Coding::Brotli, "br"),
+        ] {
+            let found = decoded_name(name.as_bytes(), coding);
+            assert_eq!(found, expected.as_bytes(), "{name}");
         }
     }
 
@@ -281,7 +410,11 @@ mod tests {
             ("paper.pdf", false),
             ("release.zip", false),
             ("release.tar.gz", false),
-            ("LICENSE", false),
+            ("LICENSE", true),
+            ("ci.yaml", true),
+            ("Cargo.toml", true),
+            ("part.step", true),
+            ("busybox", false),
         ] {
             assert_eq!(
                 is_compressible(&content_type(name.as_bytes())),

@@ -71,6 +71,13 @@ impl<'b> RequestPath<'b> {
         self.bytes.is_empty() || self.bytes.ends_with(b"/")
     }
 
+    /// Its last segment, without a slash after it; empty for the root.
+    pub fn name(&self) -> &[u8] {
+        let path = self.bytes.strip_suffix(b"/").unwrap_or(&self.bytes);
+        let start = memchr::memrchr(b'/', path).map_or(0, |slash| slash + 1);
+        path.get(start..).unwrap_or_default()
+    }
+
     /// Whether it is not to be served, whatever is there; see [`has_hidden_segment`].
     pub fn is_hidden(&self) -> bool {
         self.hidden
@@ -91,10 +98,17 @@ impl<'b> RequestPath<'b> {
     }
 }
 
-/// One segment of a path as a reference from its directory. It starts with `./`, so that whatever
-/// the name is, it is taken for no scheme and no host.
+/// One segment of a path as a reference from its directory, which is taken for no scheme and no host
+/// whatever the name is: nothing in it ends the segment, and where it has a colon, `./` goes before it
+/// (RFC 3986 §4.2).
 pub fn name_reference(name: &[u8]) -> impl fmt::Display {
-    format!("./{}", percent_encode(name, OUTSIDE_PATH))
+    let dot = if name.contains(&b':') { "./" } else { "" };
+    format!("{dot}{}", escaped(name))
+}
+
+/// Segments of a path, and the slashes between them, with all other bytes escaped that have to be.
+pub fn escaped(path: &[u8]) -> impl fmt::Display {
+    percent_encode(path, OUTSIDE_PATH)
 }
 
 /// A part of a path, in which bytes may be escaped or not, as a reference has it: as
@@ -179,6 +193,20 @@ fn normalize(path: &[u8]) -> Result<Vec<u8>, PathError> {
 pub fn has_hidden_segment(path: &[u8]) -> bool {
     let well_known = path == b".well-known" || path.starts_with(b".well-known/");
     !well_known && (path.starts_with(b".") || memchr::memmem::find(path, b"/.").is_some())
+}
+
+/// The path of a target if its encoded slashes were slashes, for what no file can be named. Where that
+/// names nothing either, it is empty.
+pub fn as_if_separated(path: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(path.len());
+    for byte in percent_decode(path) {
+        match byte {
+            // It was escaped itself, and begins no escape.
+            b'%' => plain.extend_from_slice(b"%25"),
+            byte => plain.push(byte),
+        }
+    }
+    normalize(&plain).unwrap_or_default()
 }
 
 /// All that RFC 3986 §3.3 does not let stand in a path.
@@ -288,6 +316,24 @@ mod tests {
                 "{raw}"
             );
         }
+    }
+
+    #[test]
+    fn an_encoded_slash_hides_nothing() {
+        for (raw, expected) in [
+            ("/.git%2fconfig", ".git/config"),
+            ("/%2egit%2Fconfig", ".git/config"),
+            ("/a%2f.env", "a/.env"),
+            ("/a/..%2f.env", ".env"),
+            ("/.well-known%2facme", ".well-known/acme"),
+            ("/a%2fb%252fc", "a/b%2fc"),
+            ("/a%2f%00", ""),
+            ("/a%2f%", "a/%"),
+        ] {
+            let found = as_if_separated(raw.as_bytes());
+            assert_eq!(String::from_utf8_lossy(&found), expected, "{raw}");
+        }
+        assert!(has_hidden_segment(b".git/config") && !has_hidden_segment(b".well-known/acme"));
     }
 
     #[test]

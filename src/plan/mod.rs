@@ -17,8 +17,9 @@ mod selection;
 mod stand_in;
 
 use crate::http::Status;
+use crate::http::coding::Coding;
 use crate::http::host::Host;
-use crate::http::media;
+use crate::http::media::{self, NameKind};
 use crate::http::path::RequestPath;
 use crate::http::request::{Expectation, RequestHead};
 use crate::http::response::{Edit, FieldBlock, FieldBlockWriter};
@@ -32,9 +33,9 @@ pub use general::AllowedOrigin;
 pub use partial::{Multipart, PartHeads};
 pub use representation::{Facts, Representation};
 pub use route::{BadRedirect, Part, Redirect, Redirects, lead_to};
-pub use rules::{Class, Pattern, Rule, Rules, check_name, is_content_type};
+pub use rules::{CONTENT_ENCODING, Class, Pattern, Rule, Rules, check_name, is_fact};
 pub use selection::{accepted_coding, select_coding, select_coding_of_whole};
-pub use stand_in::{StandIn, instead, stand_ins, without_stand_in};
+pub use stand_in::{StandIn, absence_of_unreadable, instead, stand_ins, without_stand_in};
 
 /// What the operator wants of every response.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +48,8 @@ pub struct Policy {
     pub spa: bool,
     /// Whether errors are answered with the pages that the site has for them.
     pub error_pages: bool,
-    /// Media types by extension, in lower case: these go before those that are known.
+    /// Media types by extension, or by a whole name without one, in lower case; the empty text
+    /// stands for all other names without an extension. They override those that are known.
     pub types: BTreeMap<String, String>,
     /// What to change about the fields of responses.
     pub rules: Rules,
@@ -70,11 +72,39 @@ impl Policy {
         }
     }
 
-    /// The value of `Content-Type` for a file in this place.
-    pub fn content_type(&self, place: &[u8]) -> Cow<'static, str> {
-        let own = || self.types.get(&media::extension(place)?).cloned();
-        let own = if self.types.is_empty() { None } else { own() };
-        own.map_or_else(|| media::content_type(place), Cow::Owned)
+    /// The media type of the file in this place, which was asked for by this address, and the coding
+    /// that it is stored in.
+    pub fn stored_as(&self, address: &[u8], place: &[u8]) -> (Cow<'static, str>, Option<Coding>) {
+        let paths = [address, place];
+        let coding = self.rules.content_coding(&paths);
+        let content_type = match (self.rules.content_type(&paths), coding) {
+            (Some(content_type), _) => Cow::Owned(content_type.to_owned()),
+            (None, Some(coding)) => self.content_type(media::decoded_name(place, coding)),
+            (None, None) => self.content_type(place),
+        };
+        let coding = coding.or_else(|| media::implied_coding(place, &content_type));
+        (content_type, coding)
+    }
+
+    /// The value of `Content-Type` by the name of a file.
+    fn content_type(&self, place: &[u8]) -> Cow<'static, str> {
+        let own = if self.types.is_empty() {
+            None
+        } else {
+            self.own_type(place)
+        };
+        own.map_or_else(
+            || media::content_type(place),
+            |own| Cow::Owned(own.to_owned()),
+        )
+    }
+
+    fn own_type(&self, place: &[u8]) -> Option<&str> {
+        let own = match media::kind(place)? {
+            NameKind::Extension(extension) => self.types.get(&extension),
+            NameKind::Bare(name) => self.types.get(&name).or_else(|| self.types.get("")),
+        };
+        own.map(String::as_str)
     }
 }
 

@@ -60,7 +60,7 @@ impl Representation {
     pub fn new(facts: Facts, policy: &Policy) -> Self {
         match facts.stand_in {
             None => Self::with(facts, policy, None),
-            Some(StandIn::Start) => Self::with(facts, policy, Some("Accept")),
+            Some(StandIn::Start) => Self::with(facts, policy, Some(stand_in::VARY)),
             Some(StandIn::Error(status)) => Self::of_error(status, facts, policy),
         }
     }

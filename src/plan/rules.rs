@@ -8,6 +8,7 @@
 use super::general::Setting;
 use super::{Content, Facts, Plan};
 use crate::http::Status;
+use crate::http::coding::Coding;
 use crate::http::response::Edit;
 use std::fmt;
 use std::sync::Arc;
@@ -168,11 +169,11 @@ impl Rules {
         self.by_path.iter()
     }
 
-    /// Whether any rule may give a file its media type.
-    pub(super) fn have_content_type(&self) -> bool {
+    /// Whether any rule may give a file its media type, or say which coding it is stored in.
+    pub(super) fn have_facts(&self) -> bool {
         let general = self.general.iter().map(|(_, rule)| rule);
         let mut edits = general.chain(self.iter()).flat_map(|rule| &rule.edits);
-        edits.any(is_content_type)
+        edits.any(is_fact)
     }
 
     /// The general rules about responses of a class, and the others that match one of the paths,
@@ -199,6 +200,13 @@ impl Rules {
         edits.find(|edit| is_content_type(edit))?.value.as_deref()
     }
 
+    /// The coding that they say a file is stored in which was asked for by one of these paths.
+    pub fn content_coding(&self, paths: &[&[u8]]) -> Option<Coding> {
+        let mut edits = self.edits(paths, Class::File).into_iter();
+        let edit = edits.find(|edit| edit.concerns(CONTENT_ENCODING.as_bytes()))?;
+        Coding::named(edit.value.as_deref()?)
+    }
+
     /// Adds to the facts of a file that was asked for by one of these paths what is to be changed
     /// about the fields of a success.
     pub fn describe(&self, facts: &mut Facts, paths: &[&[u8]]) {
@@ -209,7 +217,7 @@ impl Rules {
             Class::File
         };
         let mut edits = self.edits(paths, class);
-        edits.retain(|edit| !(is_content_type(edit) || is_our_page && belongs_to_page(edit)));
+        edits.retain(|edit| !(is_fact(edit) || is_our_page && belongs_to_page(edit)));
         facts.edits = edits.into_iter().cloned().collect();
     }
 
@@ -222,7 +230,7 @@ impl Rules {
         }
         let mut edits = self.edits(paths, class_of(&plan));
         let is_our_page = matches!(plan.content, Content::Page(_));
-        edits.retain(|edit| !(is_content_type(edit) || is_our_page && belongs_to_page(edit)));
+        edits.retain(|edit| !(is_fact(edit) || is_our_page && belongs_to_page(edit)));
         if plan.content == Content::Empty {
             edits = without_content(&edits);
         }
@@ -283,12 +291,20 @@ fn belongs_to_page(edit: &Edit) -> bool {
     edit.concerns(b"Content-Security-Policy")
 }
 
-/// Whether this is the media type, which is a fact about a file rather than about a response.
-pub fn is_content_type(edit: &Edit) -> bool {
+/// Whether this is the media type or the coding of a file, which are facts about it rather than about
+/// a response.
+pub fn is_fact(edit: &Edit) -> bool {
+    is_content_type(edit) || edit.concerns(CONTENT_ENCODING.as_bytes())
+}
+
+pub(super) fn is_content_type(edit: &Edit) -> bool {
     edit.concerns(CONTENT_TYPE.as_bytes())
 }
 
 const CONTENT_TYPE: &str = "Content-Type";
+
+/// Of what a file is stored in. What is compressed here or lies beside a file says it by itself.
+pub const CONTENT_ENCODING: &str = "Content-Encoding";
 
 /// RFC 9110 §7.6.1 and RFC 9112.
 const OF_THE_CONNECTION: &[&str] = &[

@@ -338,11 +338,13 @@ fn a_range_that_is_malformed_or_repeated_is_ignored() {
 #[test]
 fn a_redirect_keeps_the_query_and_the_host() {
     for (line, location) in [
-        ("GET /a", "/a/"),
-        ("GET /a?b=c%20d", "/a/?b=c%20d"),
-        ("GET //evil.example/a", "/evil.example/a/"),
-        ("GET http://other/a?", "/a/?"),
-        ("GET /%5cevil.example", "/%5Cevil.example/"),
+        ("GET /a", "a/"),
+        ("GET /a?b=c%20d", "a/?b=c%20d"),
+        ("GET //evil.example/a", "a/"),
+        ("GET //evil.example", "evil.example/"),
+        ("GET http://other/a?", "a/?"),
+        ("GET /%5cevil.example", "%5Cevil.example/"),
+        ("GET /http:?//evil.example", "./http:/?//evil.example"),
     ] {
         let plan = plan(line, &[], Err(Absence::Moved(Move::AddSlash)));
         assert_eq!(

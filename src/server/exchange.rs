@@ -278,7 +278,7 @@ impl Service {
             return Answer::Ready(self.decide_instead(request, file, None));
         }
         // No file has such a path, though perhaps an application knows what to do with it.
-        self.stand_in(request, Absence::NotFound, None)
+        self.stand_in(request, plan::absence_of_unreadable(request), None)
             .unwrap_or_else(|| {
                 let plan = plan::without_stand_in(plan, self.site.policy());
                 Answer::Ready(self.dress(Decision::at_once(plan), path.as_ref()))

@@ -242,10 +242,11 @@ pub(super) static GROUPS: &[Group] = &[
             Definition {
                 name: "spa",
                 kind: Kind::Switch(|settings| &mut settings.server.policy.spa),
-                help: "Whether addresses without a file get the root's index file",
-                reason: "For a single-page application, which makes the page for an address by \
-                         itself. Only navigations get it, that is requests whose Accept names \
-                         text/html; a script that is missing is 404 still.",
+                help: "Answer page requests for missing files with the root's index file",
+                reason: "For a single-page application, which makes the page for a URL by itself. \
+                         Sent if Accept names text/html, or is */* or missing, the path has no \
+                         extension and Sec-Fetch-Dest names no script, image or fetch(). A script \
+                         that is missing is still 404.",
             },
         ],
     },

@@ -48,7 +48,7 @@ impl Look<'_> {
         let (place, stamp) = (location.as_bytes(), *variants.stamp());
         let mut facts = Facts {
             length: 0,
-            content_type: self.content_type(place, role),
+            content_type: self.stored_as(place, role).0,
             stand_in: None,
             coding: None,
             vary: Some(VARY),

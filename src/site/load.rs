@@ -9,7 +9,6 @@ use super::stamp::Stamp;
 use super::variants::{Finder, Variants};
 use super::{File, Miss, Origin, Source};
 use crate::http::coding::Coding;
-use crate::http::media::implied_coding;
 use crate::http::path::RequestPath;
 use crate::plan::{Facts, Move, Policy, Representation, StandIn};
 use bytes::Bytes;
@@ -157,8 +156,7 @@ impl Look<'_> {
         let stamp = opened.stamp;
         let is_link = self.root.stamp_itself(location.as_bytes()) != Ok(stamp);
         let place = location.as_bytes();
-        let content_type = self.content_type(place, role);
-        let coding = implied_coding(place, &content_type);
+        let (content_type, coding) = self.stored_as(place, role);
         let (mut facts, lacks_hash) = self.describe(&opened, content_type, coding);
         self.apply_role(&mut facts, place, role);
         let is_settled = opened.is_settled(self.wall);
@@ -184,18 +182,18 @@ impl Look<'_> {
         })
     }
 
-    /// The type of the file in this place.
-    pub(super) fn content_type(&self, place: &[u8], role: Role<'_>) -> Cow<'static, str> {
+    /// The type of the file in this place, and the coding that it is stored in.
+    pub(super) fn stored_as(
+        &self,
+        place: &[u8],
+        role: Role<'_>,
+    ) -> (Cow<'static, str>, Option<Coding>) {
         let address = match role {
             Role::Asked(path) => path.as_bytes(),
             // It is of one type, whatever it is sent for.
             Role::StandsIn(_) => place,
         };
-        let ruled = self.policy.rules.content_type(&[address, place]);
-        ruled.map_or_else(
-            || self.policy.content_type(place),
-            |content_type| Cow::Owned(content_type.to_owned()),
-        )
+        self.policy.stored_as(address, place)
     }
 
     /// Adds to the facts about the file in this place what depends on what it was opened for.

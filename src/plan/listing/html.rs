@@ -1,5 +1,15 @@
 //! A listing as a page. What is inserted is escaped by construction; only the tags that enclose all
 //! rows are written bare, since head, rows and tail are written apart.
+//!
+//! Programs read it, too, and none of them reads HTML as a browser does:
+//!
+//! - Kodi takes for an entry what is a link on one line whose reference is its text, so a row is a
+//!   line, and a reference is the bare name wherever it can be.
+//! - lftp strips tags and reads the text after a link as Apache and nginx write it, the time and then
+//!   the size in bytes. Nobody else needs that, so it stands in a comment, of which lftp strips the
+//!   beginning.
+//! - `wget -r` follows links, but no forms. So a form leads to each order but the usual one, else it
+//!   would fetch each directory eight times. Search engines are told by `nofollow`.
 
 use super::kind::{Kind, KindOf};
 use super::text::{Count, Grouped, Size, Time, shown_name};
@@ -39,9 +49,10 @@ pub(super) fn head(listing: &Listing, out: &mut String) {
     if listing.entries.is_empty() {
         out.push_str(&empty(listing, !folders.is_empty()).into_string());
     } else {
+        out.push_str(&forms(listing.view.order).into_string());
         out.push_str("<table class=\"entries\">");
         out.push_str(&table_head(listing).into_string());
-        out.push_str("<tbody>");
+        out.push_str("<tbody>\n");
         if !folders.is_empty() {
             out.push_str(&parent_row(listing.view.order).into_string());
         }
@@ -57,9 +68,10 @@ pub(super) fn entry(entry: &Entry, types: Types<'_>, order: Order, out: &mut Str
         tr class=(kind.class()) {
             th scope="row" {
                 @match entry.size {
-                    None => a href={ (reference) "/" (order.query()) } { (name) },
+                    None => (ordered_link(&format!("{reference}/"), order, &name)),
                     Some(_) => a href=(reference) { (name) },
                 }
+                @if let Some(comment) = for_lftp(entry) { (comment) }
             }
             td { (KindOf(kind, entry)) }
             td {
@@ -69,7 +81,7 @@ pub(super) fn entry(entry: &Entry, types: Types<'_>, order: Order, out: &mut Str
             }
             td {
                 @if let Some(time) = entry.modified.map(Time::new) {
-                    time datetime=(time.machine()) { (time.day()) "\n" (time.minute()) }
+                    time datetime=(time.machine()) { (time.day()) " " (time.minute()) }
                 }
             }
         }
@@ -107,7 +119,7 @@ fn breadcrumb(folders: &[String], order: Order) -> Markup {
         nav aria-label="Breadcrumb" {
             ol {
                 @for (steps, name) in (1..=folders.len()).rev().zip(names) {
-                    li { a href={ ("../".repeat(steps)) (order.query()) } { (name) } }
+                    li { (ordered_link(&"../".repeat(steps), order, name)) }
                 }
             }
         }
@@ -118,7 +130,7 @@ fn empty(listing: &Listing, has_parent: bool) -> Markup {
     html! {
         p class="empty" { "This folder is empty." }
         @if has_parent {
-            p { a href={ "../" (listing.view.order.query()) } { "Parent folder" } }
+            p { (ordered_link("../", listing.view.order, "Parent folder")) }
         }
     }
 }
@@ -147,21 +159,68 @@ fn table_head(listing: &Listing) -> Markup {
     }
 }
 
+/// What the buttons in the heads of the columns send, besides themselves. Within a head, a form would
+/// take its name away from those who hear it.
+fn forms(order: Order) -> Markup {
+    let columns = [Column::Name, Column::Type, Column::Size, Column::Time];
+    let others = columns.map(|column| order.after_click(column));
+    html! {
+        @for next in others.iter().filter(|next| **next != Order::default()) {
+            form id=(form_id(next.by)) rel="nofollow" hidden {
+                input type="hidden" name="sort" value=(next.by.name());
+            }
+        }
+    }
+}
+
+/// No heading of a README has such a name, as it has no dot in it.
+fn form_id(column: Column) -> String {
+    format!("by.{}", column.name())
+}
+
 fn column(order: Order, column: Column, name: &str) -> Markup {
     let sort = (order.by == column).then_some(match order.direction {
         Direction::Ascending => "ascending",
         Direction::Descending => "descending",
     });
-    let query = order.after_click(column).query();
-    // Without a query, a reference has to name the directory itself.
-    let reference = if query.is_empty() { "./" } else { query };
-    html! { th scope="col" aria-sort=[sort] { a href=(reference) { (name) } } }
+    let next = order.after_click(column);
+    html! {
+        th scope="col" aria-sort=[sort] {
+            @if next == Order::default() {
+                // Without a query, a reference has to name the directory itself.
+                a href="./" rel="nofollow" { (name) }
+            } @else {
+                button form=(form_id(column)) name="order" value=(next.direction.name()) { (name) }
+            }
+        }
+    }
+}
+
+/// A link to another directory, which keeps the order.
+fn ordered_link(reference: &str, order: Order, name: &str) -> Markup {
+    let is_usual = order == Order::default();
+    html! {
+        a href={ (reference) (order.query()) } rel=[(!is_usual).then_some("nofollow")] { (name) }
+    }
+}
+
+/// The time and the size of an entry, as lftp expects them after its link.
+fn for_lftp(entry: &Entry) -> Option<Markup> {
+    let time = entry.modified.map(Time::new)?;
+    Some(html! {
+        (PreEscaped("<!-- > ")) (time.day()) " " (time.minute()) " "
+        @match entry.size {
+            Some(size) => (size),
+            None => "-",
+        }
+        (PreEscaped(" -->"))
+    })
 }
 
 fn parent_row(order: Order) -> Markup {
     html! {
         tr class="up" {
-            th scope="row" { a href={ "../" (order.query()) } { "Parent folder" } }
+            th scope="row" { (ordered_link("../", order, "Parent folder")) }
             td {}
             td {}
             td {}

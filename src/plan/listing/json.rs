@@ -2,23 +2,14 @@
 
 use super::text::Time;
 use super::types::Types;
-use super::view::{Column, Direction};
 use super::{Entry, Listing};
 use crate::http::path::name_reference;
 use std::fmt::Write as _;
 
 /// All before the first entry.
 pub(super) fn head(listing: &Listing, out: &mut String) {
-    let sort = match listing.view.order.by {
-        Column::Name => "name",
-        Column::Type => "type",
-        Column::Size => "size",
-        Column::Time => "time",
-    };
-    let order = match listing.view.order.direction {
-        Direction::Ascending => "asc",
-        Direction::Descending => "desc",
-    };
+    let order = listing.view.order;
+    let (sort, order) = (order.by.name(), order.direction.name());
     let totals = &listing.totals;
     out.push_str("{\"path\":");
     string(out, &listing.path.to_reference().to_string());

@@ -30,8 +30,12 @@ impl Kind {
         }
         // Their media types tell nothing of them; that of .ts is a video's.
         let extension = extension(&entry.name);
-        if SOURCES.iter().any(|it| extension.eq_ignore_ascii_case(it)) {
+        let is_one_of = |known: &[&[u8]]| known.iter().any(|it| extension.eq_ignore_ascii_case(it));
+        if is_one_of(&SOURCES) {
             return Self::Source;
+        }
+        if is_one_of(&SCRIPTS) {
+            return Self::Script;
         }
         let content_type = types.of(&entry.name);
         let (essence, _) = content_type.split_once(';').unwrap_or((&content_type, ""));
@@ -42,8 +46,8 @@ impl Kind {
             ("video", _) => Self::Video,
             ("font", _) => Self::Font,
             ("text", "html") | (_, "xhtml+xml") => Self::Page,
-            ("text", "javascript") | (_, "x-sh") => Self::Script,
-            ("text", "csv" | "xml" | "x-toml" | "x-yaml") => Self::Data,
+            ("text", "javascript") => Self::Script,
+            ("text", "csv" | "xml") => Self::Data,
             ("text", _) => Self::Text,
             (_, "json" | "xml" | "yaml" | "toml") => Self::Data,
             (_, "pdf" | "msword" | "rtf" | "postscript" | "epub+zip") => Self::Document,
@@ -107,6 +111,7 @@ impl fmt::Display for KindOf<'_> {
             Kind::Folder => out.write_str(kind.noun()),
             Kind::Text if extension.eq_ignore_ascii_case("txt") => out.write_str("Plain text"),
             Kind::Text if extension.eq_ignore_ascii_case("md") => out.write_str("Markdown text"),
+            Kind::Text if !is_telling => out.write_str("Plain text"),
             _ if is_telling => write!(out, "{} {}", extension.to_ascii_uppercase(), kind.noun()),
             // There is no extension to call it by.
             _ => out.write_str("File"),
@@ -129,6 +134,11 @@ const EXTENSION_BYTES_MAX: usize = 11;
 const SOURCES: [&[u8]; 22] = [
     b"c", b"cc", b"cpp", b"cs", b"css", b"go", b"h", b"hpp", b"java", b"jsx", b"kt", b"lua",
     b"php", b"py", b"rb", b"rs", b"scss", b"sql", b"swift", b"ts", b"tsx", b"zig",
+];
+
+/// Extensions of what shells and their like run, by the names of which people know them.
+const SCRIPTS: [&[u8]; 8] = [
+    b"bash", b"bat", b"cmd", b"fish", b"pl", b"ps1", b"sh", b"zsh",
 ];
 
 /// Subtypes of media types that hold other files.
@@ -189,7 +199,11 @@ mod tests {
             (b"all.7z", "7Z archive", "archive"),
             (b"module.wasm", "WASM program", "file"),
             (b"disk.img", "IMG file", "file"),
-            (b"LICENSE", "File", "file"),
+            (b"LICENSE", "Plain text", "text"),
+            (b"README.a b", "Plain text", "text"),
+            (b"install.sh", "SH script", "code"),
+            (b"ci.yml", "YML data", "code"),
+            (b"busybox", "File", "file"),
             (b"a.b c", "File", "file"),
             (b"a.", "File", "file"),
             (b".txt", "File", "file"),

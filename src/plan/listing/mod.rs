@@ -4,8 +4,8 @@
 //! entries holds nobody up: [`Listing::push`] takes an entry, [`Listing::write`] writes a few
 //! rows. Who looks at the directory, and when a step is due, is for others to say.
 //!
-//! Names may be any bytes. A reference to one starts with `./` and has the true bytes
-//! percent-encoded, so that no name becomes another reference (`javascript:`, `//host`); what is
+//! Names may be any bytes. A reference to one has the true bytes percent-encoded, and `./` before it
+//! where it has a colon, so that no name becomes another reference (`javascript:`, `//host`); what is
 //! shown of it is escaped and has nothing invisible in it.
 
 mod html;
@@ -208,7 +208,7 @@ pub fn represent(
     Representation::new(facts, &policy)
 }
 
-/// Entries in one listing: 100,000 of them are a page of some 20 MB, which a browser just about
+/// Entries in one listing: 100,000 of them are a page of some 28 MB, which a browser just about
 /// bears, and some 10 MB while they are put in order.
 const ENTRIES_MAX: usize = 100_000;
 
@@ -218,15 +218,16 @@ const ENTRIES_TO_BEGIN_WITH: usize = 4096;
 /// About what stands above and below the entries, and what a row takes besides its name, measured
 /// on the generous side.
 const HEAD_BYTES: usize = 64 * 1024;
-const ROW_BYTES: usize = 256;
+const ROW_BYTES: usize = 288;
 
 /// Rows that are written in one step: well below a millisecond, even where all names are as long
 /// as they can be and differ in their last byte alone.
 const ENTRIES_A_STEP: usize = 32;
 
-/// Nothing is loaded, and no style is applied but the one whose hash this is.
+/// Nothing is loaded, no style is applied but the one whose hash this is, and the forms that lead to
+/// other orders lead to this directory.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-l6ND7uNUYtVHpJUT+bBn0YeHS5hpFjeRaEQajhzoA8g='; base-uri 'none'; form-action 'none'";
+    style-src 'sha256-x09iWnZtLNpebg+kkYrYHetS6BrtFRJIDwc4XZh8pwU='; base-uri 'none'; form-action 'self'";
 
 const STYLE: &str = concat!(include_str!("../house.css"), include_str!("listing.css"));
 

@@ -454,7 +454,7 @@ mod tests {
         let section = shown("README.txt", &content);
         assert!(section.len() < README_BYTES_MAX + 200);
         assert!(section.contains("a line</pre>"), "the last line is whole");
-        assert!(section.contains("<a href=\"./README.txt\">All of README.txt</a>"));
+        assert!(section.contains("<a href=\"README.txt\">All of README.txt</a>"));
         let content = line.repeat(README_BYTES_MAX / line.len());
         assert!(!shown("README.txt", &content).contains("beginning"));
     }

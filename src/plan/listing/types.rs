@@ -9,7 +9,8 @@ use std::borrow::Cow;
 pub(super) struct Types<'a> {
     directory: &'a [u8],
     policy: &'a Policy,
-    /// Whether any rule speaks of types: most do not, and need not be held against every name.
+    /// Whether any rule speaks of types or codings: most do not, and need not be held against every
+    /// name.
     has_rules: bool,
 }
 
@@ -18,18 +19,16 @@ impl<'a> Types<'a> {
         Self {
             directory: directory.as_bytes(),
             policy,
-            has_rules: policy.rules.have_content_type(),
+            has_rules: policy.rules.have_facts(),
         }
     }
 
     /// The type of the file of this name.
-    pub(super) fn of(&self, name: &[u8]) -> Cow<'a, str> {
-        let ruled = self.has_rules.then(|| self.by_rule(name)).flatten();
-        ruled.map_or_else(|| self.policy.content_type(name), Cow::Borrowed)
-    }
-
-    fn by_rule(&self, name: &[u8]) -> Option<&'a str> {
+    pub(super) fn of(&self, name: &[u8]) -> Cow<'static, str> {
+        if !self.has_rules {
+            return self.policy.content_type(name);
+        }
         let place = [self.directory, name].concat();
-        self.policy.rules.content_type(&[&place])
+        self.policy.stored_as(&place, &place).0
     }
 }

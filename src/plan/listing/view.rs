@@ -93,6 +93,18 @@ impl View {
     }
 }
 
+impl Column {
+    /// The name in a query.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Type => "type",
+            Self::Size => "size",
+            Self::Time => "time",
+        }
+    }
+}
+
 impl Order {
     /// Reads `sort` and `order` from a query; of several, the first that has a meaning.
     fn of_query(query: &[u8]) -> Self {
@@ -147,6 +159,14 @@ impl Order {
 }
 
 impl Direction {
+    /// The name in a query.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Ascending => "asc",
+            Self::Descending => "desc",
+        }
+    }
+
     const fn reverse(self) -> Self {
         match self {
             Self::Ascending => Self::Descending,

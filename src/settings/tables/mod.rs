@@ -62,13 +62,16 @@ pub(super) fn find(name: &str) -> Option<&'static Table> {
 pub(super) static TABLES: &[Table] = &[
     Table {
         name: "types",
-        help: "Media types by the extension of a file's name",
-        reason: "They go before those that are known. Text without a charset is said to be UTF-8. \
-                 For a file without an extension, a rule can set Content-Type.",
+        help: "Media types by the extension of a file's name, or by a name that has none",
+        reason: "They override those that are known. An empty key stands for all other names \
+                 without an extension. Text without a charset is sent as UTF-8. For single paths, a \
+                 rule can set Content-Type.",
         example: "\
 [types]
 mjs = \"text/javascript\"
 gltf = \"model/gltf+json\"
+OWNERS = \"text/plain\"
+\"\" = \"text/html\"
 ",
         read: types::read,
         show: types::show,
@@ -80,8 +83,10 @@ gltf = \"model/gltf+json\"
                  {a,b} for either. It is held against the address and, where a file was found, \
                  against its place: / and /index.html for one. set and remove name fields; on says \
                  of which responses: success, which 304 belongs to and which is what it is if \
-                 nothing is said, redirect, error, and preflight for those that answer OPTIONS. Of several rules that apply, the last one that \
-                 speaks of a field has its say.",
+                 nothing is said, redirect, error, and preflight for those that answer OPTIONS. Of \
+                 several rules that apply, the last one that \
+                 speaks of a field has its say. Content-Encoding is for files that are stored \
+                 compressed under their own name, like game.wasm.br.",
         example: "\
 [[rule]]
 path = \"/assets/**\"

@@ -2,8 +2,9 @@
 
 use super::reading::{Key, each, fields, in_order, key, list, mistyped, tables, text, unless};
 use super::{Contents, Fault};
+use crate::http::coding::Coding;
 use crate::http::response::Edit;
-use crate::plan::{Class, Pattern, Rule, Rules, is_content_type};
+use crate::plan::{CONTENT_ENCODING, Class, Pattern, Rule, Rules, is_fact};
 use crate::settings::{Settings, kind::toml_string, value};
 use std::fmt::Write as _;
 use toml::{Spanned, de::DeValue};
@@ -68,8 +69,13 @@ fn read_rule(table: &Spanned<DeValue<'_>>) -> Result<Rule, Vec<Fault>> {
         let message = "rule: it changes nothing; write set or remove".to_owned();
         faults.push((table.span(), message));
     }
-    if edits.iter().any(is_content_type) && on != [Class::Success] {
-        let message = "rule: Content-Type can be set for files alone; leave out `on`".to_owned();
+    if let Some(edit) = edits.iter().find(|edit| is_fact(edit))
+        && on != [Class::Success]
+    {
+        let message = format!(
+            "rule: {} can be set for files alone; leave out `on`",
+            edit.name
+        );
         faults.push((table.span(), message));
     }
     unless(faults, Rule { paths, edits, on })
@@ -95,6 +101,9 @@ fn classes() -> String {
 /// A field to set, with its value.
 fn edit(name: &Key<'_>, value: &Spanned<DeValue<'_>>) -> Result<Edit, Fault> {
     let prefix = "rule: set: ";
+    if name.get_ref().eq_ignore_ascii_case(CONTENT_ENCODING) {
+        return coding(value, prefix);
+    }
     let named = value::field_name(name.get_ref())
         .map_err(|message| (name.span(), format!("{prefix}{message}")))?;
     let (text, span) = text(value, prefix)?;
@@ -103,6 +112,20 @@ fn edit(name: &Key<'_>, value: &Spanned<DeValue<'_>>) -> Result<Edit, Fault> {
     Ok(Edit {
         name: named.into(),
         value: Some(value.into()),
+    })
+}
+
+/// The coding that files are stored in.
+fn coding(value: &Spanned<DeValue<'_>>, prefix: &str) -> Result<Edit, Fault> {
+    let (text, span) = text(value, prefix)?;
+    let coding = Coding::named(text).ok_or_else(|| {
+        let names = Coding::ALL.map(Coding::name).join(", ");
+        let message = format!("{prefix}{CONTENT_ENCODING}: {text:?} is none of {names}");
+        (span, message)
+    })?;
+    Ok(Edit {
+        name: CONTENT_ENCODING.into(),
+        value: Some(coding.name().into()),
     })
 }
 

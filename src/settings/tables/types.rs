@@ -1,4 +1,4 @@
-//! Media types by extension.
+//! Media types by extension, and by the whole of a name that has none.
 
 use super::reading::{in_order, key, misplaced, table, text, unless};
 use super::{Contents, Fault};
@@ -11,31 +11,45 @@ pub(super) fn read(value: &Spanned<DeValue<'_>>) -> Result<Contents, Vec<Fault>>
     let mut faults = Vec::new();
     let mut types = BTreeMap::new();
     for (key, value) in in_order(table(value, "types", "[types]")?) {
-        let extension = key.get_ref().to_lowercase();
+        let name = key.get_ref().to_lowercase();
         let read = text(value, "types: ").and_then(|(text, span)| {
             media_type(text).map_err(|message| (span, format!("types: {message}")))
         });
-        // An extension may be named like a setting: root, index and others exist.
+        // A file may be named like a setting, or have such an extension: root, index and others exist.
         let is_type = read.as_ref().is_ok_and(|read| is_of_known_kind(read));
-        if find(&extension).is_some() && !is_type {
-            faults.push((key.span(), misplaced(&extension)));
+        if find(&name).is_some() && !is_type {
+            faults.push((key.span(), misplaced(&name)));
             continue;
         }
-        if extension.is_empty() || extension.contains(['.', '/']) {
-            let message = format!(
-                "types: {:?} is no extension; write it without a dot, like mjs",
-                key.get_ref()
-            );
-            faults.push((key.span(), message));
+        if name.contains(['.', '/']) {
+            faults.push((key.span(), unusable(key.get_ref())));
         }
         match read {
             Ok(media_type) => {
-                types.insert(extension, media_type);
+                types.insert(name, media_type);
             }
             Err(fault) => faults.push(fault),
         }
     }
     unless(faults, Contents::Types(types))
+}
+
+/// What to say of a key that no name of a file can be looked up by.
+fn unusable(key: &str) -> String {
+    match key.strip_prefix('.') {
+        Some(extension) if !extension.contains(['.', '/']) => format!(
+            "types: {key:?} is no extension; write it without a dot, like {}",
+            if extension.is_empty() {
+                "mjs"
+            } else {
+                extension
+            }
+        ),
+        _ => format!(
+            "types: {key:?} is neither an extension, like mjs, nor a name without one, like \
+             LICENSE; set Content-Type by a [[rule]] for its path"
+        ),
+    }
 }
 
 fn media_type(text: &str) -> Result<String, String> {
@@ -65,9 +79,9 @@ fn is_of_known_kind(media_type: &str) -> bool {
 
 pub(super) fn show(settings: &Settings) -> String {
     let mut text = String::new();
-    for (extension, media_type) in &settings.server.policy.types {
-        let (extension, media_type) = (key(extension), toml_string(media_type));
-        let _ = writeln!(text, "{extension} = {media_type}");
+    for (name, media_type) in &settings.server.policy.types {
+        let (name, media_type) = (key(name), toml_string(media_type));
+        let _ = writeln!(text, "{name} = {media_type}");
     }
     if text.is_empty() {
         text
