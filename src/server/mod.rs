@@ -23,6 +23,7 @@ mod metrics;
 mod notify;
 mod pid_file;
 mod privileges;
+mod progress;
 mod promptness;
 mod reload;
 mod room;

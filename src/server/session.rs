@@ -147,9 +147,11 @@ impl Session {
         self.connection.phase()
     }
 
-    /// When the peer is late; `None` while it waits for us.
+    /// When the peer is late, or is to be looked at; `None` while it waits for us.
     pub(super) fn deadline(&self, timeouts: &Timeouts) -> Option<Instant> {
-        self.connection.poll_timeout(timeouts)
+        self.socket
+            .next_look(timeouts.send_stall)
+            .or_else(|| self.connection.poll_timeout(timeouts))
     }
 
     /// Why it can make room for another, if it can.
@@ -176,10 +178,11 @@ impl Session {
                 // There is room, and it is not the peer who is late.
                 return;
             }
-            if let Some(large_send) = &mut self.socket.large_send
-                && large_send.forgives()
+            let timeout = service.options.timeouts.send_stall;
+            if let Some(since) = self.socket.lacked_since
+                && !self.socket.is_stalled(since, service.clock.now(), timeout)
             {
-                return self.connection.extend(&service.tick());
+                return;
             }
         }
         if self.side == Side::Public {
