@@ -57,7 +57,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-pub use access_log::{AccessLogFormat, LogDestination};
+pub use access_log::{AccessLogFormat, LogDestination, LogExclusion};
 pub use announcement::{Announcement, Ink};
 pub use clock::timestamp;
 pub use concern::{Concern, concerns};
@@ -107,6 +107,8 @@ pub struct Options {
     pub access_log: LogDestination,
     /// How an access record is written.
     pub access_log_format: AccessLogFormat,
+    /// Requests of which there is no access record if they succeed.
+    pub access_log_exclude: Vec<LogExclusion>,
     /// Whom the server becomes once it has bound its addresses.
     pub user: Option<User>,
     /// Whether the kernel is to close what the server does not need.
@@ -133,7 +135,8 @@ impl Default for Options {
             connections_max: None,
             connections_per_client_max: None,
             access_log: LogDestination::Stdout,
-            access_log_format: AccessLogFormat::Common,
+            access_log_format: AccessLogFormat::Auto,
+            access_log_exclude: Vec::new(),
             user: None,
             sandbox: SandboxMode::Auto,
             settings_file: None,
@@ -205,9 +208,9 @@ impl Server {
         let (max, per_client_max) = (options.connections_max, options.connections_per_client_max);
         let room = Room::new(max, per_client_max, spoken_for);
         let site = open_site(&options, room.files_kept_open_max(), clock.now())?;
-        let access_log =
-            access_log::AccessLog::open(&options.access_log, stream, options.access_log_format)
-                .map_err(|error| StartError::AccessLog(options.access_log.clone(), error))?;
+        let log_style = access_log::Style::of(&options);
+        let access_log = access_log::AccessLog::open(&options.access_log, stream, log_style)
+            .map_err(|error| StartError::AccessLog(options.access_log.clone(), error))?;
         // What is read of it is opened before the sandbox closes.
         let admin = has_admin.then(|| Admin::new(clock.wall()));
         let notifier = Notifier::connect(clock.now());
