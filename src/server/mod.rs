@@ -1,7 +1,7 @@
 //! The event loop: the only code that waits, and the only one that owns sockets.
 //!
-//! One turn of the loop is a tick: one wait, one reading of the clock, then whatever is ready, then
-//! one write of the access log (to a pipe, one for each 4096 bytes).
+//! One turn of the loop is a tick: one wait, one reading of the clock (and one for each log line), then
+//! whatever is ready, then one write of the access log (to a pipe, one for each 4096 bytes).
 
 mod access_log;
 mod admin;

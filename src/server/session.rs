@@ -173,17 +173,12 @@ impl Session {
         if deadline.is_none_or(|deadline| service.clock.now() < deadline) {
             return;
         }
-        if self.phase() == Phase::Send {
-            if self.is_runnable {
-                // There is room, and it is not the peer who is late.
-                return;
-            }
-            let timeout = service.options.timeouts.send_stall;
-            if let Some(since) = self.socket.lacked_since
-                && !self.socket.is_stalled(since, service.clock.now(), timeout)
-            {
-                return;
-            }
+        let (now, timeout) = (service.clock.now(), service.options.timeouts.send_stall);
+        // Where there is room, it is not the peer who is late.
+        if self.phase() == Phase::Send
+            && (self.is_runnable || !self.socket.is_stalled(now, timeout))
+        {
+            return;
         }
         if self.side == Side::Public {
             service.metrics.note_timeout(self.phase());

@@ -106,8 +106,12 @@ impl Socket {
         Some(look)
     }
 
-    /// Looks whether the peer, for whose sake there has been no room since a moment, has stalled.
-    pub(super) fn is_stalled(&mut self, since: Instant, now: Instant, timeout: Duration) -> bool {
+    /// Looks whether the peer has stalled, if the kernel has no room for more.
+    pub(super) fn is_stalled(&mut self, now: Instant, timeout: Duration) -> bool {
+        let Some(since) = self.lacked_since else {
+            // It is its connection that knows when it is late.
+            return true;
+        };
         let delivery = Delivery::of(&self.descriptor);
         let progress = self
             .progress

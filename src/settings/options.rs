@@ -251,20 +251,17 @@ pub(super) static GROUPS: &[Group] = &[
                 name: "access-log-format",
                 kind: Kind::LogFormat(|settings| &mut settings.server.access_log_format),
                 help: "How a log line is written",
-                reason: "terminal is a short line with the status in colour: time (UTC), method, \
-                         path, status, size, duration. common is the Common Log Format and the \
+                reason: "terminal is a short line in colours. common is the Common Log Format and the \
                          duration in seconds; combined adds the referrer and the user agent; json is \
-                         one object a line. auto is terminal where the log goes to a terminal, and \
-                         common elsewhere.",
+                         one object a line. auto is terminal at a terminal, and common elsewhere.",
             },
             Definition {
                 name: "access-log-exclude",
                 kind: Kind::LogExclusions(|settings| &mut settings.server.access_log_exclude),
                 help: "Leave out requests for these paths or from these user agents",
-                reason: "For health checks: a path like /healthz or /probes/**, or a part of a \
-                         User-Agent like kube-probe or millpond-health (the image's own check). Only \
-                         successes are left out; a check that fails is logged. Any client can send \
-                         such a User-Agent. In the environment variable, commas separate entries.",
+                reason: "A path like /healthz, or a part of a User-Agent like kube-probe; \
+                         millpond-health is the image's own health check. What fails is logged all \
+                         the same. In the environment variable, commas separate entries.",
             },
         ],
     },
@@ -438,10 +435,8 @@ pub(super) static GROUPS: &[Group] = &[
                     DURATIONS,
                 ),
                 help: "How long a client may take nothing of a response; then a reset",
-                reason: "What counts is what the client has acknowledged. A download may take as \
-                         long as it likes if the client takes 48 KiB in each such time, on average: \
-                         at 60s, 1 KiB/s is enough. A client that has taken more has the time to \
-                         read that at this pace, up to 512 KiB.",
+                reason: "48 KiB acknowledged in each such time, on average, keep a download alive: at \
+                         60s, 1 KiB/s. A client that took more has the time to read it.",
             },
             Definition {
                 name: "linger-timeout",
