@@ -11,7 +11,6 @@ use std::{
     fs::{self, File},
     io::Read,
     net::SocketAddr,
-    os::fd::OwnedFd,
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, channel},
     thread,
@@ -34,16 +33,16 @@ impl AtATerminal {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
-        let size = Winsize {
+        let window = Winsize {
             ws_row: 24,
             ws_col: columns,
             ws_xpixel: 0,
             ws_ypixel: 0,
         };
-        tcsetwinsize(&master, size).unwrap();
+        tcsetwinsize(&master, window).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap();
         let terminal = open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
-        let master = File::from(OwnedFd::from(master));
+        let master = File::from(master);
         let mut command = Command::new(env!("CARGO_BIN_EXE_millpond"));
         command.env_remove("NO_COLOR").env_remove("RUST_LOG");
         let server = command

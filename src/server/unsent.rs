@@ -108,12 +108,9 @@ pub(super) fn note_room(socket: &mut Socket, now: Instant) {
     if let Some(progress) = &mut socket.progress {
         progress.note_room(now);
     }
-    match &mut socket.large_send {
-        // It has taken what it was left.
-        Some(LargeSend {
-            is_ending: true, ..
-        }) => socket.large_send = None,
-        Some(_) | None => {}
+    // It has taken what it was left.
+    if socket.large_send.as_ref().is_some_and(|it| it.is_ending) {
+        socket.large_send = None;
     }
 }
 

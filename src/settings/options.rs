@@ -5,7 +5,6 @@
 //! says: they are what [`Settings::default`] has, which takes them from the layers.
 
 use super::{Settings, kind::Kind, tables};
-use crate::http;
 use std::{ops::RangeInclusive, time::Duration};
 
 /// One option.
@@ -251,17 +250,20 @@ pub(super) static GROUPS: &[Group] = &[
                 name: "access-log-format",
                 kind: Kind::LogFormat(|settings| &mut settings.server.access_log_format),
                 help: "How a log line is written",
-                reason: "terminal is a short line in colours. common is the Common Log Format and the \
+                reason: "terminal is a short line with the status in colour: time (UTC), method, \
+                         path, status, size, duration. common is the Common Log Format and the \
                          duration in seconds; combined adds the referrer and the user agent; json is \
-                         one object a line. auto is terminal at a terminal, and common elsewhere.",
+                         one object a line. auto is terminal where the log goes to a terminal, and \
+                         common elsewhere.",
             },
             Definition {
                 name: "access-log-exclude",
                 kind: Kind::LogExclusions(|settings| &mut settings.server.access_log_exclude),
                 help: "Leave out requests for these paths or from these user agents",
-                reason: "A path like /healthz, or a part of a User-Agent like kube-probe; \
-                         millpond-health is the image's own health check. What fails is logged all \
-                         the same. In the environment variable, commas separate entries.",
+                reason: "For health checks: a path like /healthz or /probes/**, or a part of a \
+                         User-Agent like kube-probe or millpond-health (the image's own check). Only \
+                         successes are left out; a check that fails is logged. Any client can send \
+                         such a User-Agent. In the environment variable, commas separate entries.",
             },
         ],
     },
@@ -359,7 +361,7 @@ pub(super) static GROUPS: &[Group] = &[
                 name: "request-target-bytes-max",
                 kind: Kind::Bytes(
                     |settings| &mut settings.server.connection.limits.request_target_bytes_max,
-                    64..=MIB,
+                    64..=1 << 20,
                 ),
                 help: "The longest request target (path and query); then 414 (URI Too Long)",
                 reason: "RFC 9112 asks for request lines of at least 8000 bytes.",
@@ -368,7 +370,7 @@ pub(super) static GROUPS: &[Group] = &[
                 name: "head-bytes-max",
                 kind: Kind::Bytes(
                     |settings| &mut settings.server.connection.limits.head_bytes_max,
-                    256..=MIB,
+                    256..=1 << 20,
                 ),
                 help: "The longest request head; then 431 (Request Header Fields Too Large)",
                 reason: "A connection holds this much memory at most before its request is \
@@ -378,7 +380,7 @@ pub(super) static GROUPS: &[Group] = &[
                 name: "fields-max",
                 kind: Kind::Count(
                     |settings| &mut settings.server.connection.limits.fields_max,
-                    1..=http::FIELDS_CAP,
+                    1..=crate::http::FIELDS_CAP,
                 ),
                 help: "The most fields in a request head; then 431",
                 reason: "Browsers send about 20; proxies add a few.",
@@ -435,8 +437,10 @@ pub(super) static GROUPS: &[Group] = &[
                     DURATIONS,
                 ),
                 help: "How long a client may take nothing of a response; then a reset",
-                reason: "48 KiB acknowledged in each such time, on average, keep a download alive: at \
-                         60s, 1 KiB/s. A client that took more has the time to read it.",
+                reason: "What counts is what the client has acknowledged. A download may take as \
+                         long as it likes if that is 48 KiB in each such time, on average: at 60s, \
+                         1 KiB/s is enough. A client that has taken more has the time to read that \
+                         at this pace, up to 512 KiB.",
             },
             Definition {
                 name: "linger-timeout",
@@ -465,8 +469,6 @@ pub(super) const PREFIX: &str = "MILLPOND_";
 
 /// How alike a name has to be to be suggested (Jaro similarity, 1 for the same).
 const LIKENESS_MIN: f64 = 0.75;
-
-const MIB: u64 = 1 << 20;
 
 /// What a timeout may be. To wait for no time, or for ever, is a mistake.
 const DURATIONS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_hours(24);

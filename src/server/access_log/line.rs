@@ -193,7 +193,7 @@ fn json_member(line: &mut Vec<u8>, name: &str, value: Option<&[u8]>) {
         for char in chunk.valid().chars() {
             json_char(line, char);
         }
-        // JSON has no bytes. What is not UTF-8 is what RFC 3629 readers show for it: U+FFFD.
+        // JSON has no bytes, and bytes that are not UTF-8 are commonly shown as U+FFFD.
         if !chunk.invalid().is_empty() {
             json_char(line, char::REPLACEMENT_CHARACTER);
         }
@@ -219,16 +219,12 @@ fn terminal(line: &mut Vec<u8>, of: &Beginning<'_>, ink: Ink) {
     let time = of.time.second.get(11..).unwrap_or("-");
     line.extend_from_slice(ink.paint(Style::new().dimmed(), time).as_bytes());
     let (mut method, mut target) = (Vec::new(), Vec::new());
-    match of.request {
-        Some(request) => {
-            escape(&mut method, request.method_name.as_bytes());
-            escape(&mut target, request.target_bytes);
-        }
-        None => {
-            method.push(b'-');
-            target.push(b'-');
-        }
-    }
+    let asked = of
+        .request
+        .map(|request| (request.method_name, request.target_bytes));
+    let (method_name, target_bytes) = asked.unwrap_or(("-", b"-"));
+    escape(&mut method, method_name.as_bytes());
+    escape(&mut target, target_bytes);
     let method = shortened(&method, METHOD_WIDTH_MAX);
     let room = of.columns.map_or(usize::MAX, |columns| {
         let others = OTHER_COLUMNS_WIDTH + method.len().max(METHOD_WIDTH);
@@ -316,8 +312,8 @@ const ELLIPSIS: &str = "...";
 /// So that targets stand beneath each other: all that files are asked for by fits.
 const METHOD_WIDTH: usize = 4;
 
-/// A method is any token, as long as its sender likes; that of WebDAV's longest has 16 letters.
-const METHOD_WIDTH_MAX: usize = 16;
+/// A method is any token, as long as its sender likes. The longest that is registered has 17 letters.
+const METHOD_WIDTH_MAX: usize = 17;
 
 /// What a line for a terminal has besides the method and the target, at its longest:
 /// `03:16:08Z`, `200`, `1023 KiB` and `0.31 ms`, each with two spaces between.
