@@ -140,11 +140,10 @@ impl Progress {
     }
 }
 
-/// What a peer has before anything is known of its pace: a timeout to begin with, and the time to read
-/// what it has taken.
+/// What a peer has before anything is known of its pace: the time to read what it has taken, and no
+/// less than a timeout.
 fn first_credit(delivery: Delivery) -> u64 {
-    let credit = SLOWEST_BYTES_A_TIMEOUT + delivery.unread_bytes();
-    credit.min(CREDIT_BYTES_MAX)
+    delivery.unread_bytes().max(SLOWEST_BYTES_A_TIMEOUT)
 }
 
 /// What a peer reads in this time at the slowest pace that is put up with.
@@ -185,7 +184,7 @@ const SLOWEST_BYTES_A_TIMEOUT: u64 = 48 * 1024;
 
 /// The most that a peer can be ahead of that pace. `curl --limit-rate 1k` has had 190 KiB in its
 /// buffer, which it reads without a sign. A client that has been quick and stops is held for eleven
-/// timeouts by it, and one that never reads for two or three, as its buffer is small then.
+/// timeouts by it, and one that never reads for one to three, as its buffer is small then.
 const CREDIT_BYTES_MAX: u64 = 512 * 1024;
 
 /// The kernel frees what was sent over a Unix-domain socket in pieces of up to 64 KiB and their
@@ -236,7 +235,7 @@ mod tests {
     #[test]
     fn a_peer_that_acknowledges_nothing_is_stalled_after_the_timeout_and_the_time_to_read_what_it_has()
      {
-        for (acknowledged, stalled) in [(0, 60), (12 * KIB, 75), (48 * KIB, 120), (1 << 30, 645)] {
+        for (acknowledged, stalled) in [(0, 60), (48 * KIB, 60), (96 * KIB, 120), (1 << 30, 645)] {
             let found = stalled_after(|_| tcp(acknowledged));
             assert_eq!(found, Some(stalled), "{acknowledged}");
         }
@@ -266,7 +265,7 @@ mod tests {
         assert_eq!(stalled_after(|second| tcp(second * KIB / 2)), Some(165));
         // 128 KiB at once every five minutes.
         let seldom = |second: u64| tcp((1 + second / 300) * 128 * KIB);
-        assert_eq!(stalled_after(seldom), Some(225));
+        assert_eq!(stalled_after(seldom), Some(165));
     }
 
     #[test]
@@ -280,7 +279,7 @@ mod tests {
             stalled.is_some_and(|second| (960..=1_500).contains(&second)),
             "{stalled:?}"
         );
-        assert_eq!(stalled_after(|_| queued(0)), Some(180));
+        assert_eq!(stalled_after(|_| queued(0)), Some(120));
     }
 
     #[test]
