@@ -1,8 +1,10 @@
-# The image: one static binary and a site, nothing else.
+# The image: one static binary and an empty /srv for your site, nothing else.
 #
 #   docker build -t millpond .
 #   docker run --rm -p 8080:8080 -v "$PWD/site:/srv:ro" \
 #       --read-only --cap-drop ALL --security-opt no-new-privileges millpond
+#
+# or, with the site in an image of your own: FROM millpond, COPY site /srv
 
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /build
@@ -28,7 +30,9 @@ LABEL org.opencontainers.image.title="millpond" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0"
 
 COPY --from=build /millpond /millpond
-COPY static /srv
+# It is empty: of whatever is in here, images that are built FROM this one would serve what their own
+# site has not, and a site without an index file would pass for well.
+WORKDIR /srv
 
 # No user of this number owns a file in the image, so the server can change none.
 USER 65532:65532

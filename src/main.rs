@@ -82,7 +82,7 @@ fn serve(settings: Settings, load: &Load<'_>) -> Result<(), Failure> {
     let server = Server::bind(settings.server).map_err(Failure::Start)?;
     warn(&concerns);
     let text = if io::stdout().is_terminal() {
-        server.announcement().greeting(ink())
+        server.announcement().greeting(Ink::of_terminal())
     } else {
         server.announcement().lines("serves")
     };
@@ -128,18 +128,6 @@ fn misspelt_variables() -> Vec<Misspelt> {
 fn warn(concerns: &[impl fmt::Display]) {
     for concern in concerns {
         log::warn!("{concern}");
-    }
-}
-
-/// What a terminal is written to with. <https://no-color.org> speaks of colours, but whoever sets
-/// it wants no others of these codes either.
-fn ink() -> Ink {
-    let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
-    let is_dumb = env::var_os("TERM").is_none_or(|terminal| terminal == "dumb");
-    if is_set("NO_COLOR") || is_dumb {
-        Ink::Plain
-    } else {
-        Ink::Terminal
     }
 }
 

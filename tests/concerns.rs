@@ -2,8 +2,8 @@
 
 mod support;
 
-use std::fs;
-use support::{Launch, Site};
+use std::{fs, process::Command};
+use support::{Launch, Site, unavailable};
 
 /// What is said on standard error by `--check`, which must find nothing wrong.
 fn check(launch: Launch) -> Vec<String> {
@@ -36,6 +36,39 @@ fn private_files_in_the_root_are_named() {
         .process
         .await_stderr("the warning", |said| said.contains(&warning).then_some(()));
     assert_eq!(server.get("/.env").status, 404, "as the warning says");
+}
+
+/// The server is the first process of a container.
+#[test]
+fn an_empty_root_of_a_container_is_to_be_mounted_or_copied() {
+    const UNSHARE: [&str; 4] = ["--user", "--map-root-user", "--pid", "--fork"];
+    let probe = Command::new("unshare").args(UNSHARE).arg("true").output();
+    if !probe.is_ok_and(|it| it.status.success()) {
+        return unavailable("a namespace of processes (unshare)");
+    }
+    let site = Site::new();
+    site.file(".keep", "");
+    let in_a_container = || {
+        let launch = Launch::of(site.root()).arg("--sandbox=off");
+        check(launch.within(|command| {
+            let mut unshare = Command::new("unshare");
+            unshare.args(UNSHARE).arg(command.get_program());
+            unshare.args(command.get_args());
+            unshare
+        }))
+    };
+    let said = in_a_container();
+    let root = site.root();
+    let mount = format!("--volume \"$PWD/site:{}:ro\"", root.display());
+    let copy = format!("FROM millpond, COPY site {}", root.display());
+    assert!(said.len() == 1 && said[0].contains(&mount), "{said:?}");
+    assert!(said[0].contains(&copy), "{said:?}");
+    assert!(
+        check(Launch::of(site.root())).is_empty(),
+        "elsewhere, files may come later"
+    );
+    site.file(".well-known/security.txt", "");
+    assert!(in_a_container().is_empty(), "that is served");
 }
 
 #[test]

@@ -19,6 +19,7 @@ use support::{Site, poll_until, skipped};
 /// The name that the Dockerfile builds from.
 const BUILDER: &str = "rust:1.95-slim-bookworm";
 const IMAGE: &str = "millpond-test";
+const OWN_IMAGE: &str = "millpond-test-own";
 /// What a cautious user runs any image with.
 const LOCKED_DOWN: &[&str] = &[
     "--read-only",
@@ -43,11 +44,14 @@ fn the_image_is_small_serves_anywhere_writes_nowhere_and_stops_at_once() {
     let image = Image::build(IMAGE, &[]);
     says_what_it_is(&image);
     holds_nothing_that_its_user_could_change(&image);
-    serves_its_own_site_and_stops_at_once(&image);
+    serves_a_whole_site_and_stops_at_once(&image);
     knows_whether_it_is_well(&image);
+    is_unwell_without_a_site_and_says_what_to_do(&image);
+    is_built_upon_without_a_file_that_nobody_put_there(&image);
     serves_a_mounted_site_as_it_changes(&image);
     follows_what_is_replaced_in_mounted_directories(&image);
     says_what_a_filter_of_system_calls_withholds(&image);
+    compose::serves_the_site_beside_its_file(&image);
     compose::serves_and_is_replaced_without_losing_a_request(&image);
 }
 
@@ -64,7 +68,7 @@ fn says_what_it_is(image: &Image) {
     assert_eq!(
         inspect("{{len .RootFS.Layers}}"),
         "2",
-        "the binary and the site"
+        "the binary and the place for the site"
     );
     let label = |name: &str| inspect(&format!("{{{{index .Config.Labels {name:?}}}}}"));
     assert_eq!(
@@ -96,9 +100,10 @@ fn holds_nothing_that_its_user_could_change(image: &Image) {
         .lines()
         .filter(|line| line.contains(" srv/") || line.ends_with(" millpond"))
         .collect();
-    assert!(
-        ours.len() > 5,
-        "the binary and the site are there:\n{listing}"
+    assert_eq!(
+        ours.len(),
+        2,
+        "the binary and an empty directory are there:\n{listing}"
     );
     for line in ours {
         let others_write = line.as_bytes().get(8) == Some(&b'w');
@@ -107,7 +112,7 @@ fn holds_nothing_that_its_user_could_change(image: &Image) {
             "somebody but root can write to {line}"
         );
     }
-    container.get("/");
+    assert_eq!(container.get("/").status, 404);
     assert_eq!(
         docker(&["diff", &container.id]),
         "",
@@ -115,8 +120,9 @@ fn holds_nothing_that_its_user_could_change(image: &Image) {
     );
 }
 
-fn serves_its_own_site_and_stops_at_once(image: &Image) {
-    let container = Container::run(image, LOCKED_DOWN);
+fn serves_a_whole_site_and_stops_at_once(image: &Image) {
+    let mount = format!("--volume={ROOT}/static:/srv:ro");
+    let container = Container::run(image, &[LOCKED_DOWN, &[&mount]].concat());
     for (target, file) in [("/", "static/index.html"), ("/pond.svg", "static/pond.svg")] {
         let content = fs::read(Path::new(ROOT).join(file)).expect("the site is there");
         assert_eq!(container.get(target).content, content, "{target}");
@@ -152,13 +158,69 @@ fn serves_its_own_site_and_stops_at_once(image: &Image) {
 }
 
 fn knows_whether_it_is_well(image: &Image) {
-    let container = Container::run(image, &[LOCKED_DOWN, &["--health-interval=1s"]].concat());
+    let site = Site::new();
+    site.file("index.html", "index");
+    let mount = format!("--volume={}:/srv:ro", site.root().display());
+    let options = [LOCKED_DOWN, &["--health-interval=1s", &mount]].concat();
+    let container = Container::run(image, &options);
     poll_until("a healthy container", || {
         (container.inspect("{{.State.Health.Status}}") == "healthy").then_some(())
     });
     // A variable of its own sends the question to where nobody answers.
     let lost = ["exec", "--env=MILLPOND_LISTEN=127.0.0.1:1", &container.id];
     assert!(try_docker(&[&lost[..], &["/millpond", "--health"]].concat()).is_err());
+}
+
+fn is_unwell_without_a_site_and_says_what_to_do(image: &Image) {
+    let options = ["--health-interval=1s", "--health-retries=1"];
+    let container = Container::run(image, &[LOCKED_DOWN, &options].concat());
+    await_unhealthy(&container);
+    let said = container.stderr();
+    assert!(said.contains("/srv is empty"), "{said}");
+    assert!(said.contains("--volume \"$PWD/site:/srv:ro\""), "{said}");
+
+    let site = Site::new();
+    site.file("data.json", "{}");
+    let mount = format!("--volume={}:/srv:ro", site.root().display());
+    let container = Container::run(image, &[LOCKED_DOWN, &options, &[&mount]].concat());
+    await_unhealthy(&container);
+    let said = container.stderr();
+    assert!(said.contains("no index file; add index.html"), "{said}");
+    assert!(!said.contains("is empty"), "{said}");
+    let listing = "--env=MILLPOND_LISTING=true";
+    let options = [LOCKED_DOWN, &options, &[&mount, listing]].concat();
+    let container = Container::run(image, &options);
+    poll_until("a healthy container", || {
+        (container.inspect("{{.State.Health.Status}}") == "healthy").then_some(())
+    });
+}
+
+/// What `docker ps` shows, and why: `docker inspect` has what the check said.
+fn await_unhealthy(container: &Container) {
+    poll_until("an unhealthy container", || {
+        (container.inspect("{{.State.Health.Status}}") == "unhealthy").then_some(())
+    });
+    let said = container.inspect("{{(index .State.Health.Log 0).Output}}");
+    assert!(
+        said.contains("answers 404: the site has no index file"),
+        "{said}"
+    );
+}
+
+/// As docs/container.md has it.
+fn is_built_upon_without_a_file_that_nobody_put_there(image: &Image) {
+    let site = Site::new();
+    let context = site.path("context");
+    site.file("context/site/data.json", "{}");
+    let dockerfile = format!("FROM {}\nCOPY site /srv\n", image.name);
+    site.file("context/Dockerfile", dockerfile);
+    let context = context.to_str().expect("a temporary path is text");
+    let own = Image::of(OWN_IMAGE, &[], context);
+    let container = Container::run(&own, LOCKED_DOWN);
+    assert_eq!(container.get("/data.json").content, b"{}");
+    for target in ["/", "/index.html", "/pond.svg", "/favicon.ico"] {
+        assert_eq!(container.get(target).status, 404, "{target}");
+    }
 }
 
 fn serves_a_mounted_site_as_it_changes(image: &Image) {
@@ -221,7 +283,7 @@ fn says_what_a_filter_of_system_calls_withholds(image: &Image) {
     let sandbox = refusal(&no_landlock);
     assert!(sandbox.contains("a sandbox is required"), "{sandbox}");
     let container = Container::run(image, &[LOCKED_DOWN, &[&no_landlock]].concat());
-    assert_eq!(container.get("/").status, 200, "and else it does without");
+    assert_eq!(container.get("/").status, 404, "and else it does without");
     let check = docker(&["exec", &container.id, "/millpond", "--check"]);
     assert!(check.contains("no sandbox: "), "{check}");
     drop(container);
@@ -232,7 +294,7 @@ fn says_what_a_filter_of_system_calls_withholds(image: &Image) {
         r#""names": ["socket"], "errnoRet": 97, "args": [{family}]"#
     ));
     let container = Container::run(image, &[LOCKED_DOWN, &[&no_ipv6]].concat());
-    assert_eq!(container.get("/").status, 200);
+    assert_eq!(container.get("/").status, 404);
     let said = container.stderr();
     assert!(said.contains("this machine has no IPv6"), "{said}");
 }

@@ -77,6 +77,30 @@ fn without_a_url_the_first_address_of_the_settings_is_asked() {
 }
 
 #[test]
+fn a_site_without_an_index_file_is_unwell_unless_its_directories_are_listed() {
+    let site = Site::new();
+    site.file("data.json", "{}");
+    let asked = |arguments: &[&str]| {
+        let server = Launch::of(site.root())
+            .args(arguments)
+            .expecting(&["no index file"])
+            .start();
+        let listen = server.address.to_string();
+        let by_settings = health(Launch::bare().args(["--listen", &listen, "--health"]));
+        let by_url = ask(&format!("http://{listen}/data.json"));
+        assert_eq!(by_url.0, Some(0), "{}", by_url.1);
+        by_settings
+    };
+    let (code, said) = asked(&["--listing=false"]);
+    assert_eq!(code, Some(1), "{said}");
+    let advice = "answers 404: the site has no index file, or is not mounted; add index.html";
+    assert!(said.contains(advice), "{said}");
+    assert_eq!(asked(&["--listing"]).0, Some(0));
+    site.file("index.html", "index");
+    assert_eq!(asked(&[]).0, Some(0));
+}
+
+#[test]
 fn a_server_that_answers_for_named_hosts_alone_is_asked_by_name() {
     let site = Site::small();
     let server = Launch::of(site.root())

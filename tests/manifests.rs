@@ -45,7 +45,7 @@ fn the_manifests_of_kubernetes_keep_to_its_schemas_where_no_field_can_be_misspel
 }
 
 #[test]
-fn docker_compose_takes_its_file_and_no_misspelt_field_in_it() {
+fn docker_compose_takes_its_files_and_no_misspelt_field_in_them() {
     let compose = repository("target/strangers-venv/bin/docker-compose");
     let Some(compose) = present(compose, "run tests/strangers/setup for it") else {
         return;
@@ -59,15 +59,27 @@ fn docker_compose_takes_its_file_and_no_misspelt_field_in_it() {
         let output = command.output().unwrap();
         String::from_utf8(output.stderr).unwrap()
     };
-    let file = text("config/compose.yaml");
-    assert_eq!(parse(&file), "");
-
-    let names = fields(&file);
-    assert!(names.len() > 20, "{names:?}");
-    for name in names {
-        let misspelt = file.replacen(&format!("{name}:"), &format!("{name}x:"), 1);
-        assert_ne!(parse(&misspelt), "", "{name} is misspelt");
+    for (path, least) in [
+        ("config/compose.yaml", 9),
+        ("config/compose-replicas.yaml", 21),
+    ] {
+        let file = text(path);
+        assert_eq!(parse(&file), "");
+        let names = fields(&file);
+        assert!(names.len() >= least, "{path}: {names:?}");
+        for name in names {
+            let misspelt = file.replacen(&format!("{name}:"), &format!("{name}x:"), 1);
+            assert_ne!(parse(&misspelt), "", "{path}: {name} is misspelt");
+        }
     }
+}
+
+#[test]
+fn the_page_on_containers_begins_with_the_file_of_compose() {
+    let page = text("docs/container.md");
+    let (_, rest) = page.split_once("```yaml\n").unwrap();
+    let (shown, _) = rest.split_once("```").unwrap();
+    assert_eq!(shown, text("config/compose.yaml"));
 }
 
 /// The names of fields in a file of Compose, but for those that are for users to give.
@@ -81,7 +93,7 @@ fn fields(file: &str) -> BTreeSet<&str> {
             || name.starts_with("x-")
             || name.starts_with("max-")
             || name.starts_with("millpond-")
-            || ["haproxy", "pond", "outside"].contains(name)
+            || ["haproxy", "pond", "outside", "web"].contains(name)
     };
     names.filter(|name| !is_free(name)).collect()
 }
@@ -91,7 +103,8 @@ fn every_setting_that_these_files_make_is_known_and_right() {
     let site = Site::small();
     for (path, least) in [
         ("config/kubernetes.yaml", 3),
-        ("config/compose.yaml", 3),
+        ("config/compose.yaml", 1),
+        ("config/compose-replicas.yaml", 3),
         ("Dockerfile", 2),
     ] {
         let file = text(path);
@@ -230,7 +243,8 @@ fn the_image_and_the_files_agree_on_ports_users_and_versions() {
         let server = format!("{replica}:8080}}\"");
         assert!(haproxy.contains(&server), "{server}");
         let service = format!("\n  {replica}: *replica\n");
-        assert!(text("config/compose.yaml").contains(&service), "{service}");
+        let replicas = text("config/compose-replicas.yaml");
+        assert!(replicas.contains(&service), "{service}");
     }
     assert!(haproxy.contains("check port 9090"));
 }

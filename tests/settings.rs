@@ -116,7 +116,7 @@ fn a_bad_value_in_a_variable_names_the_variable_and_exits_with_1() {
         (
             "MILLPOND_ACCESS_LOG_FORMAT",
             "xml",
-            "error: MILLPOND_ACCESS_LOG_FORMAT: \"xml\" is none of common, combined, json\n",
+            "error: MILLPOND_ACCESS_LOG_FORMAT: \"xml\" is none of auto, common, combined, json, terminal\n",
         ),
         (
             "MILLPOND_CONFIG",

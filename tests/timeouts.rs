@@ -7,6 +7,7 @@ use std::{
     fs::File,
     io::{Read, Write},
     net::TcpStream,
+    os::unix::net::UnixStream,
     thread,
     time::{Duration, Instant},
 };
@@ -184,21 +185,9 @@ fn a_slow_reader_that_makes_progress_is_not_cut() {
 fn a_reader_that_becomes_slow_is_not_cut_either() {
     const QUICKLY: usize = 20_000_000;
     let site = Site::small();
-    File::create(site.path("large.bin"))
-        .unwrap()
-        .set_len(40_000_000)
-        .unwrap();
-    let server = Launch::of(site.root())
-        .args(["--send-stall-timeout", "1s"])
-        .start();
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    // What is here already would not have to be waited for.
-    socket.set_recv_buffer_size(64 * 1024).unwrap();
-    socket.connect(&server.address.into()).unwrap();
-    let mut stream = TcpStream::from(socket);
-    stream
-        .write_all(b"GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n")
-        .unwrap();
+    let server = serving_large_files(&site, "1s");
+    let mut stream = connect_with_buffer(&server, 64 * 1024);
+    ask_for(&mut stream, "/large.bin");
     let mut buffer = vec![0; QUICKLY];
     stream.read_exact(&mut buffer).unwrap();
     // 200 kB a second: half of 2 MiB are taken in five.
@@ -206,6 +195,96 @@ fn a_reader_that_becomes_slow_is_not_cut_either() {
         thread::sleep(Duration::from_millis(100));
         stream.read_exact(&mut buffer[..20_000]).unwrap();
     }
+}
+
+/// What 1 KiB a second is for the timeout of 60 s, 60 KiB a second are for one of 1 s. Whatever the
+/// size of its buffer, the server is not asked for more within the timeout: half of what the kernel
+/// holds takes longer.
+#[test]
+fn a_steady_reader_at_60_kib_a_timeout_is_not_cut_whatever_its_buffer_holds() {
+    let site = Site::small();
+    let server = serving_large_files(&site, "1s");
+    let buffers = [4 * 1024, 32 * 1024, 128 * 1024];
+    let mut readers: Vec<_> = buffers.map(|it| connect_with_buffer(&server, it)).into();
+    for stream in &mut readers {
+        ask_for(stream, "/large.bin");
+    }
+    let start = Instant::now();
+    in_parallel(&readers, |mut stream| {
+        let mut piece = [0; 6 * 1024];
+        for number in 1..=100 {
+            let due = start + Duration::from_millis(100) * number;
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+            stream.read_exact(&mut piece).unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_steady_reader_at_a_unix_socket_is_not_cut_and_a_silent_one_is() {
+    let site = Site::small();
+    fill(&site, "large.bin", 40_000_000);
+    let path = site.outside("socket");
+    let _server = Launch::of(site.root())
+        .args(["--send-stall-timeout", "1s", "--listen"])
+        .arg(format!("unix:{}", path.display()))
+        .start();
+    let connect = || {
+        let mut stream = UnixStream::connect(&path).unwrap();
+        let request = b"GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n";
+        stream.write_all(request).unwrap();
+        stream
+    };
+    let (mut steady, mut silent) = (connect(), connect());
+    let mut piece = [0; 6 * 1024];
+    for _ in 0..80 {
+        thread::sleep(Duration::from_millis(100));
+        steady.read_exact(&mut piece).unwrap();
+    }
+    // What the kernel holds for it is all that it gets.
+    let mut received = Vec::new();
+    let _ = silent.read_to_end(&mut received);
+    assert!(received.len() < 2_000_000, "{}", received.len());
+}
+
+/// It sends byte by byte what would make room, and holds its connection for no longer by that.
+#[test]
+fn who_takes_next_to_nothing_is_cut() {
+    let site = Site::small();
+    let server = serving_large_files(&site, "400ms");
+    let mut stream = connect_with_buffer(&server, 4 * 1024);
+    ask_for(&mut stream, "/large.bin");
+    let start = Instant::now();
+    while stream.read_exact(&mut [0; 50]).is_ok() {
+        assert!(start.elapsed() < PATIENCE, "it is still served");
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert!(start.elapsed() > SHORT);
+}
+
+fn fill(site: &Site, name: &str, length: u64) {
+    let file = File::create(site.path(name)).unwrap();
+    file.set_len(length).unwrap();
+}
+
+fn serving_large_files(site: &Site, send_stall_timeout: &str) -> Server {
+    fill(site, "large.bin", 40_000_000);
+    Launch::of(site.root())
+        .args(["--send-stall-timeout", send_stall_timeout])
+        .start()
+}
+
+/// A client whose kernel keeps so much for it: what is here already would not have to be waited for.
+fn connect_with_buffer(server: &Server, bytes: usize) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(bytes).unwrap();
+    socket.connect(&server.address.into()).unwrap();
+    TcpStream::from(socket)
+}
+
+fn ask_for(stream: &mut TcpStream, target: &str) {
+    let request = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
 }
 
 /// As where a container or a virtual machine was paused.

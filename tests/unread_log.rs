@@ -42,6 +42,12 @@ fn ask(address: SocketAddr, numbers: std::ops::Range<usize>, tail: usize) {
 fn numbers(log: &str) -> Vec<usize> {
     let records = log.lines().filter(|line| line.contains("GET"));
     let number = |record: &str| {
+        if let Some((_, rest)) = record.split_once("Z  GET   /a.txt?") {
+            // As a person at a terminal gets it.
+            let (number, rest) = rest.split_once('.')?;
+            let is_whole = rest.contains("  200  6 B  ") && rest.ends_with(" ms");
+            return is_whole.then_some(number.parse().ok()?);
+        }
         let (client, rest) = record.split_once(" - - [")?;
         let (number, rest) = rest.split_once("] \"GET /a.txt?")?.1.split_once('.')?;
         let (_, seconds) = rest.split_once(" HTTP/1.1\" 200 6 ")?;
@@ -283,11 +289,17 @@ fn a_terminal_that_takes_nothing_holds_nobody_up() {
     if Command::new("script").arg("--version").output().is_err() {
         return unavailable("script (bsdutils)");
     }
+    for format in ["common", "terminal"] {
+        is_held_up_by_no_terminal(format);
+    }
+}
+
+fn is_held_up_by_no_terminal(format: &str) {
     let site = Site::small();
     let pid_file = site.outside("pid/millpond.pid");
     fs::create_dir(site.outside("pid")).unwrap();
     let command = format!(
-        "{} {} --listen 127.0.0.1:0 --pid-file {}",
+        "{} {} --listen 127.0.0.1:0 --access-log-format {format} --pid-file {}",
         quoted(env!("CARGO_BIN_EXE_millpond")),
         quoted(site.root()),
         quoted(&pid_file),
@@ -296,6 +308,7 @@ fn a_terminal_that_takes_nothing_holds_nobody_up() {
     let mut terminal = Launch::bare()
         .within(|_| {
             let mut script = Command::new("script");
+            script.env("NO_COLOR", "1");
             script.args(["--quiet", "--command", &command, "/dev/null"]);
             script
         })

@@ -33,7 +33,7 @@ impl Default for Timeouts {
             head: Duration::from_secs(10),
             idle: Duration::from_secs(75),
             content_stall: Duration::from_secs(30),
-            send_stall: Duration::from_secs(30),
+            send_stall: Duration::from_mins(1),
             linger: Duration::from_secs(2),
         }
     }

@@ -584,7 +584,7 @@ fn a_peer_that_does_not_read_is_reset() {
     talk.rest = GET.as_bytes().to_vec();
     talk.offer();
     assert_eq!(talk.connection.wants(), Wants::Transmit);
-    talk.now += Duration::from_secs(30);
+    talk.now += Duration::from_mins(1);
     let tick = Tick {
         now: talk.now,
         origin: ORIGIN,

@@ -106,7 +106,8 @@ impl Pattern {
         Ok(Self(text.to_owned()))
     }
 
-    fn matches(&self, path: &[u8]) -> bool {
+    /// Whether it matches a path, from its slash on.
+    pub fn matches(&self, path: &[u8]) -> bool {
         fast_glob::glob_match(&self.0, path)
     }
 }

@@ -6,19 +6,23 @@
 //! the log, what is served is served all the same: see `backlog`.
 
 mod backlog;
+mod exclusion;
+mod line;
 
 use super::Options;
-use super::clock::Clock;
+use super::announcement::Ink;
+use super::clock::LogTime;
 use super::log_output::{Output, Written};
-use crate::http::Status;
-use crate::http::fields::FieldName;
 use crate::http::request::RequestHead;
-use crate::http::version::Version;
 use backlog::Backlog;
-use std::io::{self, Write};
+use line::{Beginning, Form};
+use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+pub use exclusion::LogExclusion;
+pub(super) use line::{Ending, Record};
 
 /// Where access records go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,12 +40,23 @@ pub enum LogDestination {
 /// How an access record is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccessLogFormat {
+    /// As for a terminal where the log goes to one, else Common.
+    Auto,
     /// The Common Log Format and the time taken.
     Common,
     /// Common, with the referrer and the user agent.
     Combined,
     /// One JSON object a line.
     Json,
+    /// A short line for a person, in colours where the log goes to a terminal that has them.
+    Terminal,
+}
+
+/// What is written of which requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Style {
+    pub(super) format: AccessLogFormat,
+    pub(super) exclusions: Vec<LogExclusion>,
 }
 
 /// What a log writes to; nothing if it is off.
@@ -50,30 +65,37 @@ pub(super) type Outlet = Option<Output>;
 #[derive(Debug)]
 pub(super) struct AccessLog {
     output: Outlet,
-    format: AccessLogFormat,
+    style: Style,
+    /// What the format comes to at the output.
+    form: Form,
     /// Records that were finished in this tick, and those that could not be written before.
     backlog: Backlog,
     begun: Record,
 }
 
-/// A record, up to what is known only when its exchange has ended.
-#[derive(Clone, Debug)]
-pub(super) struct Record {
-    /// What stands before the status.
-    before: Vec<u8>,
-    /// What stands between the number of bytes and the time taken.
-    after: Vec<u8>,
-    /// The one in force when it was begun.
-    format: AccessLogFormat,
-}
+impl Style {
+    pub(super) fn of(options: &Options) -> Self {
+        Self {
+            format: options.access_log_format,
+            exclusions: options.access_log_exclude.clone(),
+        }
+    }
 
-/// How an exchange has ended.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Ending {
-    /// `None` if there has been no response.
-    pub(super) status: Option<Status>,
-    pub(super) content_bytes: u64,
-    pub(super) taken: Duration,
+    /// How lines are written to an output.
+    fn form(&self, output: Option<&Output>) -> Form {
+        let is_terminal = output.is_some_and(Output::is_terminal);
+        match self.format {
+            AccessLogFormat::Common => Form::Common,
+            AccessLogFormat::Combined => Form::Combined,
+            AccessLogFormat::Json => Form::Json,
+            AccessLogFormat::Auto if !is_terminal => Form::Common,
+            AccessLogFormat::Auto | AccessLogFormat::Terminal => Form::Terminal(if is_terminal {
+                Ink::of_terminal()
+            } else {
+                Ink::Plain
+            }),
+        }
+    }
 }
 
 impl AccessLog {
@@ -81,37 +103,35 @@ impl AccessLog {
     pub(super) fn open(
         destination: &LogDestination,
         stream: Outlet,
-        format: AccessLogFormat,
+        style: Style,
     ) -> io::Result<Self> {
         let output = match stream {
             Some(stream) => wanted(Some(stream)),
             None => open(destination, Output::open)?,
         };
-        let begun = Record {
-            before: Vec::new(),
-            after: Vec::new(),
-            format,
-        };
         Ok(Self {
+            form: style.form(output.as_ref()),
             output,
-            format,
+            style,
             backlog: Backlog::default(),
-            begun,
+            begun: Record::new(),
         })
     }
 
     /// Writes what was finished where it went until now, and what is to come elsewhere.
-    pub(super) fn redirect(&mut self, output: Outlet, format: AccessLogFormat, now: Instant) {
+    pub(super) fn redirect(&mut self, output: Outlet, style: Style, now: Instant) {
         self.flush(now);
         self.backlog.turn_elsewhere();
-        (self.output, self.format) = (output, format);
+        self.output = output;
+        self.restyle(style);
         // What there was no room for there.
         self.flush(now);
     }
 
-    /// Writes records in another form from now on.
-    pub(super) fn reformat(&mut self, format: AccessLogFormat) {
-        self.format = format;
+    /// Writes records in another form from now on, or others.
+    pub(super) fn restyle(&mut self, style: Style) {
+        self.form = style.form(self.output.as_ref());
+        self.style = style;
     }
 
     /// Whether records are written at all.
@@ -129,33 +149,27 @@ impl AccessLog {
         &mut self,
         client: Option<IpAddr>,
         request: Option<&RequestHead<'_>>,
-        clock: &Clock,
+        time: LogTime<'_>,
     ) {
-        self.begun.format = self.format;
-        let Record { before, after, .. } = &mut self.begun;
-        before.clear();
-        after.clear();
-        match self.format {
-            AccessLogFormat::Common => common(before, client, request, clock),
-            AccessLogFormat::Combined => {
-                common(before, client, request, clock);
-                for name in [FieldName::Referer, FieldName::UserAgent] {
-                    after.extend_from_slice(b" \"");
-                    match request.and_then(|request| request.fields.single(name)) {
-                        Some(value) => escape(after, value),
-                        None => after.push(b'-'),
-                    }
-                    after.push(b'"');
-                }
-            }
-            AccessLogFormat::Json => json(before, after, client, request, clock),
-        }
+        let columns = match (self.form, &self.output) {
+            // It may have another width than before.
+            (Form::Terminal(_), Some(output)) => output.columns(),
+            _ => None,
+        };
+        let beginning = Beginning {
+            time,
+            client,
+            request,
+            columns,
+        };
+        self.begun
+            .begin(self.form, &beginning, &self.style.exclusions);
     }
 
     /// Finishes the record that was begun last.
     pub(super) fn finish(&mut self, ending: Ending) {
-        if self.is_on() {
-            write(self.backlog.next(), &self.begun, ending);
+        if self.is_on() && !self.begun.is_left_out(&ending) {
+            self.begun.write(self.backlog.next(), ending);
         }
     }
 
@@ -165,8 +179,8 @@ impl AccessLog {
     }
 
     pub(super) fn finish_kept(&mut self, record: &Record, ending: Ending) {
-        if self.is_on() {
-            write(self.backlog.next(), record, ending);
+        if self.is_on() && !record.is_left_out(&ending) {
+            record.write(self.backlog.next(), ending);
         }
     }
 
@@ -242,128 +256,6 @@ pub(super) fn reopen(old: &LogDestination, new: &LogDestination) -> io::Result<O
         return Ok(None);
     }
     open(new, Output::open_at_once).map(Some)
-}
-
-fn write(line: &mut Vec<u8>, record: &Record, ending: Ending) {
-    let (format, content_bytes) = (record.format, ending.content_bytes);
-    let (seconds, micros) = (ending.taken.as_secs(), ending.taken.subsec_micros());
-    line.extend_from_slice(&record.before);
-    // Writing to a vector cannot fail.
-    let _ = match (ending.status, format) {
-        (Some(status), _) => write!(line, "{}", status.code()),
-        (None, AccessLogFormat::Json) => write!(line, "null"),
-        (None, AccessLogFormat::Common | AccessLogFormat::Combined) => write!(line, "-"),
-    };
-    let _ = match format {
-        AccessLogFormat::Common | AccessLogFormat::Combined => write!(line, " {content_bytes}"),
-        AccessLogFormat::Json => write!(line, ",\"bytes\":{content_bytes}"),
-    };
-    line.extend_from_slice(&record.after);
-    let _ = match format {
-        AccessLogFormat::Common | AccessLogFormat::Combined => {
-            writeln!(line, " {seconds}.{micros:06}")
-        }
-        AccessLogFormat::Json => writeln!(line, "{seconds}.{micros:06}}}"),
-    };
-}
-
-fn common(
-    line: &mut Vec<u8>,
-    client: Option<IpAddr>,
-    request: Option<&RequestHead<'_>>,
-    clock: &Clock,
-) {
-    write_client(line, client);
-    line.extend_from_slice(b" - - [");
-    write_common_date(line, clock.date());
-    line.extend_from_slice(b"] \"");
-    match request {
-        Some(request) => {
-            escape(line, request.method_name.as_bytes());
-            line.push(b' ');
-            escape(line, request.target_bytes);
-            line.extend_from_slice(version(request.version));
-        }
-        None => line.push(b'-'),
-    }
-    line.extend_from_slice(b"\" ");
-}
-
-fn json(
-    before: &mut Vec<u8>,
-    after: &mut Vec<u8>,
-    client: Option<IpAddr>,
-    request: Option<&RequestHead<'_>>,
-    clock: &Clock,
-) {
-    before.extend_from_slice(b"{\"time\":\"");
-    before.extend_from_slice(clock.date().as_bytes());
-    before.extend_from_slice(b"\",\"client\":\"");
-    write_client(before, client);
-    before.push(b'"');
-    if let Some(request) = request {
-        json_member(before, "method", Some(request.method_name.as_bytes()));
-        json_member(before, "target", Some(request.target_bytes));
-        json_member(after, "referer", request.fields.single(FieldName::Referer));
-        json_member(
-            after,
-            "user_agent",
-            request.fields.single(FieldName::UserAgent),
-        );
-    }
-    before.extend_from_slice(b",\"status\":");
-    after.extend_from_slice(b",\"seconds\":");
-}
-
-fn json_member(line: &mut Vec<u8>, name: &str, value: Option<&[u8]>) {
-    if let Some(value) = value {
-        let _ = write!(line, ",\"{name}\":\"");
-        for char in String::from_utf8_lossy(value).chars() {
-            let _ = match char {
-                '"' | '\\' => write!(line, "\\{char}"),
-                _ if char.is_control() => write!(line, "\\u{:04x}", u32::from(char)),
-                _ => write!(line, "{char}"),
-            };
-        }
-        line.push(b'"');
-    }
-}
-
-fn write_client(line: &mut Vec<u8>, client: Option<IpAddr>) {
-    let _ = match client {
-        Some(client) => write!(line, "{client}"),
-        None => write!(line, "-"),
-    };
-}
-
-/// Rearranges `Sun, 06 Nov 1994 08:49:37 GMT` into `06/Nov/1994:08:49:37 +0000`.
-fn write_common_date(line: &mut Vec<u8>, date: &str) {
-    let part = |range| date.as_bytes().get(range).unwrap_or_default();
-    for (range, separator) in [(5..7, b'/'), (8..11, b'/'), (12..16, b':'), (17..25, b' ')] {
-        line.extend_from_slice(part(range));
-        line.push(separator);
-    }
-    line.extend_from_slice(b"+0000");
-}
-
-fn version(version: Version) -> &'static [u8] {
-    match version {
-        Version::Http10 => b" HTTP/1.0",
-        Version::Http11 => b" HTTP/1.1",
-    }
-}
-
-/// Writes bytes so that they can neither end a line or a quoted part, nor speak to a terminal.
-fn escape(line: &mut Vec<u8>, text: &[u8]) {
-    for byte in text {
-        match byte {
-            b'"' | b'\\' => line.extend_from_slice(&[b'\\', *byte]),
-            b' '..=b'~' => line.push(*byte),
-            _ => {
-                let _ = write!(line, "\\x{byte:02x}");
-            }
-        }
-    }
 }
 
 /// What `RUST_LOG` calls access records.

@@ -9,6 +9,7 @@ use super::{ListenAddress, Options};
 use crate::http::host::Host;
 use crate::plan;
 use anstyle::Style;
+use std::env;
 use std::fmt::Display;
 use std::iter;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -41,7 +42,7 @@ enum LocalDefault {
 pub enum Ink {
     /// Characters alone.
     Plain,
-    /// A terminal that knows bold and faint.
+    /// A terminal that knows bold, faint and colours.
     Terminal,
 }
 
@@ -234,6 +235,18 @@ impl Announcement {
 }
 
 impl Ink {
+    /// For a terminal, by what the environment says of it. <https://no-color.org> speaks of colours,
+    /// but users who set it want no others of these codes either.
+    pub fn of_terminal() -> Self {
+        let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
+        let is_dumb = env::var_os("TERM").is_none_or(|terminal| terminal == "dumb");
+        if is_set("NO_COLOR") || is_dumb {
+            Self::Plain
+        } else {
+            Self::Terminal
+        }
+    }
+
     fn bold(self, text: &str) -> String {
         self.paint(Style::new().bold(), text)
     }
@@ -242,7 +255,7 @@ impl Ink {
         self.paint(Style::new().dimmed(), text)
     }
 
-    fn paint(self, style: Style, text: &str) -> String {
+    pub(super) fn paint(self, style: Style, text: &str) -> String {
         match self {
             Self::Plain => text.to_owned(),
             Self::Terminal => format!("{style}{text}{style:#}"),

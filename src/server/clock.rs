@@ -17,6 +17,19 @@ pub(super) struct Clock {
     server_field: bool,
     origin: Vec<u8>,
     date: String,
+    /// The same second as RFC 3339 writes it.
+    second: String,
+}
+
+/// When something happened, as log lines have it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LogTime<'a> {
+    /// The second, as in `Date`. Empty from a clock that cannot be right.
+    pub(super) date: &'a str,
+    /// The same second as RFC 3339 writes it: `1994-11-06T08:49:37Z`. Empty likewise.
+    pub(super) second: &'a str,
+    /// What is gone of the second.
+    pub(super) milliseconds: u32,
 }
 
 impl Clock {
@@ -30,6 +43,7 @@ impl Clock {
             server_field,
             origin: Vec::new(),
             date: String::new(),
+            second: String::new(),
         };
         clock.tick();
         clock
@@ -54,6 +68,7 @@ impl Clock {
 
     fn render(&mut self, wall: SystemTime) {
         self.date.clear();
+        self.second.clear();
         self.origin.clear();
         if self.server_field {
             self.origin.extend_from_slice(b"Server: millpond\r\n");
@@ -61,6 +76,7 @@ impl Clock {
         // RFC 9110 §6.6.1: no Date from a clock that cannot be right.
         if let Some(date) = HttpDate::from_system_time(wall) {
             self.date = date.to_string();
+            self.second = date.to_rfc3339();
             // Writing to a vector cannot fail.
             let _ = write!(self.origin, "Date: {date}\r\n");
         }
@@ -101,9 +117,14 @@ impl Clock {
         &self.origin
     }
 
-    /// The present second, as in `Date`.
-    pub(super) fn date(&self) -> &str {
-        &self.date
+    /// The present moment, for the access log.
+    pub(super) fn log_time(&self) -> LogTime<'_> {
+        let since_epoch = self.wall().duration_since(SystemTime::UNIX_EPOCH);
+        LogTime {
+            date: &self.date,
+            second: &self.second,
+            milliseconds: since_epoch.unwrap_or_default().subsec_millis(),
+        }
     }
 }
 

@@ -13,6 +13,8 @@ pub enum Concern {
     PrivateFiles(PathBuf, Vec<&'static str>),
     /// What is for the operator is served like any other file.
     Published(&'static str, PathBuf),
+    /// There is nothing to serve in a container.
+    EmptyRoot(PathBuf),
     /// Every user of the machine can put files into the root.
     WritableRoot(PathBuf),
     /// Strangers talk to a process that may do anything.
@@ -36,6 +38,11 @@ pub fn concerns(options: &Options) -> Vec<Concern> {
     if let Ok(inspection) = site::inspect(root) {
         if !inspection.private.is_empty() && !is_on_loopback_alone(options) {
             concerns.push(Concern::PrivateFiles(root.clone(), inspection.private));
+        }
+        // Elsewhere files may come later; here, a mount or a COPY is missing. Whether this is a
+        // container shows in that it runs nothing else.
+        if inspection.is_empty && std::process::id() == 1 {
+            concerns.push(Concern::EmptyRoot(root.clone()));
         }
         if inspection.is_writable_by_all {
             concerns.push(Concern::WritableRoot(root.clone()));
@@ -96,6 +103,15 @@ impl fmt::Display for Concern {
                 root.display(),
                 names.join(", ")
             ),
+            Self::EmptyRoot(root) => {
+                let root = root.display();
+                write!(
+                    out,
+                    "{root} is empty, so there is nothing to serve; mount your site there (docker run \
+                     --volume \"$PWD/site:{root}:ro\") or copy it into an image of your own (FROM \
+                     millpond, COPY site {root})"
+                )
+            }
             Self::Published(what, path) => write!(
                 out,
                 "the {what} is served to everybody, as it lies in the root; better keep it elsewhere: {}",

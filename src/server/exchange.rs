@@ -424,7 +424,8 @@ impl Service {
         let client = request.map_or(peer, |request| {
             client_address(peer, &request.fields, &self.front.trusted_proxies)
         });
-        self.access_log.begin(client, request, &self.clock);
+        self.access_log
+            .begin(client, request, self.clock.log_time());
     }
 
     /// Takes note of an exchange that has ended in the call that began it.
@@ -432,11 +433,13 @@ impl Service {
         if let Some(status) = status {
             self.metrics.note_response(status);
         }
-        self.access_log.finish(Ending {
-            status,
-            content_bytes,
-            taken: Duration::ZERO,
-        });
+        if self.access_log.is_on() {
+            self.access_log.finish(Ending {
+                status,
+                content_bytes,
+                taken: self.clock.now().elapsed(),
+            });
+        }
     }
 
     /// The record that was begun, for an exchange that goes on.
@@ -445,15 +448,37 @@ impl Service {
     }
 
     /// Takes note of an exchange that went on for longer.
-    pub(super) fn finish(&mut self, record: Option<&Record>, ending: Ending) {
-        if let Some(status) = ending.status {
+    pub(super) fn finish(&mut self, record: Option<&Record>, finished: Finished) {
+        let Finished {
+            status,
+            content_bytes,
+            started,
+        } = finished;
+        if let Some(status) = status {
             self.metrics.note_response(status);
-            self.metrics.durations.note(ending.taken);
+            let taken = self.clock.now().duration_since(started);
+            self.metrics.durations.note(taken);
         }
         if let Some(record) = record {
+            // Not by the tick's time: a large response may begin and end in one tick.
+            let ending = Ending {
+                status,
+                content_bytes,
+                taken: started.elapsed(),
+            };
             self.access_log.finish_kept(record, ending);
         }
     }
+}
+
+/// An exchange that has ended, after the call that began it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Finished {
+    /// `None` if there has been no response.
+    pub(super) status: Option<Status>,
+    pub(super) content_bytes: u64,
+    /// The tick that read its request.
+    pub(super) started: Instant,
 }
 
 /// What is asked for, or a claim on it.

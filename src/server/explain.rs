@@ -3,12 +3,12 @@
 //! The request goes the way of any other, through a connection, the site and the plan. What is
 //! made here is only what is told of it, so that it cannot differ from what is served.
 
-use super::access_log::AccessLog;
+use super::access_log::{AccessLog, Style};
 use super::check::become_user;
 use super::clock::Clock;
 use super::decision::Decision;
 use super::exchange::{Front, Service};
-use super::{AccessLogFormat, Audience, LogDestination, Options, StartError, open_site};
+use super::{Audience, LogDestination, Options, StartError, open_site};
 use crate::conn::{Connection, Event, Transmit};
 use crate::http::Status;
 use crate::http::coding::Coding;
@@ -151,7 +151,8 @@ fn open(options: Options) -> Result<Service, StartError> {
     let clock = Clock::new(options.policy.server_field);
     let audience = options.audience();
     let site = open_site(&options, audience, 0, clock.now())?;
-    let log = AccessLog::open(&LogDestination::Off, None, AccessLogFormat::Common)
+    let style = Style::of(&options);
+    let log = AccessLog::open(&LogDestination::Off, None, style)
         .map_err(|error| StartError::AccessLog(LogDestination::Off, error))?;
     let front = Front {
         hosts: options.answered_hosts(audience),

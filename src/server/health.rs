@@ -30,6 +30,8 @@ pub enum Unhealthy {
     Silent(String),
     /// It answers with neither a success nor a redirect.
     Status(String, u16),
+    /// It has nothing at its root, where no other URL was named.
+    NoIndex(String),
 }
 
 /// Asks a server whether it is well, and says so: the one at `url`, or else the one that `options`
@@ -48,6 +50,7 @@ pub fn check_health(url: Option<&OsStr>, options: &Options) -> Result<String, Un
     }
     match answer.recv_timeout(TIMEOUT) {
         Ok(Ok(Some(status @ 200..=399))) => Ok(format!("{name} answers {status}\n")),
+        Ok(Ok(Some(404))) if url.is_none() => Err(Unhealthy::NoIndex(name)),
         Ok(Ok(Some(status))) => Err(Unhealthy::Status(name, status)),
         Ok(Ok(None)) => Err(Unhealthy::NotHttp(name)),
         Ok(Err(error)) => Err(Unhealthy::Unreachable(name, error)),
@@ -209,6 +212,11 @@ impl fmt::Display for Unhealthy {
                 write!(out, "{url} does not answer within {} s", TIMEOUT.as_secs())
             }
             Self::Status(url, status) => write!(out, "{url} answers {status}"),
+            Self::NoIndex(url) => write!(
+                out,
+                "{url} answers 404: the site has no index file, or is not mounted; add index.html, \
+                 or name the URL of a file that is there: --health URL"
+            ),
         }
     }
 }

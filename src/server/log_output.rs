@@ -7,6 +7,7 @@ use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, FileType, Mode, OFlags, fcntl_setfl, fstat, openat};
 use rustix::io::{Errno, write};
 use rustix::stdio::{stderr, stdout};
+use rustix::termios::tcgetwinsize;
 use std::fs::OpenOptions;
 use std::io::{self, IsTerminal};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
@@ -127,6 +128,18 @@ impl Output {
             }
         }
         self
+    }
+
+    /// Whether this is a terminal.
+    pub(super) fn is_terminal(&self) -> bool {
+        self.descriptor.as_fd().is_terminal()
+    }
+
+    /// How many characters a line of the terminal holds; `None` if that cannot be told.
+    pub(super) fn columns(&self) -> Option<usize> {
+        let size = tcgetwinsize(&self.descriptor).ok()?;
+        // Terminals on a serial line say 0.
+        Some(size.ws_col.into()).filter(|columns| *columns > 0)
     }
 
     /// Writes what can be written without waiting for a reader.

@@ -1,7 +1,7 @@
 //! The event loop: the only code that waits, and the only one that owns sockets.
 //!
-//! One turn of the loop is a tick: one wait, one reading of the clock, then whatever is ready, then
-//! one write of the access log (to a pipe, one for each 4096 bytes).
+//! One turn of the loop is a tick: one wait, one reading of the clock (and one for each log line), then
+//! whatever is ready, then one write of the access log (to a pipe, one for each 4096 bytes).
 
 mod access_log;
 mod admin;
@@ -25,6 +25,7 @@ mod notices;
 mod notify;
 mod pid_file;
 mod privileges;
+mod progress;
 mod promptness;
 mod reload;
 mod room;
@@ -58,7 +59,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-pub use access_log::{AccessLogFormat, LogDestination};
+pub use access_log::{AccessLogFormat, LogDestination, LogExclusion};
 pub use announcement::{Announcement, Ink};
 pub use audience::Audience;
 pub use clock::timestamp;
@@ -114,6 +115,8 @@ pub struct Options {
     pub access_log: LogDestination,
     /// How an access record is written.
     pub access_log_format: AccessLogFormat,
+    /// Requests of which there is no access record if they succeed.
+    pub access_log_exclude: Vec<LogExclusion>,
     /// Whom the server becomes once it has bound its addresses.
     pub user: Option<User>,
     /// Whether the kernel is to close what the server does not need.
@@ -142,7 +145,8 @@ impl Default for Options {
             connections_max: None,
             connections_per_client_max: None,
             access_log: LogDestination::Stdout,
-            access_log_format: AccessLogFormat::Common,
+            access_log_format: AccessLogFormat::Auto,
+            access_log_exclude: Vec::new(),
             user: None,
             sandbox: SandboxMode::Auto,
             settings_file: None,
@@ -217,9 +221,9 @@ impl Server {
         let (max, per_client_max) = (options.connections_max, options.connections_per_client_max);
         let room = Room::new(max, per_client_max, spoken_for);
         let site = open_site(&options, audience, room.files_kept_open_max(), clock.now())?;
-        let access_log =
-            access_log::AccessLog::open(&options.access_log, stream, options.access_log_format)
-                .map_err(|error| StartError::AccessLog(options.access_log.clone(), error))?;
+        let log_style = access_log::Style::of(&options);
+        let access_log = access_log::AccessLog::open(&options.access_log, stream, log_style)
+            .map_err(|error| StartError::AccessLog(options.access_log.clone(), error))?;
         // What is read of it is opened before the sandbox closes.
         let admin = has_admin.then(|| Admin::new(clock.wall()));
         let notifier = Notifier::connect(clock.now());

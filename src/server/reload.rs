@@ -76,16 +76,13 @@ impl Server {
 
     /// Opens the access log anew.
     pub(super) fn reopen_log(&mut self) {
-        let Options {
-            access_log: destination,
-            access_log_format: format,
-            ..
-        } = &self.options;
+        let destination = &self.options.access_log;
         match access_log::reopen(destination, destination) {
             Ok(None) => {}
             Ok(Some(output)) => {
                 let now = self.service.clock.now();
-                self.service.access_log.redirect(output, *format, now);
+                let style = access_log::Style::of(&self.options);
+                self.service.access_log.redirect(output, style, now);
                 if let LogDestination::File(path) = destination {
                     log::info!("the access log {} was opened anew", path.display());
                 }
@@ -129,12 +126,10 @@ impl Server {
         if let Some(site) = site {
             self.service.replace_site(site);
         }
+        let style = access_log::Style::of(&new);
         match output {
-            Some(output) => self
-                .service
-                .access_log
-                .redirect(output, new.access_log_format, now),
-            None => self.service.access_log.reformat(new.access_log_format),
+            Some(output) => self.service.access_log.redirect(output, style, now),
+            None => self.service.access_log.restyle(style),
         }
         self.service.clock.show_server(new.policy.server_field);
         self.service.front = Front {
@@ -197,6 +192,7 @@ fn keep_what_is_fixed(old: &Options, new: &mut Options) -> Vec<&'static str> {
         connections_per_client_max: _,
         access_log: _,
         access_log_format: _,
+        access_log_exclude: _,
     } = new;
     let mut names = Vec::new();
     keep("listen", &old.listen, listen, &mut names);

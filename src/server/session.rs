@@ -147,9 +147,11 @@ impl Session {
         self.connection.phase()
     }
 
-    /// When the peer is late; `None` while it waits for us.
+    /// When the peer is late, or is to be looked at; `None` while it waits for us.
     pub(super) fn deadline(&self, timeouts: &Timeouts) -> Option<Instant> {
-        self.connection.poll_timeout(timeouts)
+        self.socket
+            .next_look(timeouts.send_stall)
+            .or_else(|| self.connection.poll_timeout(timeouts))
     }
 
     /// Why it can make room for another, if it can.
@@ -171,16 +173,12 @@ impl Session {
         if deadline.is_none_or(|deadline| service.clock.now() < deadline) {
             return;
         }
-        if self.phase() == Phase::Send {
-            if self.is_runnable {
-                // There is room, and it is not the peer who is late.
-                return;
-            }
-            if let Some(large_send) = &mut self.socket.large_send
-                && large_send.forgives()
-            {
-                return self.connection.extend(&service.tick());
-            }
+        let (now, timeout) = (service.clock.now(), service.options.timeouts.send_stall);
+        // Where there is room, it is not the peer who is late.
+        if self.phase() == Phase::Send
+            && (self.is_runnable || !self.socket.is_stalled(now, timeout))
+        {
+            return;
         }
         if self.side == Side::Public {
             service.metrics.note_timeout(self.phase());

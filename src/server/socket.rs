@@ -1,5 +1,6 @@
 //! A connected socket of any family, and the calls that are made on it.
 
+use super::progress::{Delivery, Progress};
 use super::unsent::{Lack, LargeSend, UNSENT_BYTES_MAX};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::io::{Errno, Result, retry_on_intr};
@@ -16,6 +17,8 @@ pub(super) struct Socket {
     pub(super) lack: Lack,
     /// Since when the kernel has had no room for more of the present response, if it has none.
     pub(super) lacked_since: Option<Instant>,
+    /// How the peer has got on while there was no room; `None` if that was never for long.
+    pub(super) progress: Option<Box<Progress>>,
     /// Whether the peer was quick to make room, the last time that it lacked.
     pub(super) is_quick: bool,
     /// Leave to leave much with the kernel, while a large file is sent.
@@ -38,6 +41,7 @@ impl Socket {
             holds_back: Cell::new(false),
             lack: Lack::Never,
             lacked_since: None,
+            progress: None,
             is_quick: false,
             large_send: None,
         }
@@ -93,6 +97,26 @@ impl Socket {
     /// Says that nothing more will be sent.
     pub(super) fn shut_down_sending(&self) -> Result<()> {
         rustix::net::shutdown(&self.descriptor, Shutdown::Write)
+    }
+
+    /// When to look whether the peer takes what it was sent, if the kernel has no room for more.
+    pub(super) fn next_look(&self, timeout: Duration) -> Option<Instant> {
+        let since = self.lacked_since?;
+        let look = Progress::next_look(self.progress.as_deref(), since, timeout);
+        Some(look)
+    }
+
+    /// Looks whether the peer has stalled, if the kernel has no room for more.
+    pub(super) fn is_stalled(&mut self, now: Instant, timeout: Duration) -> bool {
+        let Some(since) = self.lacked_since else {
+            // It is its connection that knows when it is late.
+            return true;
+        };
+        let delivery = Delivery::of(&self.descriptor);
+        let progress = self
+            .progress
+            .get_or_insert_with(|| Box::new(Progress::new(delivery, since)));
+        progress.is_stalled(delivery, since, now, timeout)
     }
 
     /// A large file has been sent; what comes next is nothing special.

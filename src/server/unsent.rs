@@ -68,8 +68,6 @@ pub(super) struct LargeSends {
 #[derive(Debug)]
 pub(super) struct LargeSend {
     under_way: Rc<Cell<usize>>,
-    /// How often it has been put up with that nothing was taken, or not enough to be told of.
-    stalls: u32,
     /// Whether it is to be left little again, once it has taken what it was left.
     is_ending: bool,
 }
@@ -96,7 +94,6 @@ impl LargeSends {
         self.under_way.set(count + 1);
         socket.large_send = Some(LargeSend {
             under_way: Rc::clone(&self.under_way),
-            stalls: 0,
             is_ending: false,
         });
     }
@@ -108,22 +105,12 @@ pub(super) fn note_room(socket: &mut Socket, now: Instant) {
         return;
     };
     socket.is_quick = now.duration_since(since) <= QUICK;
-    match &mut socket.large_send {
-        // It has taken what it was left.
-        Some(LargeSend {
-            is_ending: true, ..
-        }) => socket.large_send = None,
-        Some(large_send) => large_send.stalls = 0,
-        None => {}
+    if let Some(progress) = &mut socket.progress {
+        progress.note_room(now);
     }
-}
-
-impl LargeSend {
-    /// Whether to put up with it once more that nothing seems to be taken: what was left is so much
-    /// that a client as slow as any may be takes so many times as long to half of it.
-    pub(super) fn forgives(&mut self) -> bool {
-        self.stalls += 1;
-        self.stalls < LARGE_UNSENT_BYTES_MAX / UNSENT_BYTES_MAX
+    // It has taken what it was left.
+    if socket.large_send.as_ref().is_some_and(|it| it.is_ending) {
+        socket.large_send = None;
     }
 }
 
@@ -189,15 +176,5 @@ mod tests {
             sends.adjust(&mut socket, now + waited, u64::MAX);
             assert_eq!(is_ending_now(&socket), is_ending_after, "{waited:?}");
         }
-    }
-
-    #[test]
-    fn what_much_takes_longer_is_put_up_with() {
-        let mut send = LargeSend {
-            under_way: Rc::default(),
-            stalls: 0,
-            is_ending: false,
-        };
-        assert_eq!((0..100).filter(|_| send.forgives()).count(), 15);
     }
 }

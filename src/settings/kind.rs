@@ -13,7 +13,7 @@ use crate::http::forwarded::TrustedProxy;
 use crate::http::host::Host;
 use crate::http::response::Edit;
 use crate::plan::AllowedOrigin;
-use crate::server::{AccessLogFormat, LogDestination, SandboxMode, User};
+use crate::server::{AccessLogFormat, LogDestination, LogExclusion, SandboxMode, User};
 use clap::ValueHint;
 use std::{
     ffi::{OsStr, OsString},
@@ -66,6 +66,8 @@ pub(super) enum Kind {
     LogDestination(Field<LogDestination>),
     /// How access records are written.
     LogFormat(Field<AccessLogFormat>),
+    /// Requests that a log leaves out.
+    LogExclusions(Field<Vec<LogExclusion>>),
     /// A user to become, or nobody.
     User(Field<Option<User>>),
     /// A file, or none.
@@ -137,6 +139,9 @@ impl Kind {
             }
             Self::LogDestination(field) => *field(settings) = value::log_destination(one()?)?,
             Self::LogFormat(field) => *field(settings) = value::log_format(text()?)?,
+            Self::LogExclusions(field) => {
+                *field(settings) = list(values, value::log_exclusion, |_| true)?;
+            }
             Self::User(field) => *field(settings) = value::user(text()?)?,
             Self::OptionalFile(field) if one()?.is_empty() => *field(settings) = None,
             Self::OptionalFile(field) => *field(settings) = Some(value::path(one()?)?),
@@ -160,6 +165,7 @@ impl Kind {
                 | Self::Admin(_)
                 | Self::Hosts(_)
                 | Self::TrustedProxies(_)
+                | Self::LogExclusions(_)
         )
     }
 
@@ -225,6 +231,12 @@ impl Kind {
             Self::LogFormat(field) => {
                 Shown::Text(value::log_format_text(*field(settings)).to_owned())
             }
+            Self::LogExclusions(field) => Shown::List(
+                field(settings)
+                    .iter()
+                    .map(LogExclusion::to_string)
+                    .collect(),
+            ),
             Self::User(field) => Shown::Text(value::user_text(field(settings).as_ref())),
             Self::OptionalFile(field) => {
                 let path = field(settings).as_deref().unwrap_or(Path::new(""));
@@ -272,6 +284,7 @@ impl Kind {
             Self::TrustedProxies(_) => "NETWORK",
             Self::LogDestination(_) => "off|stdout|stderr|FILE",
             Self::LogFormat(_) => "FORMAT",
+            Self::LogExclusions(_) => "PATH|AGENT",
             Self::User(_) => "USER",
             Self::OptionalFile(_) => "FILE",
             Self::Sandbox(_) => "MODE",
@@ -322,6 +335,10 @@ impl Kind {
                 "\"off\", \"stdout\", \"stderr\" or a path in quotes",
             ),
             Self::LogFormat(_) => (&["string"], "the name of a format in quotes"),
+            Self::LogExclusions(_) => (
+                &["array", "string"],
+                "paths or parts of a User-Agent in quotes, like [\"/healthz\", \"kube-probe\"]",
+            ),
             Self::User(_) => (&["string"], "a user in quotes, like \"www-data\""),
             Self::OptionalFile(_) => (&["string"], "a path in quotes, like \"/run/millpond.pid\""),
             Self::Sandbox(_) => (&["string"], "\"off\", \"auto\" or \"require\""),

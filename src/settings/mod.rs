@@ -359,7 +359,7 @@ mod tests {
     use crate::http::{forwarded::TrustedProxy, host::Host, response::Edit};
     use crate::plan::AllowedOrigin;
     use crate::server::{
-        AccessLogFormat, Identity, ListenAddress, LogDestination, SandboxMode, User,
+        AccessLogFormat, Identity, ListenAddress, LogDestination, LogExclusion, SandboxMode, User,
     };
     use std::{collections::HashSet, mem, time::Duration};
 
@@ -581,6 +581,7 @@ mod tests {
         expected.port = 3000;
         expected.access_log = LogDestination::File(PathBuf::from("/var/log/a"));
         expected.access_log_format = AccessLogFormat::Json;
+        expected.access_log_exclude = vec![LogExclusion::parse("/healthz").expect("a path")];
         expected.policy.cache_control = String::new();
         expected.policy.server_field = false;
         expected.user = Some(User {
@@ -854,13 +855,14 @@ MILLPOND_FIELDS_MAX: \"many\" is not a number
     }
 
     /// A setting of each kind, with a value as it is in words and variables, and in the file.
-    const ONE_OF_EACH_KIND: [(&str, &str, &str); 22] = [
+    const ONE_OF_EACH_KIND: [(&str, &str, &str); 23] = [
         ("root", "/srv/www", "'/srv/www'"),
         ("listen", "127.0.0.1", "['127.0.0.1']"),
         ("port", "3000", "3000"),
         ("admin", "unix:/run/admin", "['unix:/run/admin']"),
         ("access-log", "/var/log/a", "'/var/log/a'"),
         ("access-log-format", "json", "'json'"),
+        ("access-log-exclude", "/healthz", "['/healthz']"),
         ("cache-control", "", "''"),
         ("server-field", "false", "false"),
         ("user", "www:7", "'www:7'"),

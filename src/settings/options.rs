@@ -7,7 +7,7 @@
 mod responses;
 
 use super::{Settings, kind::Kind, likeness::nearest, tables};
-use crate::http;
+use crate::http::FIELDS_CAP;
 use std::{ops::RangeInclusive, time::Duration};
 
 /// One option.
@@ -256,15 +256,27 @@ pub(super) static GROUPS: &[Group] = &[
             Definition {
                 name: "access-log",
                 kind: Kind::LogDestination(|settings| &mut settings.server.access_log),
-                help: "Where a record of each exchange goes",
+                help: "Where a log line for each request goes",
                 reason: "A file is appended to.",
             },
             Definition {
                 name: "access-log-format",
                 kind: Kind::LogFormat(|settings| &mut settings.server.access_log_format),
-                help: "How a record is written",
-                reason: "common is the Common Log Format and the time taken; combined adds the \
-                         referrer and the user agent; json is one object a line.",
+                help: "How a log line is written",
+                reason: "terminal is a short line with the status in colour: time (UTC), method, \
+                         path, status, size, duration. common is the Common Log Format and the \
+                         duration in seconds; combined adds the referrer and the user agent; json is \
+                         one object a line. auto is terminal where the log goes to a terminal, and \
+                         common elsewhere.",
+            },
+            Definition {
+                name: "access-log-exclude",
+                kind: Kind::LogExclusions(|settings| &mut settings.server.access_log_exclude),
+                help: "Leave out requests for these paths or from these user agents",
+                reason: "For health checks: a path like /healthz or /probes/**, or a part of a \
+                         User-Agent like kube-probe or millpond-health (the image's own check). Only \
+                         successes are left out; a check that fails is logged. Any client can send \
+                         such a User-Agent. In the environment variable, commas separate entries.",
             },
         ],
     },
@@ -363,7 +375,7 @@ pub(super) static GROUPS: &[Group] = &[
                 name: "fields-max",
                 kind: Kind::Count(
                     |settings| &mut settings.server.connection.limits.fields_max,
-                    1..=http::FIELDS_CAP,
+                    1..=FIELDS_CAP,
                 ),
                 help: "The most fields in a request head; then 431",
                 reason: "Browsers send about 20; proxies add a few.",
@@ -419,8 +431,11 @@ pub(super) static GROUPS: &[Group] = &[
                     |settings| &mut settings.server.connection.timeouts.send_stall,
                     DURATIONS,
                 ),
-                help: "How long a response may make no progress; then a reset",
-                reason: "A download may take as long as it likes, so long as it goes on.",
+                help: "How long a client may take nothing of a response; then a reset",
+                reason: "What counts is what the client has acknowledged. A download may take as \
+                         long as it likes if that is 48 KiB in each such time, on average: at 60s, \
+                         1 KiB/s is enough. A client that has taken more has the time to read that \
+                         at this pace, up to 512 KiB.",
             },
             Definition {
                 name: "linger-timeout",

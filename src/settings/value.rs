@@ -10,7 +10,7 @@ use crate::http::forwarded::TrustedProxy;
 use crate::http::host::{Host, HostError};
 use crate::http::response::Edit;
 use crate::plan::{AllowedOrigin, check_name};
-use crate::server::{AccessLogFormat, Identity, LogDestination, SandboxMode, User};
+use crate::server::{AccessLogFormat, Identity, LogDestination, LogExclusion, SandboxMode, User};
 use ipnet::IpNet;
 use std::{
     ffi::{OsStr, OsString},
@@ -333,10 +333,17 @@ pub(super) fn log_format(text: &str) -> Result<AccessLogFormat, String> {
 /// Writes the name of a format of access records.
 pub(super) fn log_format_text(format: AccessLogFormat) -> &'static str {
     match format {
+        AccessLogFormat::Auto => "auto",
         AccessLogFormat::Common => "common",
         AccessLogFormat::Combined => "combined",
         AccessLogFormat::Json => "json",
+        AccessLogFormat::Terminal => "terminal",
     }
+}
+
+/// Reads which requests a log leaves out: a path, or a part of a `User-Agent`.
+pub(super) fn log_exclusion(text: &OsStr) -> Result<LogExclusion, String> {
+    LogExclusion::parse(utf8(text)?)
 }
 
 /// Reads a user to become: `www-data`, `www-data:www-data` or `65532:65532`; empty for nobody.
@@ -463,10 +470,12 @@ pub(super) const SANDBOX_MODES: [SandboxMode; 3] =
     [SandboxMode::Off, SandboxMode::Auto, SandboxMode::Require];
 
 /// The formats of access records.
-pub(super) const LOG_FORMATS: [AccessLogFormat; 3] = [
+pub(super) const LOG_FORMATS: [AccessLogFormat; 5] = [
+    AccessLogFormat::Auto,
     AccessLogFormat::Common,
     AccessLogFormat::Combined,
     AccessLogFormat::Json,
+    AccessLogFormat::Terminal,
 ];
 
 #[cfg(test)]

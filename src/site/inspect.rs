@@ -2,6 +2,7 @@
 
 use crate::http::path::has_hidden_segment;
 use rustix::fs::Mode;
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{self, Path};
@@ -14,6 +15,8 @@ pub struct Inspection {
     pub private: Vec<&'static str>,
     /// Whether any user of the machine may put files there.
     pub is_writable_by_all: bool,
+    /// Whether nothing is in it that could be served.
+    pub is_empty: bool,
 }
 
 /// Looks for a few names rather than at all that there are, which may be very many.
@@ -25,7 +28,19 @@ pub fn inspect(root: &Path) -> io::Result<Inspection> {
             .filter(|name| root.join(name).symlink_metadata().is_ok())
             .collect(),
         is_writable_by_all: Mode::from_raw_mode(mode).contains(Mode::WOTH),
+        is_empty: is_empty(root),
     })
+}
+
+/// Not of a directory that can be entered and not read. The first name that is not hidden ends the look.
+fn is_empty(root: &Path) -> bool {
+    let is_visible = |name: &OsString| !name.as_bytes().starts_with(b".");
+    let has_visible = |entries: fs::ReadDir| {
+        let mut names = entries.flatten().map(|entry| entry.file_name());
+        names.any(|name| is_visible(&name))
+    };
+    let is_empty = fs::read_dir(root).is_ok_and(|entries| !has_visible(entries));
+    is_empty && !root.join(".well-known").is_dir()
 }
 
 /// Whether a file at this path, which need not be there yet, would be served.

@@ -116,7 +116,7 @@ impl fmt::Display for Miss {
         f.write_str(match self {
             Self::Hidden => "a name in it starts with a dot, which is served below /.well-known/ only",
             Self::Nothing => "there is no such file",
-            Self::NoIndex => "the directory has no index file",
+            Self::NoIndex => "the directory has no index file; add index.html, or let directories be listed (listing)",
             Self::FileWithSlash => "it is a file, and the address ends in a slash",
             Self::NeedsSlash => "it is a directory, and the address does not end in a slash",
             Self::Moved(_) => "it is served under its clean address",

@@ -1,4 +1,5 @@
-//! config/compose.yaml as Docker Compose has it run: replicas behind `HAProxy`, each in a container.
+//! The files of Docker Compose as it runs them: config/compose.yaml, one site; and
+//! config/compose-replicas.yaml, replicas behind `HAProxy`, each in a container.
 
 use crate::{
     docker::{Image, ROOT, StandIn, run},
@@ -6,6 +7,7 @@ use crate::{
     support::{Load, Site, files_of_many_sizes, poll_until},
 };
 use std::{
+    fs,
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
@@ -17,6 +19,47 @@ use std::{
 const PROXY: &str = "haproxy:2.6";
 
 const REPLICAS: [&str; 3] = ["millpond-1", "millpond-2", "millpond-3"];
+
+/// The file as it is, in a project of its own, but for the names of the image and the port.
+pub(crate) fn serves_the_site_beside_its_file(image: &Image) {
+    let compose = Path::new(ROOT).join("target/strangers-venv/bin/docker-compose");
+    let Some(compose) = present(compose, "run tests/strangers/setup for it") else {
+        return;
+    };
+    let project = Site::new();
+    project.file("site/index.html", "index of the project\n");
+    let file = fs::read_to_string(Path::new(ROOT).join("config/compose.yaml")).unwrap();
+    let file = file
+        .replace("image: millpond", &format!("image: {}", image.name))
+        .replace("127.0.0.1:8080:8080", "127.0.0.1::8080");
+    project.file("compose.yaml", file);
+    let compose = |arguments: &[&str]| {
+        let mut command = Command::new(&compose);
+        command.args(["--project-name=millpond-test-site", "--file"]);
+        command.arg(project.path("compose.yaml")).args(arguments);
+        run(&mut command)
+    };
+    let up = compose(&["up", "--detach", "--wait", "--pull", "never"]);
+    let asked = up
+        .and_then(|_| compose(&["port", "web", "8080"]))
+        .map(|address| {
+            let address: SocketAddr = address.parse().expect("Docker publishes the port");
+            let mut answer = String::new();
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+            stream.read_to_string(&mut answer).unwrap();
+            answer
+        });
+    // It was waited for until its health check had succeeded, which left no line.
+    let log = compose(&["logs"]).unwrap_or_else(|reason| reason);
+    let down = compose(&["down", "--volumes", "--timeout", "5"]);
+    assert!(
+        asked.is_ok_and(|it| it.ends_with("index of the project\n")),
+        "{log}"
+    );
+    assert_eq!(log.matches("\"GET / ").count(), 1, "{log}");
+    down.expect("the container goes");
+}
 
 pub(crate) fn serves_and_is_replaced_without_losing_a_request(image: &Image) {
     let compose = Path::new(ROOT).join("target/strangers-venv/bin/docker-compose");
@@ -100,7 +143,7 @@ impl Stack {
         let mut command = Command::new(&self.compose);
         command
             .args(["--project-name=millpond-test", "--file"])
-            .arg(Path::new(ROOT).join("config/compose.yaml"))
+            .arg(Path::new(ROOT).join("config/compose-replicas.yaml"))
             .args(arguments)
             .env("IMAGE", self.image)
             .env("SITE", &self.site)

@@ -77,12 +77,17 @@ pub(crate) struct Image {
 
 impl Image {
     pub(crate) fn build(name: &'static str, options: &[&str]) -> Self {
+        Self::of(name, options, ROOT)
+    }
+
+    /// An image that is built from the Dockerfile in a directory.
+    pub(crate) fn of(name: &'static str, options: &[&str], context: &str) -> Self {
         let start = Instant::now();
         docker(
             &[
                 &["build", "--quiet", "--force-rm", "--tag", name],
                 options,
-                &[ROOT],
+                &[context],
             ]
             .concat(),
         );

@@ -30,11 +30,6 @@ impl<F> Connection<F> {
         Some(self.since + timeout)
     }
 
-    /// Waits once more for as long: there may have been progress that does not show here.
-    pub fn extend(&mut self, tick: &Tick<'_>) {
-        self.since = tick.now;
-    }
-
     /// Acts on a deadline that has passed; does nothing before.
     pub fn handle_timeout(&mut self, tick: &Tick<'_>) -> Option<Event<'static>> {
         let deadline = self.poll_timeout(&tick.options.timeouts);

@@ -29,6 +29,7 @@ use std::collections::BinaryHeap;
 use types::Types;
 
 pub use readme::{README_BYTES_MAX, Readme, readme_rank};
+pub use text::Size;
 pub use view::{Form, Order, View};
 
 /// Something in a directory that can be asked for.

@@ -40,7 +40,7 @@ fn is_invisible(char: char) -> bool {
 
 /// A size to two or three digits, in the units of IEC 80000-13: `17 B`, `1.2 KiB`, `340 MiB`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Size(pub(super) u64);
+pub struct Size(pub u64);
 
 impl fmt::Display for Size {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,8 +3,8 @@
 use super::Session;
 use crate::conn::Event;
 use crate::http::Status;
-use crate::server::access_log::{Ending, Record};
-use crate::server::exchange::Service;
+use crate::server::access_log::Record;
+use crate::server::exchange::{Finished, Service};
 use std::time::Instant;
 
 /// What is to be told of an exchange when its response has been handed over.
@@ -45,13 +45,14 @@ impl Session {
     pub(in crate::server) fn finish_exchange(&mut self, service: &mut Service) {
         self.socket.end_large_send();
         if let Some(exchange) = self.exchange.take() {
-            let ending = Ending {
+            self.socket.progress = None;
+            let finished = Finished {
                 // One that waited for the end of the content in vain was none.
                 status: exchange.status.filter(|_| !self.connection.is_held()),
                 content_bytes: self.connection.content_bytes(),
-                taken: service.clock.now().duration_since(exchange.started),
+                started: exchange.started,
             };
-            service.finish(exchange.record.as_deref(), ending);
+            service.finish(exchange.record.as_deref(), finished);
         }
     }
 }
