@@ -14,6 +14,8 @@ mod load;
 mod miss;
 mod reading;
 mod root;
+mod root_events;
+mod root_path;
 mod stamp;
 mod stand_in;
 mod trail;
@@ -31,12 +33,13 @@ use jobs::{Jobs, Means};
 use listing::Listings;
 use load::{Loaded, Look};
 use root::Root;
-use rustix::fd::OwnedFd;
+use root_path::RootPath;
+use rustix::fd::{BorrowedFd, OwnedFd};
 use stand_in::MissingStandIns;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Instant, SystemTime};
 use variants::{Finder, Variants};
@@ -84,13 +87,31 @@ impl Default for Options {
 
 /// Whether a directory can be served.
 pub fn check(options: &Options) -> io::Result<()> {
-    Root::open(&options.root, Instant::now()).map(drop)
+    Root::open(&absolute_root(&options.root)?).map(drop)
+}
+
+/// The absolute path of a root, which is followed wherever it leads later. Only what comes before
+/// the last `..` in it is resolved now: the working directory may be removed along with the root.
+pub fn absolute_root(path: &Path) -> io::Result<PathBuf> {
+    let path = std::path::absolute(path)?;
+    let mut ahead = path.components();
+    let mut behind = Vec::new();
+    loop {
+        match ahead.next_back() {
+            None => return Ok(path),
+            Some(Component::ParentDir) => break,
+            Some(component) => behind.push(component),
+        }
+    }
+    let mut resolved = ahead.as_path().join("..").canonicalize()?;
+    resolved.extend(behind.into_iter().rev());
+    Ok(resolved)
 }
 
 /// A directory that is served.
 #[derive(Debug)]
 pub struct Site {
-    root: Root,
+    root: RootPath,
     addressing: Addressing,
     cache: Cache,
     last_miss: LastMiss,
@@ -194,7 +215,7 @@ impl Site {
     ) -> io::Result<Self> {
         let (bytes_max, entries_max) = (options.cache_bytes_max, options.cache_entries_max);
         Ok(Self {
-            root: Root::open(&options.root, now)?,
+            root: RootPath::open(absolute_root(&options.root)?, now)?,
             addressing: options.addressing.clone(),
             cache: Cache::new(bytes_max, entries_max, descriptors_max),
             last_miss: LastMiss::default(),
@@ -215,7 +236,10 @@ impl Site {
 
     /// The way from the top of the file system to where a path is looked for.
     pub fn trail(&self, path: &RequestPath<'_>) -> Trail {
-        let location = load::location(&self.root, path, &self.addressing);
+        let location = self.root.root().map_or_else(
+            || path.as_bytes().to_vec(),
+            |root| load::location(root, path, &self.addressing),
+        );
         trail::follow(&self.root.path().join(OsString::from_vec(location)))
     }
 
@@ -227,12 +251,11 @@ impl Site {
         path: &RequestPath<'_>,
         moment: &Moment,
     ) -> Resolution {
-        match (self.find(path, moment), &self.listings) {
-            (Err(Miss::NoIndex), Some(listings)) => {
-                let (jobs, tree) = (&mut self.jobs, self.root.tree());
-                Resolution::Pending(listings.claim(jobs, tree, path, request))
+        match (self.find(path, moment), &self.listings, self.root.root()) {
+            (Err(Miss::NoIndex), Some(listings), Some(root)) => {
+                Resolution::Pending(listings.claim(&mut self.jobs, root, path, request))
             }
-            (found, _) => Resolution::Ready(found),
+            (found, ..) => Resolution::Ready(found),
         }
     }
 
@@ -295,11 +318,13 @@ impl Site {
         coding: Coding,
         moment: &Moment,
     ) -> Option<Rc<File>> {
-        if let Some(found) = self.cache.get(&self.key, moment, &self.root) {
+        if let Some(root) = self.root.root()
+            && let Some(found) = self.cache.get(&self.key, moment, root)
+        {
             return Some(found);
         }
         let look = self.look(moment);
-        let opened = self.finder.open(&look, file, variants, coding);
+        let opened = look.and_then(|look| self.finder.open(&look, file, variants, coding));
         if opened.is_none() {
             variants.give_up_beside(coding);
         }
@@ -311,7 +336,8 @@ impl Site {
             return Err(Miss::Hidden);
         }
         self.follow_root(moment);
-        if let Some(file) = self.cache.get(path.as_bytes(), moment, &self.root) {
+        let root = self.root.root().ok_or(Miss::RootLost)?;
+        if let Some(file) = self.cache.get(path.as_bytes(), moment, root) {
             return Ok(file);
         }
         if let Some(miss) = self.last_miss.recall(path.as_bytes(), moment.tick) {
@@ -341,7 +367,8 @@ impl Site {
     pub fn find_stand_in(&mut self, stand_in: StandIn, moment: &Moment) -> Outcome {
         self.follow_root(moment);
         let key = stand_in::key(stand_in);
-        if let Some(file) = self.cache.get(&key, moment, &self.root) {
+        let root = self.root.root().ok_or(Miss::RootLost)?;
+        if let Some(file) = self.cache.get(&key, moment, root) {
             return Ok(file);
         }
         if let Some(miss) = self.missing.recall(stand_in, moment.tick) {
@@ -356,9 +383,46 @@ impl Site {
         }
     }
 
+    /// Becomes readable when the root may be another directory by now, or none; then
+    /// [`Site::note_root_events`] is to be called before anything is resolved.
+    pub fn root_events(&self) -> Option<BorrowedFd<'_>> {
+        self.root.events()
+    }
+
+    /// Looks whether the root is another directory by now, or none.
+    pub fn note_root_events(&mut self, now: Instant) {
+        let has_changed = self.root.follow_events(now);
+        self.forget_if(has_changed);
+    }
+
+    /// Whether there is a directory to serve.
+    pub fn has_root(&mut self, moment: &Moment) -> bool {
+        self.look_at_root(moment);
+        self.root.root().is_some()
+    }
+
+    /// The root's absolute path, wherever it leads.
+    pub fn root_path(&self) -> &Path {
+        self.root.path()
+    }
+
     fn follow_root(&mut self, moment: &Moment) {
-        if self.root.follow_swap(moment.now) {
+        let has_changed = self.root.follow(moment);
+        self.forget_if(has_changed);
+    }
+
+    fn look_at_root(&mut self, moment: &Moment) -> bool {
+        let has_changed = self.root.follow_at_once(moment);
+        self.forget_if(has_changed);
+        has_changed
+    }
+
+    /// Forgets all that was found beneath another root. What it holds open is closed.
+    fn forget_if(&mut self, has_changed: bool) {
+        if has_changed {
             self.cache.clear();
+            self.last_miss = LastMiss::default();
+            self.missing = MissingStandIns::default();
         }
     }
 
@@ -367,21 +431,25 @@ impl Site {
         moment: &Moment,
         load: impl Fn(&Look<'_>) -> Result<Loaded, Miss>,
     ) -> Result<Loaded, Miss> {
-        match load(&self.look(moment)) {
+        let once = |site: &Self| site.look(moment).map_or(Err(Miss::RootLost), |it| load(&it));
+        match once(self) {
             // The cache holds descriptors that nobody is using; they are the first to go.
-            Err(Miss::Exhausted) if self.cache.release_descriptors() => load(&self.look(moment)),
+            Err(Miss::Exhausted) if self.cache.release_descriptors() => once(self),
+            // The whole directory may be another one by now, or gone.
+            Err(miss) if miss.may_be_of_root() && self.look_at_root(moment) => once(self),
             loaded => loaded,
         }
     }
 
-    fn look(&self, moment: &Moment) -> Look<'_> {
-        Look {
-            root: &self.root,
+    /// `None` while the root is lost.
+    fn look(&self, moment: &Moment) -> Option<Look<'_>> {
+        Some(Look {
+            root: self.root.root()?,
             addressing: &self.addressing,
             finder: &self.finder,
             policy: &self.policy,
             wall: moment.wall(),
-        }
+        })
     }
 }
 
