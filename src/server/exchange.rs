@@ -330,6 +330,12 @@ impl Service {
         self.clock.moment()
     }
 
+    /// Follows the root before anything is answered in this tick, after the kernel has reported that
+    /// it may be another directory.
+    pub(super) fn note_root_events(&mut self) {
+        self.site.note_root_events(self.clock.now());
+    }
+
     /// Serves another site from now on. Answers that are pending are still given.
     pub(super) fn replace_site(&mut self, mut site: Site) {
         site.adopt_jobs(&mut self.site);

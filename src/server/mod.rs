@@ -45,10 +45,12 @@ use exchange::{Front, Service};
 use lifecycle::{Lifecycle, Signals};
 use listener::{Accepted, Listener};
 use mio::event::Event;
-use mio::{Events, Poll, Token};
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
 use notify::Notifier;
 use pid_file::PidFile;
 use room::Room;
+use rustix::fd::AsRawFd;
 use session::{Outcome, Side};
 use sessions::Sessions;
 use std::io;
@@ -159,6 +161,8 @@ pub struct Server {
     poll: Poll,
     /// The operator's first: they stay while connections are drained.
     listeners: Vec<Listener>,
+    /// By which the poll tells that the root may be another directory by now.
+    root_token: Token,
     signals: Signals,
     /// Whether there is a signal, or a server that wants our listeners.
     is_called: bool,
@@ -220,7 +224,8 @@ impl Server {
         }
         let signals =
             Signals::new(poll.registry(), control, options.daemon).map_err(StartError::System)?;
-        let first_session = listeners.len() + 1;
+        let root_token = Token(listeners.len() + 1);
+        let first_session = listeners.len() + 2;
         let sessions = Sessions::new(first_session, room);
         let front = Front {
             hosts: options.hosts.clone(),
@@ -232,9 +237,10 @@ impl Server {
         if let Some(Err(reason)) = opener.map(|opener| opener.and_then(Opener::open)) {
             log::warn!("{reason}");
         }
-        Ok(Self {
+        let server = Self {
             poll,
             listeners,
+            root_token,
             signals,
             is_called: false,
             sessions,
@@ -245,7 +251,21 @@ impl Server {
             announcement,
             notifier,
             _pid_file: pid_file,
-        })
+        };
+        server.watch_root();
+        Ok(server)
+    }
+
+    /// Lets the poll tell when the root may be another directory.
+    fn watch_root(&self) {
+        let Some(events) = self.service.site.root_events() else {
+            return;
+        };
+        let registry = self.poll.registry();
+        let mut source = SourceFd(&events.as_raw_fd());
+        if let Err(error) = registry.register(&mut source, self.root_token, Interest::READABLE) {
+            log::debug!("changes of the root's path are not waited for: {error}");
+        }
     }
 
     /// Where connections are accepted: URLs, or `unix:` and a path.
@@ -286,6 +306,10 @@ impl Server {
         let waited_from = self.service.clock.now();
         self.service.clock.tick();
         self.service.begin_share();
+        // Before any request, which is not to be answered from a root that was moved before it came.
+        if events.iter().any(|event| event.token() == self.root_token) {
+            self.service.note_root_events();
+        }
         for event in events {
             self.handle(event);
         }
@@ -351,7 +375,7 @@ impl Server {
             }
         } else if let Some(listener) = self.listeners.get_mut(number) {
             listener.note_ready();
-        } else {
+        } else if event.token() != self.root_token {
             self.is_called = true;
         }
     }

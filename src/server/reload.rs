@@ -123,6 +123,7 @@ impl Server {
         // From here on nothing can fail.
         if let Some(site) = site {
             self.service.replace_site(site);
+            self.watch_root();
         }
         match output {
             Some(output) => self

@@ -35,8 +35,11 @@ pub(super) struct RootPath {
     comparison_due: Instant,
     /// The last tick in which it was compared because of a request.
     compared_in: u64,
-    /// Why the path could not be followed when it was last compared: logged once.
-    reported: Option<Obstacle>,
+    /// Why the path could not be followed when it was last compared.
+    obstacle: Option<Obstacle>,
+    /// The one that was logged, and whether the root was lost by it: each is logged once, and when a
+    /// request meets it. A root that is replaced between two requests is worth no warning.
+    reported: Option<(Obstacle, bool)>,
 }
 
 /// Why what the path leads to is not served.
@@ -67,6 +70,7 @@ impl RootPath {
             events,
             comparison_due: now + COMPARISON_INTERVAL,
             compared_in: 0,
+            obstacle: None,
             reported: None,
         })
     }
@@ -97,7 +101,9 @@ impl RootPath {
             return false;
         }
         self.compared_in = moment.tick;
-        self.compare(moment.now)
+        let has_changed = self.compare(moment.now);
+        self.report();
+        has_changed
     }
 
     /// The same, after the kernel has reported something.
@@ -111,7 +117,7 @@ impl RootPath {
     fn compare(&mut self, now: Instant) -> bool {
         let has_changed = match self.root.as_ref().map(|root| root.compare()) {
             Some(Sight::Same) => {
-                self.reported = None;
+                (self.obstacle, self.reported) = (None, None);
                 false
             }
             Some(Sight::Removed) => self.lose(Obstacle::Removed),
@@ -140,10 +146,7 @@ impl RootPath {
         match &self.root {
             // What a link led to before is still there, and the operator is told that it is served.
             Some(root) if obstacle != Obstacle::Missing && root.is_in_place() => {
-                if self.reported.replace(obstacle) != Some(obstacle) {
-                    let path = self.path.display();
-                    log::warn!("the root {path} {obstacle}; the one before is served on");
-                }
+                self.obstacle = Some(obstacle);
                 false
             }
             _ => self.lose(obstacle),
@@ -152,29 +155,43 @@ impl RootPath {
 
     fn serve(&mut self, root: Root) -> bool {
         let is_new = self.root.as_ref().map(|root| root.identity()) != Some(root.identity());
-        let path = self.path.display();
-        match &self.root {
-            Some(_) if is_new => log::info!("the root {path} leads to another directory now"),
-            Some(_) => {}
-            None => log::info!("the root {path} is there again"),
-        }
-        self.reported = None;
         if is_new {
+            let path = self.path.display();
+            if self.root.is_none() && self.reported.is_some() {
+                log::info!("the root {path} is there again");
+            } else {
+                log::info!("the root {path} leads to another directory now");
+            }
             self.root = Some(Rc::new(root));
         }
+        (self.obstacle, self.reported) = (None, None);
         is_new
     }
 
     /// Serves nothing until the path leads to a directory again.
     fn lose(&mut self, obstacle: Obstacle) -> bool {
-        let lost = self.root.take();
-        // That the next directory is not there yet is no news.
-        let is_news = lost.is_some() || obstacle != Obstacle::Missing;
-        if is_news && self.reported.replace(obstacle) != Some(obstacle) {
-            let path = self.path.display();
-            log::warn!("the root {path} {obstacle}; requests get 503 until then");
+        let was_there = self.root.take().is_some();
+        // That there is still nothing is no news.
+        if was_there || obstacle != Obstacle::Missing {
+            self.obstacle = Some(obstacle);
         }
-        lost.is_some()
+        was_there
+    }
+
+    fn report(&mut self) {
+        let is_lost = self.root.is_none();
+        let news = self.obstacle.map(|obstacle| (obstacle, is_lost));
+        let Some((obstacle, _)) = news.filter(|_| self.reported != news) else {
+            return;
+        };
+        self.reported = news;
+        let path = self.path.display();
+        let outcome = if is_lost {
+            "requests get 503 until then"
+        } else {
+            "the one before is served on"
+        };
+        log::warn!("the root {path} {obstacle}; {outcome}");
     }
 }
 
