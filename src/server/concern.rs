@@ -69,7 +69,7 @@ fn own_files(options: &Options) -> impl Iterator<Item = (&'static str, &PathBuf)
 }
 
 /// Whether other machines can connect.
-fn is_for_others(address: &ListenAddress) -> bool {
+pub(super) fn is_for_others(address: &ListenAddress) -> bool {
     match address {
         ListenAddress::Tcp(address) => !address.ip().is_loopback(),
         ListenAddress::Unix(_) => false,

@@ -214,8 +214,10 @@ impl Server {
         // What is read of it is opened before the sandbox closes.
         let admin = has_admin.then(|| Admin::new(clock.wall()));
         let notifier = Notifier::connect(clock.now());
-        let sandbox = Sandbox::of(&options).map_err(StartError::System)?;
+        let at: Vec<_> = listeners.iter().map(|it| it.address().clone()).collect();
+        let sandbox = Sandbox::listening(&options, &at).map_err(StartError::System)?;
         sandbox.enter().map_err(StartError::Sandbox)?;
+        sandbox.report_limits();
         let control = Token(listeners.len());
         for (listener, token) in listeners.iter().zip(0..) {
             listener

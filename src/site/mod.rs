@@ -431,7 +431,10 @@ impl Site {
         moment: &Moment,
         load: impl Fn(&Look<'_>) -> Result<Loaded, Miss>,
     ) -> Result<Loaded, Miss> {
-        let once = |site: &Self| site.look(moment).map_or(Err(Miss::RootLost), |it| load(&it));
+        let once = |site: &Self| {
+            site.look(moment)
+                .map_or(Err(Miss::RootLost), |it| load(&it))
+        };
         match once(self) {
             // The cache holds descriptors that nobody is using; they are the first to go.
             Err(Miss::Exhausted) if self.cache.release_descriptors() => once(self),

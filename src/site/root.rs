@@ -49,8 +49,7 @@ impl Root {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = rustix::fs::open(path, flags, Mode::empty())?;
         // By its name within itself, so that one which may not be entered is found out now.
-        let facts =
-            rustix::fs::statx(&directory, c".", AtFlags::empty(), StatxFlags::BASIC_STATS)?;
+        let facts = rustix::fs::statx(&directory, c".", AtFlags::empty(), StatxFlags::BASIC_STATS)?;
         require_openat2(&directory)?;
         Ok(Self {
             path: path.to_owned(),
