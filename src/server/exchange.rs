@@ -326,6 +326,22 @@ impl Service {
         None
     }
 
+    /// Takes note of whether settings that were read again are in force.
+    pub(super) fn note_reload(&mut self, is_successful: bool) {
+        let now = self.clock.wall();
+        if let Some(admin) = &mut self.admin {
+            admin.last_reload.is_successful = is_successful;
+            if is_successful {
+                admin.last_reload.succeeded = now;
+            }
+        }
+    }
+
+    /// Whether there is a directory to serve.
+    pub(super) fn has_root(&mut self) -> bool {
+        self.site.has_root(&self.clock.moment())
+    }
+
     fn moment(&self) -> Moment {
         self.clock.moment()
     }

@@ -53,10 +53,10 @@ use room::Room;
 use rustix::fd::AsRawFd;
 use session::{Outcome, Side};
 use sessions::Sessions;
-use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+use std::{env, io};
 
 pub use access_log::{AccessLogFormat, LogDestination};
 pub use announcement::{Announcement, Ink};
@@ -171,6 +171,8 @@ pub struct Server {
     lifecycle: Lifecycle,
     /// Those in force.
     options: Options,
+    /// Where relative paths start.
+    working_directory: Option<PathBuf>,
     sandbox: Sandbox,
     announcement: Announcement,
     notifier: Notifier,
@@ -249,6 +251,7 @@ impl Server {
             service,
             lifecycle,
             options,
+            working_directory: env::current_dir().ok(),
             sandbox,
             announcement,
             notifier,
