@@ -216,10 +216,7 @@ impl Server {
         // What is read of it is opened before the sandbox closes.
         let admin = has_admin.then(|| Admin::new(clock.wall()));
         let notifier = Notifier::connect(clock.now());
-        let at: Vec<_> = listeners.iter().map(|it| it.address().clone()).collect();
-        let sandbox = Sandbox::listening(&options, &at).map_err(StartError::System)?;
-        sandbox.enter().map_err(StartError::Sandbox)?;
-        sandbox.report_limits();
+        let sandbox = enter_sandbox(&options, &listeners)?;
         let control = Token(listeners.len());
         for (listener, token) in listeners.iter().zip(0..) {
             listener
@@ -241,7 +238,7 @@ impl Server {
         if let Some(Err(reason)) = opener.map(|opener| opener.and_then(Opener::open)) {
             log::warn!("{reason}");
         }
-        let server = Self {
+        Ok(Self {
             poll,
             listeners,
             root_token,
@@ -256,21 +253,7 @@ impl Server {
             announcement,
             notifier,
             _pid_file: pid_file,
-        };
-        server.watch_root();
-        Ok(server)
-    }
-
-    /// Lets the poll tell when the root may be another directory.
-    fn watch_root(&self) {
-        let Some(events) = self.service.site.root_events() else {
-            return;
-        };
-        let registry = self.poll.registry();
-        let mut source = SourceFd(&events.as_raw_fd());
-        if let Err(error) = registry.register(&mut source, self.root_token, Interest::READABLE) {
-            log::debug!("changes of the root's path are not waited for: {error}");
-        }
+        })
     }
 
     /// Where connections are accepted: URLs, or `unix:` and a path.
@@ -291,6 +274,7 @@ impl Server {
     /// other options when a signal says so.
     pub fn run(mut self, load: &Load<'_>) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_MAX);
+        self.watch_root();
         self.notifier.ready(self.status());
         while !self.is_done() {
             match self.poll.poll(&mut events, self.patience()) {
@@ -305,6 +289,18 @@ impl Server {
         self.sessions.finish_exchanges(&mut self.service);
         self.service.access_log.close();
         Ok(())
+    }
+
+    /// Lets the poll tell when the root may be another directory.
+    fn watch_root(&self) {
+        let Some(events) = self.service.site.root_events() else {
+            return;
+        };
+        let registry = self.poll.registry();
+        let mut source = SourceFd(&events.as_raw_fd());
+        if let Err(error) = registry.register(&mut source, self.root_token, Interest::READABLE) {
+            log::debug!("changes of the root's path are not waited for: {error}");
+        }
     }
 
     fn tick(&mut self, events: &Events) {
@@ -469,6 +465,16 @@ impl Server {
         // Reckoned from the tick's own time: late by no more than the tick has taken.
         deadline.map(|deadline| deadline.saturating_duration_since(self.service.clock.now()))
     }
+}
+
+/// Closes what a server does not need that has these listeners, and says what it will not be able to
+/// follow.
+fn enter_sandbox(options: &Options, listeners: &[Listener]) -> Result<Sandbox, StartError> {
+    let at: Vec<_> = listeners.iter().map(|it| it.address().clone()).collect();
+    let sandbox = Sandbox::listening(options, &at).map_err(StartError::System)?;
+    sandbox.enter().map_err(StartError::Sandbox)?;
+    sandbox.report_limits();
+    Ok(sandbox)
 }
 
 /// Opens what is to be served, of which so many files may be kept open.
