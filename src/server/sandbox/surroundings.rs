@@ -225,3 +225,74 @@ impl fmt::Display for Limit {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn homes_are_those_of_who_can_log_in() {
+        let passwd = "root:x:0:0:root:/root:/bin/bash\n\
+                      daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n\
+                      sync:x:4:65534:sync:/bin:/bin/sync\n\
+                      www-data:x:33:33:www-data:/var/www:/usr/sbin/nologin\n\
+                      postgres:x:101:1:,,,:/var/lib/postgresql:/bin/false\n\
+                      me:x:1000:1000:Me:/var/home/me:/bin/zsh\n\
+                      no shell is the usual one:x:1001:1001::/home/you:\n\
+                      relative:x:1002:1002::home:/bin/sh\n\
+                      short:x:1003\n";
+        let found: Vec<_> = homes(passwd).collect();
+        let expected = ["/root", "/var/home/me", "/home/you"].map(PathBuf::from);
+        assert_eq!(found, expected);
+        assert_eq!(homes("").next(), None);
+    }
+
+    #[test]
+    fn where_others_can_connect_no_home_and_nothing_above_one_is_opened() {
+        let homes = vec![PathBuf::from("/home/me"), PathBuf::from("/srv/deploy")];
+        let others = Reach::Others { homes };
+        for (directory, is_refused) in [
+            ("/", true),
+            ("/home", true),
+            ("/home/me", true),
+            ("/home/me/site", false),
+            ("/home/you", false),
+            ("/srv", true),
+            ("/srv/deploy", true),
+            ("/srv/www", false),
+            ("/srv/deployed", false),
+        ] {
+            let directory = Path::new(directory);
+            assert_eq!(
+                others.refusal(directory).is_some(),
+                is_refused,
+                "{directory:?}"
+            );
+            assert_eq!(Reach::ThisMachine.refusal(directory), None);
+            assert_eq!(Reach::Strict.refusal(directory), Some(Reason::Strict));
+        }
+    }
+
+    #[test]
+    fn who_can_connect_is_told_by_every_address() {
+        let reach = |listen: &[&str], admin: &[&str]| {
+            let parse = |address: &&str| match address.strip_prefix("unix:") {
+                Some(path) => ListenAddress::Unix(path.into()),
+                None => ListenAddress::Tcp(address.parse().unwrap()),
+            };
+            let options = Options {
+                admin: admin.iter().map(parse).collect(),
+                ..Options::default()
+            };
+            let listen: Vec<_> = listen.iter().map(parse).collect();
+            Reach::of(&options, listen.iter().chain(&options.admin)) == Reach::ThisMachine
+        };
+        assert!(reach(
+            &["127.0.0.1:80", "[::1]:80", "unix:/run/a"],
+            &["127.0.0.1:90"]
+        ));
+        assert!(!reach(&["127.0.0.1:80", "192.0.2.1:80"], &[]));
+        assert!(!reach(&["[::]:80"], &[]));
+        assert!(!reach(&["127.0.0.1:80"], &["0.0.0.0:90"]));
+    }
+}
