@@ -3,15 +3,7 @@
 
 mod support;
 
-use std::{
-    env, fs,
-    os::unix::fs::symlink,
-    path::{Path, PathBuf},
-    process::Command,
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
-    thread,
-    time::Duration,
-};
+use std::{fs, process::Command, thread, time::Duration};
 use support::{Client, Launch, Response, Server, Signal, Site, noise, poll_until, unavailable};
 
 /// What a server says that sees its root replaced.

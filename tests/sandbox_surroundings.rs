@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::{fs, path::Path};
+use std::fs;
 use support::{Client, Launch, Site, poll_until, unavailable};
 
 /// Whether the kernel can keep a process from files.

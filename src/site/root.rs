@@ -72,12 +72,28 @@ impl Root {
 
     /// Whether its path leads to it now.
     pub(super) fn compare(&self) -> Sight {
-        match look_at(&self.path) {
-            Ok(facts) if identity(&facts) != self.identity => Sight::Other,
-            Ok(facts) if self.has_link_count && facts.stx_nlink == 0 => Sight::Removed,
-            Ok(_) => Sight::Same,
-            Err(_) => Sight::Other,
+        match self.look_by_path() {
+            // One that is being removed may be seen so once, and not by its path after that.
+            Some(facts) if facts.stx_nlink == 0 && self.has_link_count => {
+                match self.look_by_path() {
+                    Some(_) => Sight::Removed,
+                    None => Sight::Other,
+                }
+            }
+            Some(_) => Sight::Same,
+            None => Sight::Other,
         }
+    }
+
+    /// What is to be seen of it by its path, if that leads to it.
+    fn look_by_path(&self) -> Option<Statx> {
+        let facts = look_at(&self.path).ok();
+        facts.filter(|facts| identity(facts) == self.identity)
+    }
+
+    /// Whether its path still leads to it, of one that had no name left when it was opened.
+    pub(super) fn is_reached(&self) -> bool {
+        self.look_by_path().is_some()
     }
 
     /// Whether it still is where it was when it was opened, wherever its path leads by now. Where

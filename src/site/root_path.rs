@@ -137,8 +137,15 @@ impl RootPath {
             events.watch(&self.path);
         }
         let obstacle = match Root::open(&self.path) {
-            // It is mounted here, and was removed where it is mounted from.
-            Ok(root) if self.has_link_counts && !root.has_link_count() => Obstacle::Removed,
+            // It is removed just now or, if its path leads to it after that, it is mounted here and
+            // was removed where it is mounted from.
+            Ok(root) if self.has_link_counts && !root.has_link_count() => {
+                if root.is_reached() {
+                    Obstacle::Removed
+                } else {
+                    Obstacle::Missing
+                }
+            }
             Ok(root) if root.is_outside_sandbox() => Obstacle::Outside(root.identity()),
             Ok(root) => return self.serve(root),
             Err(error) => Obstacle::of(&error),

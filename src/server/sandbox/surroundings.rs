@@ -181,9 +181,11 @@ fn is_mount(path: &Path) -> bool {
         .is_ok_and(|facts| facts.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
-/// Whether nothing there can change.
+/// Whether nothing there can change: in a container that was started read-only. Elsewhere, it may be
+/// so for this process alone, as systemd has it.
 fn is_read_only(path: &Path) -> bool {
-    statvfs(path).is_ok_and(|facts| facts.f_flag.contains(StatVfsMountFlags::RDONLY))
+    let is_container = rustix::process::getpid().is_init();
+    is_container && statvfs(path).is_ok_and(|it| it.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
 
 impl fmt::Display for Limit {
