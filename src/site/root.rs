@@ -5,7 +5,9 @@
 use super::stamp::Stamp;
 use super::trail::{LINKS_MAX, steps};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
+use rustix::fs::{
+    Access, AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Statx, StatxAttributes, StatxFlags,
+};
 use rustix::io::{Errno, Result, retry_on_intr};
 use rustix::path::Arg;
 use std::collections::VecDeque;
@@ -37,8 +39,10 @@ pub(super) type Identity = (u32, u32, u64);
 pub(super) enum Sight {
     /// To the same.
     Same,
-    /// To the same, which was removed where it was mounted from.
-    Removed,
+    /// To the same, which has no name left: it is being removed.
+    Nameless,
+    /// To the same, which is mounted here, and was removed where it is mounted from.
+    NamelessMount,
     /// To another one or to none.
     Other,
 }
@@ -70,30 +74,17 @@ impl Root {
         self.has_link_count
     }
 
-    /// Whether its path leads to it now.
+    /// What its path leads to now.
     pub(super) fn compare(&self) -> Sight {
-        match self.look_by_path() {
-            // One that is being removed may be seen so once, and not by its path after that.
-            Some(facts) if facts.stx_nlink == 0 && self.has_link_count => {
-                match self.look_by_path() {
-                    Some(_) => Sight::Removed,
-                    None => Sight::Other,
-                }
+        match look_at(&self.path) {
+            Ok(facts) if identity(&facts) != self.identity => Sight::Other,
+            Ok(facts) if facts.stx_nlink > 0 => Sight::Same,
+            Ok(facts) if facts.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) => {
+                Sight::NamelessMount
             }
-            Some(_) => Sight::Same,
-            None => Sight::Other,
+            Ok(_) => Sight::Nameless,
+            Err(_) => Sight::Other,
         }
-    }
-
-    /// What is to be seen of it by its path, if that leads to it.
-    fn look_by_path(&self) -> Option<Statx> {
-        let facts = look_at(&self.path).ok();
-        facts.filter(|facts| identity(facts) == self.identity)
-    }
-
-    /// Whether its path still leads to it, of one that had no name left when it was opened.
-    pub(super) fn is_reached(&self) -> bool {
-        self.look_by_path().is_some()
     }
 
     /// Whether it still is where it was when it was opened, wherever its path leads by now. Where

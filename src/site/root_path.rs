@@ -115,13 +115,13 @@ impl RootPath {
     }
 
     fn compare(&mut self, now: Instant) -> bool {
-        let has_changed = match self.root.as_ref().map(|root| root.compare()) {
+        let has_changed = match self.root.as_ref().map(|root| self.sight(root)) {
             Some(Sight::Same) => {
                 (self.obstacle, self.reported) = (None, None);
                 false
             }
-            Some(Sight::Removed) => self.lose(Obstacle::Removed),
-            Some(Sight::Other) => self.open_again(),
+            Some(Sight::NamelessMount) => self.lose(Obstacle::Removed),
+            Some(Sight::Nameless | Sight::Other) => self.open_again(),
             None => !root::is_nowhere(&self.path) && self.open_again(),
         };
         self.comparison_due = match &self.root {
@@ -136,19 +136,10 @@ impl RootPath {
         if let Some(events) = &mut self.events {
             events.watch(&self.path);
         }
-        let obstacle = match Root::open(&self.path) {
-            // It is removed just now or, if its path leads to it after that, it is mounted here and
-            // was removed where it is mounted from.
-            Ok(root) if self.has_link_counts && !root.has_link_count() => {
-                if root.is_reached() {
-                    Obstacle::Removed
-                } else {
-                    Obstacle::Missing
-                }
-            }
+        let obstacle = match self.open_in_place() {
             Ok(root) if root.is_outside_sandbox() => Obstacle::Outside(root.identity()),
             Ok(root) => return self.serve(root),
-            Err(error) => Obstacle::of(&error),
+            Err(obstacle) => obstacle,
         };
         match &self.root {
             // What a link led to before is still there, and the operator is told that it is served.
@@ -157,6 +148,27 @@ impl RootPath {
                 false
             }
             _ => self.lose(obstacle),
+        }
+    }
+
+    /// Opens the directory that the path leads to, and still does after that: another one may have
+    /// been removed while it was opened.
+    fn open_in_place(&self) -> Result<Root, Obstacle> {
+        for _ in 0..ATTEMPTS_MAX {
+            let root = Root::open(&self.path).map_err(|error| Obstacle::of(&error))?;
+            match self.sight(&root) {
+                Sight::Same => return Ok(root),
+                Sight::NamelessMount => return Err(Obstacle::Removed),
+                Sight::Nameless | Sight::Other => {}
+            }
+        }
+        Err(Obstacle::Missing)
+    }
+
+    fn sight(&self, root: &Root) -> Sight {
+        match root.compare() {
+            Sight::Nameless | Sight::NamelessMount if !self.has_link_counts => Sight::Same,
+            sight => sight,
         }
     }
 
@@ -236,3 +248,6 @@ impl fmt::Display for Obstacle {
 
 /// A new release is to be served within a second, whatever the kernel reports.
 const COMPARISON_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How often a path is opened that leads elsewhere each time; then the next request finds out.
+const ATTEMPTS_MAX: usize = 3;
