@@ -166,6 +166,8 @@ pub enum Absence {
     Exhausted,
     /// Reading it failed.
     Failed,
+    /// The whole site is not there now, but may be soon: it is being built, or moved.
+    RootLost,
 }
 
 impl Absence {
@@ -175,7 +177,7 @@ impl Absence {
             Self::NotFound | Self::Hidden => Some(Status::NotFound),
             Self::Moved(_) => None,
             Self::Forbidden => Some(Status::Forbidden),
-            Self::Exhausted => Some(Status::ServiceUnavailable),
+            Self::Exhausted | Self::RootLost => Some(Status::ServiceUnavailable),
             Self::Failed => Some(Status::InternalServerError),
         }
     }
@@ -256,7 +258,8 @@ pub fn decide(
         Err(Absence::Moved(way)) => return redirect::along(way, path, request),
         Err(Absence::NotFound | Absence::Hidden) => return not_found(path),
         Err(Absence::Forbidden) => return refuse(Status::Forbidden),
-        Err(Absence::Exhausted) => return unavailable(),
+        Err(Absence::Exhausted) => return unavailable(page::BUSY),
+        Err(Absence::RootLost) => return unavailable(page::ROOT_LOST),
         Err(Absence::Failed) => return refuse(Status::InternalServerError),
     };
     select(request, representation, boundary)
@@ -303,10 +306,11 @@ fn not_found(path: &RequestPath<'_>) -> Plan {
     page_response(Status::NotFound, FieldBlockWriter::default(), page)
 }
 
-fn unavailable() -> Plan {
+/// `why` is for the person who sees the page.
+fn unavailable(why: &str) -> Plan {
     let status = Status::ServiceUnavailable;
     let fields = FieldBlockWriter::default().field("Retry-After", RETRY_AFTER_SECONDS);
-    page_response(status, fields, page::render(status, None))
+    page_response(status, fields, page::render_saying(status, why, None))
 }
 
 /// A response with a page of our own, after the fields that are its status's own.
@@ -332,7 +336,8 @@ static PAGE_FIELDS: LazyLock<FieldBlock> = LazyLock::new(|| {
         .finish()
 });
 
-/// Descriptors come free as soon as any exchange ends.
+/// Descriptors come free as soon as any exchange ends, and a lost root is looked for with each
+/// request.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
 #[cfg(test)]

@@ -7,6 +7,11 @@ use maud::{DOCTYPE, PreEscaped, html};
 /// Renders the page of `status`. `subject` is the reference that it is about: the one that names
 /// nothing, or the one that a redirect leads to; it is escaped.
 pub(super) fn render(status: Status, subject: Option<&str>) -> Bytes {
+    render_saying(status, explanation(status), subject)
+}
+
+/// The same with other words on what happened, in which nothing is to be escaped.
+pub(super) fn render_saying(status: Status, explanation: &str, subject: Option<&str>) -> Bytes {
     let title = format!("{} {}", status.code(), status.reason());
     let markup = html! {
         (DOCTYPE)
@@ -20,7 +25,7 @@ pub(super) fn render(status: Status, subject: Option<&str>) -> Bytes {
             body {
                 main {
                     h1 { (PreEscaped(&title)) }
-                    p { (PreEscaped(explanation(status))) }
+                    p { (PreEscaped(explanation)) }
                     @match (status, subject) {
                         (_, Some(location)) if status.code() / 100 == 3 => {
                             p { a href=(location) { (location) } }
@@ -61,10 +66,15 @@ const fn explanation(status: Status) -> &'static str {
         }
         Status::InternalServerError => "The server failed to read what this address names.",
         Status::NotImplemented => "The server does not know how to do what the request asks.",
-        Status::ServiceUnavailable => "The server is busy. Please try again in a moment.",
+        Status::ServiceUnavailable => BUSY,
         Status::HttpVersionNotSupported => "The server speaks HTTP/1.1 and HTTP/1.0 only.",
     }
 }
+
+pub(super) const BUSY: &str = "The server is busy. Please try again in a moment.";
+
+pub(super) const ROOT_LOST: &str = "The site is not here at the moment. It may be being built or \
+                                    moved. Please try again in a moment.";
 
 /// The pages load nothing, and no style is theirs but the one whose hash this is.
 pub(super) const CONTENT_SECURITY_POLICY: &str =

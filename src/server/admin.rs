@@ -26,6 +26,7 @@ use std::time::SystemTime;
 pub(super) struct Admin {
     process: Process,
     pub(super) survey: Survey,
+    pub(super) last_reload: LastReload,
 }
 
 impl Admin {
@@ -33,8 +34,22 @@ impl Admin {
         Self {
             process: Process::open(started),
             survey: Survey::default(),
+            // To start is to read the settings, too.
+            last_reload: LastReload {
+                is_successful: true,
+                succeeded: started,
+            },
         }
     }
+}
+
+/// What came of reading the settings.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LastReload {
+    /// Whether they are in force that were read last.
+    pub(super) is_successful: bool,
+    /// When those in force were read.
+    pub(super) succeeded: SystemTime,
 }
 
 /// How the connections of the public side stood when they were last looked at.

@@ -87,7 +87,7 @@ fn is_on_loopback_alone(options: &Options) -> bool {
 }
 
 /// Whether other machines can connect.
-fn is_for_others(address: &ListenAddress) -> bool {
+pub(super) fn is_for_others(address: &ListenAddress) -> bool {
     match address {
         ListenAddress::Tcp(address) => !address.ip().is_loopback(),
         ListenAddress::Unix(_) => false,

@@ -379,8 +379,30 @@ impl Service {
         None
     }
 
+    /// Takes note of whether settings that were read again are in force.
+    pub(super) fn note_reload(&mut self, is_successful: bool) {
+        let now = self.clock.wall();
+        if let Some(admin) = &mut self.admin {
+            admin.last_reload.is_successful = is_successful;
+            if is_successful {
+                admin.last_reload.succeeded = now;
+            }
+        }
+    }
+
+    /// Whether there is a directory to serve.
+    pub(super) fn has_root(&mut self) -> bool {
+        self.site.has_root(&self.clock.moment())
+    }
+
     fn moment(&self) -> Moment {
         self.clock.moment()
+    }
+
+    /// Follows the root before anything is answered in this tick, after the kernel has reported that
+    /// it may be another directory.
+    pub(super) fn note_root_events(&mut self) {
+        self.site.note_root_events(self.clock.now());
     }
 
     /// Serves another site from now on. Answers that are pending are still given.

@@ -48,16 +48,18 @@ use exchange::{Front, Service};
 use lifecycle::{Lifecycle, Signals};
 use listener::{Accepted, Listener};
 use mio::event::Event;
-use mio::{Events, Poll, Token};
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
 use notify::Notifier;
 use pid_file::PidFile;
 use room::Room;
+use rustix::fd::AsRawFd;
 use session::{Outcome, Side};
 use sessions::Sessions;
-use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+use std::{env, io};
 
 pub use access_log::{AccessLogFormat, LogDestination, LogExclusion};
 pub use announcement::{Announcement, Ink};
@@ -173,6 +175,8 @@ pub struct Server {
     poll: Poll,
     /// The operator's first: they stay while connections are drained.
     listeners: Vec<Listener>,
+    /// By which the poll tells that the root may be another directory by now.
+    root_token: Token,
     signals: Signals,
     /// Whether there is a signal, or a server that wants our listeners.
     is_called: bool,
@@ -182,6 +186,8 @@ pub struct Server {
     /// Those in force.
     options: Options,
     audience: Audience,
+    /// Where relative paths start.
+    working_directory: Option<PathBuf>,
     sandbox: Sandbox,
     announcement: Announcement,
     notifier: Notifier,
@@ -227,8 +233,7 @@ impl Server {
         // What is read of it is opened before the sandbox closes.
         let admin = has_admin.then(|| Admin::new(clock.wall()));
         let notifier = Notifier::connect(clock.now());
-        let sandbox = Sandbox::of(&options).map_err(StartError::System)?;
-        sandbox.enter().map_err(StartError::Sandbox)?;
+        let sandbox = enter_sandbox(&options, &listeners)?;
         let control = Token(listeners.len());
         for (listener, token) in listeners.iter().zip(0..) {
             listener
@@ -237,7 +242,8 @@ impl Server {
         }
         let signals =
             Signals::new(poll.registry(), control, options.daemon).map_err(StartError::System)?;
-        let first_session = listeners.len() + 1;
+        let root_token = Token(listeners.len() + 1);
+        let first_session = listeners.len() + 2;
         let sessions = Sessions::new(first_session, room);
         let front = Front {
             hosts: options.answered_hosts(audience),
@@ -252,6 +258,7 @@ impl Server {
         Ok(Self {
             poll,
             listeners,
+            root_token,
             signals,
             is_called: false,
             sessions,
@@ -259,6 +266,7 @@ impl Server {
             lifecycle,
             options,
             audience,
+            working_directory: env::current_dir().ok(),
             sandbox,
             announcement,
             notifier,
@@ -284,6 +292,7 @@ impl Server {
     /// other options when a signal says so.
     pub fn run(mut self, load: &Load<'_>) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_MAX);
+        self.watch_root();
         self.notifier.ready(self.status());
         while !self.is_done() {
             match self.poll.poll(&mut events, self.patience()) {
@@ -300,10 +309,26 @@ impl Server {
         Ok(())
     }
 
+    /// Lets the poll tell when the root may be another directory.
+    fn watch_root(&self) {
+        let Some(events) = self.service.site.root_events() else {
+            return;
+        };
+        let registry = self.poll.registry();
+        let mut source = SourceFd(&events.as_raw_fd());
+        if let Err(error) = registry.register(&mut source, self.root_token, Interest::READABLE) {
+            log::debug!("changes of the root's path are not waited for: {error}");
+        }
+    }
+
     fn tick(&mut self, events: &Events) {
         let waited_from = self.service.clock.now();
         self.service.clock.tick();
         self.service.begin_share();
+        // Before any request, which is not to be answered from a root that was moved before it came.
+        if events.iter().any(|event| event.token() == self.root_token) {
+            self.service.note_root_events();
+        }
         for event in events {
             self.handle(event);
         }
@@ -369,7 +394,7 @@ impl Server {
             }
         } else if let Some(listener) = self.listeners.get_mut(number) {
             listener.note_ready();
-        } else {
+        } else if event.token() != self.root_token {
             self.is_called = true;
         }
     }
@@ -458,6 +483,16 @@ impl Server {
         // Reckoned from the tick's own time: late by no more than the tick has taken.
         deadline.map(|deadline| deadline.saturating_duration_since(self.service.clock.now()))
     }
+}
+
+/// Closes what a server does not need that has these listeners, and says what it will not be able to
+/// follow.
+fn enter_sandbox(options: &Options, listeners: &[Listener]) -> Result<Sandbox, StartError> {
+    let at: Vec<_> = listeners.iter().map(|it| it.address().clone()).collect();
+    let sandbox = Sandbox::listening(options, &at).map_err(StartError::System)?;
+    sandbox.enter().map_err(StartError::Sandbox)?;
+    sandbox.report_limits();
+    Ok(sandbox)
 }
 
 /// Opens what is to be served, of which so many files may be kept open.

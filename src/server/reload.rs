@@ -6,10 +6,10 @@
 use super::access_log;
 use super::exchange::Front;
 use super::{Load, LogDestination, Options, Server, StartError, open_site};
-use rustix::fs::{CWD, Mode, OFlags, openat};
-use std::fmt;
+use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, accessat, openat};
 use std::os::unix::fs::FileTypeExt;
 use std::path::PathBuf;
+use std::{env, fmt};
 
 /// Why other settings do not come into force.
 #[derive(Debug)]
@@ -26,21 +26,51 @@ impl Server {
     pub(super) fn reload(&mut self, load: &Load<'_>) {
         self.notifier.reloading();
         self.service.forget_files();
-        let settings = self.require_file().and_then(|()| load());
+        let settings = self.return_to_working_directory();
+        let settings = settings
+            .and_then(|()| self.require_file())
+            .and_then(|()| load());
         match settings.and_then(|options| {
             self.replace_options(options)
                 .map_err(|refusal| refusal.to_string())
         }) {
             Ok(()) => {
                 log::info!("the settings were read again and are in force");
+                self.service.note_reload(true);
                 self.notifier.ready(self.status());
             }
             Err(refusal) => {
+                self.service.note_reload(false);
                 self.tell_of_refusal(&refusal);
                 let status = self.status();
                 self.notifier
                     .ready(format_args!("{status}; the settings read last are bad"));
             }
+        }
+    }
+
+    /// Relative paths start from the working directory, which may itself have been removed and made
+    /// again, or moved aside for another, along with the root: by its path, it is the one that the
+    /// operator means.
+    fn return_to_working_directory(&self) -> Result<(), String> {
+        let Some(path) = &self.working_directory else {
+            return Ok(());
+        };
+        let log = match &self.options.access_log {
+            LogDestination::File(path) => Some(path),
+            LogDestination::Off | LogDestination::Stdout | LogDestination::Stderr => None,
+        };
+        let settings = self.options.settings_file.as_ref();
+        let mut used = [Some(&self.options.site.root), settings, log]
+            .into_iter()
+            .flatten();
+        match env::set_current_dir(path) {
+            Err(error) if used.any(|path| path.is_relative()) => Err(format!(
+                "the working directory {}, from which relative paths start, cannot be entered: \
+                 {error}",
+                path.display()
+            )),
+            _ => Ok(()),
         }
     }
 
@@ -125,6 +155,7 @@ impl Server {
         // From here on nothing can fail.
         if let Some(site) = site {
             self.service.replace_site(site);
+            self.watch_root();
         }
         let style = access_log::Style::of(&new);
         match output {
@@ -152,15 +183,23 @@ impl Server {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let opened = openat(CWD, path, flags, Mode::empty());
         let error = std::io::Error::from(opened.err()?);
-        let is_confined = error.kind() == std::io::ErrorKind::PermissionDenied
-            && (self.sandbox.is_enforced() || self.options.user.is_some());
-        is_confined.then(|| {
-            format!(
-                "a running server needs {} to be readable for its user and, if an editor puts \
-                 another file in its place, in a directory of its own",
-                path.display()
-            )
-        })
+        if error.kind() != std::io::ErrorKind::PermissionDenied {
+            return None;
+        }
+        let name = path.display();
+        // Permissions are the same for both calls; a sandbox has a say in opening alone.
+        let is_allowed = accessat(CWD, path, Access::READ_OK, AtFlags::EACCESS).is_ok();
+        if is_allowed && self.sandbox.is_enforced() {
+            Some(format!(
+                "{name} was replaced, and the sandbox allows only the file that was there at the \
+                 start. Restart to read it, and keep it in a directory of its own"
+            ))
+        } else {
+            self.options
+                .user
+                .is_some()
+                .then(|| format!("{name} must be readable for the user that the server has become"))
+        }
     }
 }
 

@@ -6,17 +6,20 @@
 
 mod filter;
 mod grants;
+mod surroundings;
 
 use super::privileges::{Account, PrivilegeError, require_one_thread};
-use super::{Options, StartError};
+use super::{ListenAddress, Options, StartError, addresses};
 use grants::{Grant, Right};
 use landlock::{
     ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
+use log::Level;
 use rustix::fs::{CWD, Mode, OFlags};
 use std::path::PathBuf;
 use std::{fmt, io};
+use surroundings::{Limit, Reach};
 
 pub use filter::{FilterError, refuse_calls};
 
@@ -29,6 +32,8 @@ pub enum SandboxMode {
     Auto,
     /// One that closes files and TCP, or no start.
     Require,
+    /// One that closes all files but the root, and nothing around it is open, or no start.
+    Strict,
 }
 
 /// What a process may go on doing to the file system.
@@ -36,6 +41,7 @@ pub enum SandboxMode {
 pub struct Sandbox {
     mode: SandboxMode,
     grants: Vec<Grant>,
+    limits: Vec<Limit>,
 }
 
 /// Why there is no sandbox where there has to be one.
@@ -44,8 +50,10 @@ pub struct Sandbox {
 pub enum SandboxError {
     /// The kernel has less than is required.
     Lacking,
+    /// The kernel has none.
+    Missing,
     /// What is to be allowed cannot be found.
-    Missing(PathBuf, io::Error),
+    NotFound(PathBuf, io::Error),
     /// Other threads would stay outside.
     Threads(PrivilegeError),
     /// The kernel refuses what it says it has.
@@ -62,12 +70,36 @@ struct Step {
 }
 
 impl Sandbox {
-    /// The narrowest sandbox that a server with these options can work in.
+    /// The sandbox of a server with these options.
     pub fn of(options: &Options) -> io::Result<Self> {
+        Self::listening(options, &addresses(options))
+    }
+
+    /// The sandbox of a server with these options that listens at these addresses: sockets that were
+    /// handed over are where others decided.
+    pub(super) fn listening(options: &Options, at: &[ListenAddress]) -> io::Result<Self> {
+        let reach = Reach::of(options, at.iter().chain(&options.admin));
+        let grants = grants::all(options, &reach)?;
         Ok(Self {
             mode: options.sandbox,
-            grants: grants::all(options)?,
+            limits: grants::limits(options, &reach, &grants),
+            grants,
         })
+    }
+
+    /// Logs what a running server will not be able to follow.
+    pub(super) fn report_limits(&self) {
+        if !self.is_enforced() {
+            return;
+        }
+        for limit in &self.limits {
+            let level = if limit.is_intended() {
+                Level::Info
+            } else {
+                Level::Warn
+            };
+            log::log!(level, "{limit}");
+        }
     }
 
     /// Closes all that is not allowed, for good. The process must have one thread.
@@ -81,7 +113,7 @@ impl Sandbox {
             self.restrict_thread()?;
         }
         match refuse_calls() {
-            Err(error) if self.mode == SandboxMode::Require => Err(SandboxError::Filter(error)),
+            Err(error) if self.mode.is_required() => Err(SandboxError::Filter(error)),
             Err(error) => {
                 log::debug!("system calls are not filtered: {error}");
                 Ok(())
@@ -98,7 +130,7 @@ impl Sandbox {
         }
         let mut ruleset = ruleset.create()?;
         for Grant { path, right } in &self.grants {
-            let missing = |errno| SandboxError::Missing(path.clone(), io::Error::from(errno));
+            let missing = |errno| SandboxError::NotFound(path.clone(), io::Error::from(errno));
             let flags = OFlags::PATH | OFlags::CLOEXEC;
             let place = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(missing)?;
             let access = if path.is_dir() {
@@ -129,6 +161,11 @@ impl Sandbox {
 }
 
 impl SandboxMode {
+    /// Whether there is to be no server without.
+    fn is_required(self) -> bool {
+        matches!(self, Self::Require | Self::Strict)
+    }
+
     /// Whether this kernel makes a sandbox of it.
     pub(super) fn is_effective(self) -> bool {
         matches!(decide(self, supported()), Ok(true))
@@ -162,7 +199,11 @@ fn decide(mode: SandboxMode, supported: ABI) -> Result<bool, SandboxError> {
     match mode {
         SandboxMode::Off => Ok(false),
         SandboxMode::Require if supported < REQUIRED => Err(SandboxError::Lacking),
-        SandboxMode::Auto | SandboxMode::Require => Ok(supported > ABI::Unsupported),
+        // What it promises is about files.
+        SandboxMode::Strict if supported == ABI::Unsupported => Err(SandboxError::Missing),
+        SandboxMode::Auto | SandboxMode::Require | SandboxMode::Strict => {
+            Ok(supported > ABI::Unsupported)
+        }
     }
 }
 
@@ -203,6 +244,9 @@ impl fmt::Display for Sandbox {
             let path = path.display();
             writeln!(f, "the sandbox allows to {deeds} {place}{path}")?;
         }
+        for limit in &self.limits {
+            writeln!(f, "{limit}")?;
+        }
         let (refused, open): (Vec<_>, Vec<_>) =
             STEPS.iter().partition(|step| step.since <= supported);
         let deeds = |steps: Vec<&Step>| steps.iter().map(|step| step.deeds).collect::<Vec<_>>();
@@ -227,7 +271,11 @@ impl fmt::Display for SandboxError {
                 "a sandbox is required, but this kernel's Landlock is missing or cannot refuse \
                  TCP, as those from 6.7 on can",
             ),
-            Self::Missing(path, error) => {
+            Self::Missing => f.write_str(
+                "sandbox = \"strict\" needs Landlock, which this kernel lacks or a container hides; \
+                 \"auto\" does without",
+            ),
+            Self::NotFound(path, error) => {
                 write!(f, "the sandbox cannot allow {}: {error}", path.display())
             }
             Self::Threads(error) => write!(f, "the sandbox would have a hole: {error}"),
@@ -243,8 +291,8 @@ impl fmt::Display for SandboxError {
 impl std::error::Error for SandboxError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Lacking => None,
-            Self::Missing(_, error) => Some(error),
+            Self::Lacking | Self::Missing => None,
+            Self::NotFound(_, error) => Some(error),
             Self::Threads(error) => Some(error),
             Self::Refused(error) => Some(error),
             Self::Filter(error) => Some(error),
@@ -301,7 +349,7 @@ mod tests {
 
     #[test]
     fn what_the_kernel_lacks_matters_where_a_sandbox_is_required() {
-        use SandboxMode::{Auto, Off, Require};
+        use SandboxMode::{Auto, Off, Require, Strict};
         for (mode, supported, outcome) in [
             (Off, ABI::Unsupported, Some(false)),
             (Off, ABI::V10, Some(false)),
@@ -313,10 +361,15 @@ mod tests {
             (Require, ABI::V3, None),
             (Require, ABI::V4, Some(true)),
             (Require, ABI::V10, Some(true)),
+            (Strict, ABI::Unsupported, None),
+            (Strict, ABI::V1, Some(true)),
+            (Strict, ABI::V10, Some(true)),
         ] {
             let decided = decide(mode, supported);
             if let Err(error) = &decided {
-                assert!(error.to_string().contains("required"), "{error}");
+                let is_named = ["required", "\"strict\""];
+                let text = error.to_string();
+                assert!(is_named.iter().any(|it| text.contains(it)), "{text}");
             }
             assert_eq!(decided.ok(), outcome, "{mode:?} with {supported:?}");
         }

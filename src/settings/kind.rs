@@ -341,7 +341,7 @@ impl Kind {
             ),
             Self::User(_) => (&["string"], "a user in quotes, like \"www-data\""),
             Self::OptionalFile(_) => (&["string"], "a path in quotes, like \"/run/millpond.pid\""),
-            Self::Sandbox(_) => (&["string"], "\"off\", \"auto\" or \"require\""),
+            Self::Sandbox(_) => (&["string"], "\"off\", \"auto\", \"require\" or \"strict\""),
         }
     }
 

@@ -186,7 +186,13 @@ pub(super) static GROUPS: &[Group] = &[
                 reason: "In it, the kernel refuses all files but what is served, settings and logs, \
                          as well as new connections, listeners and programs. auto takes as much of \
                          that as the kernel has, require does not start without the filter, \
-                         files and TCP (Linux 6.7), off does without. --check says what comes of it.",
+                         files and TCP (Linux 6.7), off does without. auto and require also allow \
+                         to read the directory around the site and that around the settings file, \
+                         so that a site that is built again and a file that an editor replaces can \
+                         be read; where other machines can connect, not if it is / or a home \
+                         directory. strict allows neither, so both need a restart, and does not \
+                         start without the filter and files (Linux 5.13). \
+                         --check shows what is allowed.",
             },
         ],
     },

@@ -389,6 +389,7 @@ pub(super) fn sandbox_mode_text(mode: SandboxMode) -> &'static str {
         SandboxMode::Off => "off",
         SandboxMode::Auto => "auto",
         SandboxMode::Require => "require",
+        SandboxMode::Strict => "strict",
     }
 }
 
@@ -466,8 +467,12 @@ const BYTE_UNITS: &[(&str, u64)] = &[
 const UNIX: &str = "unix";
 
 /// What a sandbox may be.
-pub(super) const SANDBOX_MODES: [SandboxMode; 3] =
-    [SandboxMode::Off, SandboxMode::Auto, SandboxMode::Require];
+pub(super) const SANDBOX_MODES: [SandboxMode; 4] = [
+    SandboxMode::Off,
+    SandboxMode::Auto,
+    SandboxMode::Require,
+    SandboxMode::Strict,
+];
 
 /// The formats of access records.
 pub(super) const LOG_FORMATS: [AccessLogFormat; 5] = [

@@ -395,7 +395,7 @@ mod tests {
     /// The crate's own sources are a directory with some files in it.
     fn root() -> Root {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
-        Root::open(path.as_ref(), Instant::now()).unwrap()
+        Root::open(path.as_ref()).unwrap()
     }
 
     fn moment() -> Moment {

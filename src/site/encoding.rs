@@ -55,7 +55,8 @@ impl Site {
             return Resolution::Pending(pending);
         }
         let look = self.look(moment);
-        let Some(coded) = self.finder.open(&look, file, variants, Coding::Gzip) else {
+        let opened = look.and_then(|look| self.finder.open(&look, file, variants, Coding::Gzip));
+        let Some(coded) = opened else {
             variants.give_up_beside(Coding::Gzip);
             return Resolution::Ready(Err(Miss::OnlyCoded));
         };
@@ -77,11 +78,13 @@ impl Site {
         coding: Coding,
         moment: &Moment,
     ) -> Option<Resolution> {
-        if let Some(found) = self.cache.get(&self.key, moment, &self.root) {
+        if let Some(root) = self.root.root()
+            && let Some(found) = self.cache.get(&self.key, moment, root)
+        {
             return Some(Resolution::Ready(Ok(found)));
         }
         let look = self.look(moment);
-        let opened = self.finder.open(&look, file, variants, coding);
+        let opened = look.and_then(|look| self.finder.open(&look, file, variants, coding));
         if opened.is_none() {
             variants.give_up_beside(coding);
         }

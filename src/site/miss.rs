@@ -43,6 +43,8 @@ pub enum Miss {
     Crowded,
     /// The file system failed.
     Failed(Errno),
+    /// The root's path leads to no directory that can be served.
+    RootLost,
 }
 
 impl Miss {
@@ -68,6 +70,11 @@ impl Miss {
         }
     }
 
+    /// Whether it may be so because the whole root is another directory by now, or gone.
+    pub(super) const fn may_be_of_root(self) -> bool {
+        matches!(self, Self::Nothing | Self::NoIndex | Self::Failed(_))
+    }
+
     /// What the client learns of it.
     pub const fn absence(self) -> Absence {
         match self {
@@ -85,6 +92,7 @@ impl Miss {
             Self::Forbidden => Absence::Forbidden,
             Self::Exhausted | Self::Crowded => Absence::Exhausted,
             Self::Endless | Self::Damaged | Self::Failed(_) => Absence::Failed,
+            Self::RootLost => Absence::RootLost,
         }
     }
 
@@ -97,7 +105,9 @@ impl Miss {
             | Self::FileWithSlash
             | Self::NeedsSlash
             | Self::Moved(_)
-            | Self::NameTooLong => Level::Debug,
+            | Self::NameTooLong
+            // It is logged once, when it is noticed.
+            | Self::RootLost => Level::Debug,
             Self::NoIndex
             | Self::LeadsOut
             | Self::TooManyLinks
@@ -130,6 +140,7 @@ impl fmt::Display for Miss {
             Self::Forbidden => "the server's user may not read it; see its permissions and those of the directories above",
             Self::Exhausted => "no file descriptors or memory are left, or the file is locked; raise the limit on open files",
             Self::Crowded => "long listings that are still being sent take all the memory that they may",
+            Self::RootLost => "the root is gone",
             Self::Failed(errno) => return write!(f, "reading it failed: {errno}"),
         })
     }

@@ -20,6 +20,8 @@ mod load;
 mod miss;
 mod reading;
 mod root;
+mod root_events;
+mod root_path;
 mod stamp;
 mod stand_in;
 mod trail;
@@ -39,11 +41,13 @@ use last_miss::LastMiss;
 use listing::Listings;
 use load::{Loaded, Look};
 use root::Root;
+use root_path::RootPath;
+use rustix::fd::BorrowedFd;
 use stand_in::MissingStandIns;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::time::{Instant, SystemTime};
 use variants::Finder;
 use workload::Workload;
@@ -92,13 +96,31 @@ impl Default for Options {
 
 /// Whether a directory can be served.
 pub fn check(options: &Options) -> io::Result<()> {
-    Root::open(&options.root, Instant::now()).map(drop)
+    Root::open(&absolute_root(&options.root)?).map(drop)
+}
+
+/// The absolute path of a root, which is followed wherever it leads later. Only what comes before
+/// the last `..` in it is resolved now: the working directory may be removed along with the root.
+pub fn absolute_root(path: &Path) -> io::Result<PathBuf> {
+    let path = std::path::absolute(path)?;
+    let mut ahead = path.components();
+    let mut behind = Vec::new();
+    loop {
+        match ahead.next_back() {
+            None => return Ok(path),
+            Some(Component::ParentDir) => break,
+            Some(component) => behind.push(component),
+        }
+    }
+    let mut resolved = ahead.as_path().join("..").canonicalize()?;
+    resolved.extend(behind.into_iter().rev());
+    Ok(resolved)
 }
 
 /// A directory that is served.
 #[derive(Debug)]
 pub struct Site {
-    root: Root,
+    root: RootPath,
     addressing: Addressing,
     cache: Cache,
     last_miss: LastMiss,
@@ -154,7 +176,7 @@ impl Site {
     ) -> io::Result<Self> {
         let (bytes_max, entries_max) = (options.cache_bytes_max, options.cache_entries_max);
         Ok(Self {
-            root: Root::open(&options.root, now)?,
+            root: RootPath::open(absolute_root(&options.root)?, now)?,
             addressing: options.addressing.clone(),
             cache: Cache::new(bytes_max, entries_max, descriptors_max),
             last_miss: LastMiss::default(),
@@ -177,8 +199,8 @@ impl Site {
 
     /// The way from the top of the file system to where a path is looked for.
     pub fn trail(&self, path: &RequestPath<'_>) -> Trail {
-        let wall = SystemTime::now();
-        let location = self.look_at(wall).location(path);
+        let look = self.look_at(SystemTime::now());
+        let location = look.map_or_else(|| path.as_bytes().to_vec(), |look| look.location(path));
         trail::follow(&self.root.path().join(OsString::from_vec(location)))
     }
 
@@ -190,12 +212,11 @@ impl Site {
         path: &RequestPath<'_>,
         moment: &Moment,
     ) -> Resolution {
-        match (self.find(path, moment), &self.listings) {
-            (Resolution::Ready(Err(Miss::NoIndex)), Some(listings)) => {
-                let (jobs, tree) = (&mut self.jobs, self.root.tree());
-                Resolution::Pending(listings.claim(jobs, tree, path, request))
+        match (self.find(path, moment), &self.listings, self.root.root()) {
+            (Resolution::Ready(Err(Miss::NoIndex)), Some(listings), Some(root)) => {
+                Resolution::Pending(listings.claim(&mut self.jobs, root, path, request))
             }
-            (found, _) => found,
+            (found, ..) => found,
         }
     }
 
@@ -224,7 +245,10 @@ impl Site {
             return Resolution::Ready(Err(Miss::Hidden));
         }
         self.follow_root(moment);
-        if let Some(file) = self.cache.get(path.as_bytes(), moment, &self.root) {
+        let Some(root) = self.root.root() else {
+            return Resolution::Ready(Err(Miss::RootLost));
+        };
+        if let Some(file) = self.cache.get(path.as_bytes(), moment, root) {
             return Resolution::Ready(Ok(file));
         }
         if let Some(miss) = self.last_miss.recall(path.as_bytes(), moment.tick) {
@@ -278,7 +302,10 @@ impl Site {
     pub fn find_stand_in(&mut self, stand_in: StandIn, moment: &Moment) -> Resolution {
         self.follow_root(moment);
         let key = stand_in::key(stand_in);
-        if let Some(file) = self.cache.get(&key, moment, &self.root) {
+        let Some(root) = self.root.root() else {
+            return Resolution::Ready(Err(Miss::RootLost));
+        };
+        if let Some(file) = self.cache.get(&key, moment, root) {
             return Resolution::Ready(Ok(file));
         }
         if let Some(miss) = self.missing.recall(stand_in, moment.tick) {
@@ -293,9 +320,47 @@ impl Site {
         }
     }
 
+    /// Becomes readable when the root may be another directory by now, or none; then
+    /// [`Site::note_root_events`] is to be called before anything is resolved.
+    pub fn root_events(&self) -> Option<BorrowedFd<'_>> {
+        self.root.events()
+    }
+
+    /// Looks whether the root is another directory by now, or none.
+    pub fn note_root_events(&mut self, now: Instant) {
+        let has_changed = self.root.follow_events(now);
+        self.forget_if(has_changed);
+    }
+
+    /// Whether there is a directory to serve.
+    pub fn has_root(&mut self, moment: &Moment) -> bool {
+        self.look_at_root(moment);
+        self.root.root().is_some()
+    }
+
+    /// The root's absolute path, wherever it leads.
+    pub fn root_path(&self) -> &Path {
+        self.root.path()
+    }
+
     fn follow_root(&mut self, moment: &Moment) {
-        if self.root.follow_swap(moment.now) {
+        let has_changed = self.root.follow(moment);
+        self.forget_if(has_changed);
+    }
+
+    fn look_at_root(&mut self, moment: &Moment) -> bool {
+        let has_changed = self.root.follow_at_once(moment);
+        self.forget_if(has_changed);
+        has_changed
+    }
+
+    /// Forgets all that was found beneath another root. What it holds open is closed.
+    fn forget_if(&mut self, has_changed: bool) {
+        if has_changed {
             self.cache.clear();
+            self.last_miss = LastMiss::default();
+            self.missing = MissingStandIns::default();
+            self.coded_misses = CodedMisses::new();
         }
     }
 
@@ -307,14 +372,17 @@ impl Site {
     ) -> Result<Loaded, Miss> {
         let seeks_coded = self.finder.precompressed() && self.coded_misses.is_due(key, moment.now);
         let look = |site: &Self| {
+            let look = site.look(moment).ok_or(Miss::RootLost)?;
             load(&Look {
                 seeks_coded,
-                ..site.look(moment)
+                ..look
             })
         };
         let loaded = match look(self) {
             // The cache holds descriptors that nobody is using; they are the first to go.
             Err(Miss::Exhausted) if self.cache.release_descriptors() => look(self),
+            // The whole directory may be another one by now, or gone.
+            Err(miss) if miss.may_be_of_root() && self.look_at_root(moment) => look(self),
             loaded => loaded,
         };
         if seeks_coded && matches!(loaded, Err(Miss::Nothing | Miss::NoIndex)) {
@@ -323,19 +391,20 @@ impl Site {
         loaded
     }
 
-    fn look(&self, moment: &Moment) -> Look<'_> {
+    /// `None` while the root is lost.
+    fn look(&self, moment: &Moment) -> Option<Look<'_>> {
         self.look_at(moment.wall())
     }
 
-    fn look_at(&self, wall: SystemTime) -> Look<'_> {
-        Look {
-            root: &self.root,
+    fn look_at(&self, wall: SystemTime) -> Option<Look<'_>> {
+        Some(Look {
+            root: self.root.root()?,
             addressing: &self.addressing,
             finder: &self.finder,
             policy: &self.policy,
             digests: &self.digests,
             seeks_coded: self.finder.precompressed(),
             wall,
-        }
+        })
     }
 }

@@ -1,171 +1,110 @@
 //! The root: the one descriptor that every file is opened beneath, and what it is beneath.
+//!
+//! Its path may lead to another directory later; [`super::root_path`] follows that.
 
 use super::stamp::Stamp;
 use super::trail::{LINKS_MAX, steps};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
+use rustix::fs::{
+    Access, AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Statx, StatxAttributes, StatxFlags,
+};
 use rustix::io::{Errno, Result, retry_on_intr};
 use rustix::path::Arg;
 use std::collections::VecDeque;
 use std::ffi::{CStr, OsStr};
 use std::io;
-use std::ops::Deref;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
-use std::time::{Duration, Instant};
-
-/// The root as it is named, which may come to lead to another tree.
-#[derive(Debug)]
-pub(super) struct Root {
-    tree: Rc<Tree>,
-    /// When the path is to be compared with the directory again.
-    comparison_due: Instant,
-    /// What the path leads to, if it is another directory and cannot be served, or was removed: told
-    /// once.
-    refused: Option<Identity>,
-}
 
 /// A directory and what is beneath it. Whoever has work to do there keeps it, and is not led astray
-/// when the root is swapped in the meantime.
+/// when the path leads to another one in the meantime.
 #[derive(Debug)]
-pub(super) struct Tree {
-    /// As it was given, made absolute, its symbolic links left as they are: they may be swapped.
+pub(super) struct Root {
+    /// Absolute, its symbolic links left as they are: they may be swapped.
     path: PathBuf,
     /// Where the path led when it was opened.
     real_path: PathBuf,
     directory: OwnedFd,
     identity: Identity,
+    /// Whether it had a name when it was opened. Some file systems do not count them, where one that
+    /// had one and has none was removed.
+    has_link_count: bool,
 }
 
 /// Device and inode: what `path` leads to.
 pub(super) type Identity = (u32, u32, u64);
 
+/// What a path leads to, compared with a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// To the same.
+    Same,
+    /// To the same, which has no name left: it is being removed.
+    Nameless,
+    /// To the same, which is mounted here, and was removed where it is mounted from.
+    NamelessMount,
+    /// To another one or to none.
+    Other,
+}
+
 impl Root {
-    pub(super) fn open(path: &Path, now: Instant) -> io::Result<Self> {
-        let path = std::path::absolute(path)?;
-        let (directory, identity) = open_directory(&path)?;
+    /// Opens the directory that an absolute path leads to.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = rustix::fs::open(path, flags, Mode::empty())?;
+        // By its name within itself, so that one which may not be entered is found out now.
+        let facts = rustix::fs::statx(&directory, c".", AtFlags::empty(), StatxFlags::BASIC_STATS)?;
         require_openat2(&directory)?;
-        let tree = Tree {
-            real_path: path.canonicalize()?,
-            path,
-            directory,
-            identity,
-        };
         Ok(Self {
-            tree: Rc::new(tree),
-            comparison_due: now + COMPARISON_INTERVAL,
-            refused: None,
+            path: path.to_owned(),
+            real_path: path.canonicalize()?,
+            identity: identity(&facts),
+            has_link_count: facts.stx_nlink > 0,
+            directory,
         })
     }
 
-    /// What it leads to now.
-    pub(super) fn tree(&self) -> &Rc<Tree> {
-        &self.tree
-    }
-
-    /// Whether the root's path leads to another directory than before, which is served from now
-    /// on. It is looked at twice a second, not more.
-    pub(super) fn follow_swap(&mut self, now: Instant) -> bool {
-        if now < self.comparison_due {
-            return false;
-        }
-        self.comparison_due = now + COMPARISON_INTERVAL;
-        let current = rustix::fs::statx(
-            CWD,
-            &self.path,
-            AtFlags::NO_AUTOMOUNT,
-            StatxFlags::BASIC_STATS,
-        );
-        if let Ok(facts) = current
-            && identity(&facts) == self.identity
-        {
-            self.tell_if_removed(&facts);
-            return false;
-        }
-        match open_directory(&self.path) {
-            Ok((directory, identity)) if identity != self.identity => {
-                self.move_to(directory, identity)
-            }
-            Ok(_) => false,
-            Err(error) => {
-                log::debug!(
-                    "the root {} cannot be opened again: {error}",
-                    self.path.display()
-                );
-                false
-            }
-        }
-    }
-
-    /// Says once of a root that is still there by its path, and nowhere else: of what a mount was
-    /// made of, which somebody has removed, nothing that takes its place can be reached by it.
-    fn tell_if_removed(&mut self, facts: &Statx) {
-        if facts.stx_nlink == 0 && self.refused.replace(self.identity) != Some(self.identity) {
-            log::warn!(
-                "the directory that is mounted at the root {} was removed, and is empty for good; \
-                 to serve what took its place, start anew",
-                self.path.display()
-            );
-        }
-    }
-
-    /// Serves another directory from now on, unless that would be a step back: one whose files
-    /// cannot be read, as the present one's can.
-    fn move_to(&mut self, directory: OwnedFd, identity: Identity) -> bool {
-        if let Err(errno) = open_to_read(&directory)
-            && open_to_read(&self.directory).is_ok()
-        {
-            if self.refused.replace(identity) != Some(identity) {
-                // Permissions are the same for both calls; a sandbox has a say in opening alone.
-                let allowed =
-                    rustix::fs::accessat(&directory, c".", Access::READ_OK, AtFlags::EACCESS);
-                let reason = match allowed {
-                    Ok(()) => "is outside of the sandbox; to serve it, start anew".to_owned(),
-                    Err(_) => format!("cannot be read: {errno}"),
-                };
-                log::warn!(
-                    "the root {} leads to another directory now, which {reason}; \
-                     the one before is served on",
-                    self.path.display()
-                );
-            }
-            return false;
-        }
-        log::info!(
-            "the root {} leads to another directory now",
-            self.path.display()
-        );
-        let path = self.path.clone();
-        self.tree = Rc::new(Tree {
-            real_path: path.canonicalize().unwrap_or_else(|_| path.clone()),
-            path,
-            directory,
-            identity,
-        });
-        self.refused = None;
-        true
-    }
-}
-
-/// What is asked of the root is asked of the tree that it leads to.
-impl Deref for Root {
-    type Target = Tree;
-
-    fn deref(&self) -> &Tree {
-        &self.tree
-    }
-}
-
-impl Tree {
-    /// What tells it from every other directory.
+    /// What tells it from every other directory, for as long as it is open.
     pub(super) fn identity(&self) -> Identity {
         self.identity
     }
 
-    /// As it was given, made absolute.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    /// Whether it had a name when it was opened, as its file system counts them.
+    pub(super) fn has_link_count(&self) -> bool {
+        self.has_link_count
+    }
+
+    /// What its path leads to now.
+    pub(super) fn compare(&self) -> Sight {
+        match look_at(&self.path) {
+            Ok(facts) if identity(&facts) != self.identity => Sight::Other,
+            Ok(facts) if facts.stx_nlink > 0 => Sight::Same,
+            Ok(facts) if facts.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) => {
+                Sight::NamelessMount
+            }
+            Ok(_) => Sight::Nameless,
+            Err(_) => Sight::Other,
+        }
+    }
+
+    /// Whether it still is where it was when it was opened, wherever its path leads by now. Where
+    /// that cannot be looked at, it is.
+    pub(super) fn is_in_place(&self) -> bool {
+        look_at(&self.real_path).map_or_else(
+            |errno| !is_missing(errno),
+            |facts| identity(&facts) == self.identity,
+        )
+    }
+
+    /// Whether a sandbox keeps from it who could read it without. A directory that may be entered
+    /// and not be listed is none of that: the files in it may be readable.
+    pub(super) fn is_outside_sandbox(&self) -> bool {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened = rustix::fs::openat(&self.directory, c".", flags, Mode::empty());
+        // Permissions are the same for both calls; a sandbox has a say in opening alone.
+        let by_permissions =
+            || rustix::fs::accessat(&self.directory, c".", Access::READ_OK, AtFlags::EACCESS);
+        opened.is_err() && by_permissions().is_ok()
     }
 
     /// Opens what the path names to read it, never above the root. What is not known to be a file
@@ -291,19 +230,25 @@ impl Tree {
     }
 }
 
-impl AsFd for Tree {
+impl AsFd for Root {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.directory.as_fd()
     }
 }
 
-fn open_directory(path: &Path) -> Result<(OwnedFd, Identity)> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let directory = rustix::fs::open(path, flags, Mode::empty())?;
-    // By its name within itself, so that one which may not be entered is found out now.
-    let facts = rustix::fs::statx(&directory, c".", AtFlags::empty(), StatxFlags::BASIC_STATS)?;
-    let identity = identity(&facts);
-    Ok((directory, identity))
+fn look_at(path: &Path) -> Result<Statx> {
+    let (flags, mask) = (AtFlags::NO_AUTOMOUNT, StatxFlags::BASIC_STATS);
+    rustix::fs::statx(CWD, path, flags, mask)
+}
+
+/// Whether a path leads nowhere.
+pub(super) fn is_nowhere(path: &Path) -> bool {
+    look_at(path).is_err_and(is_missing)
+}
+
+/// Whether the error says that a path leads nowhere.
+pub(super) fn is_missing(errno: Errno) -> bool {
+    matches!(errno, Errno::NOENT | Errno::NOTDIR | Errno::LOOP)
 }
 
 /// Without `openat2` there is a server that answers nothing, and each time with another reason than
@@ -321,12 +266,6 @@ fn require_openat2(directory: &OwnedFd) -> io::Result<()> {
     }
 }
 
-/// Whether what is in a directory can be read.
-fn open_to_read(directory: &OwnedFd) -> Result<()> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::openat(directory, c".", flags, Mode::empty()).map(drop)
-}
-
 /// Looks at what a descriptor is open on.
 pub(super) fn stat_descriptor(descriptor: impl AsFd) -> Result<Statx> {
     let (flags, mask) = (AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS);
@@ -342,6 +281,3 @@ const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGIC
 
 /// How often a lookup that the kernel was not sure of is made again.
 const ATTEMPTS_MAX: usize = 8;
-
-/// A new release is to be served within a second.
-const COMPARISON_INTERVAL: Duration = Duration::from_millis(500);

@@ -1,20 +1,21 @@
 //! The metrics: what each is called, and where its number comes from. `docs/metrics.md` lists
 //! them, and a test holds it to what is told here.
 
-use super::Survey;
 use super::exposition::{Exposition, Family, Kind};
 use super::process::ProcessFigures;
+use super::{LastReload, Survey};
 use crate::conn::Phase;
 use crate::http::Status;
 use crate::server::diagnostics;
 use crate::server::exchange::Service;
 use crate::server::metrics::Metrics;
 use crate::site::CacheFigures;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 /// All metrics at this moment.
 pub(super) fn render(service: &mut Service) -> String {
     let mut out = Exposition::default();
+    let has_root = service.has_root();
     tell_responses(&mut out, &service.metrics);
     if let Some(admin) = &mut service.admin {
         tell_connections(&mut out, &admin.survey);
@@ -24,6 +25,8 @@ pub(super) fn render(service: &mut Service) -> String {
         out.single(&DIAGNOSTICS_LOST, diagnostics::lines_lost());
         out.single(&TURNS, service.clock.count());
         out.single(&DRAINING, u8::from(admin.survey.is_draining));
+        out.single(&ROOT_AVAILABLE, u8::from(has_root));
+        tell_reload(&mut out, admin.last_reload);
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         out.family(&BUILD_INFO).sample("", &version, 1);
         tell_process(&mut out, &admin.process.look());
@@ -80,14 +83,20 @@ fn tell_cache(out: &mut Exposition, cache: &CacheFigures) {
     out.single(&CACHE_DESCRIPTORS, cache.descriptors);
 }
 
+fn tell_reload(out: &mut Exposition, reload: LastReload) {
+    out.single(&RELOAD_SUCCESSFUL, u8::from(reload.is_successful));
+    out.single(&RELOAD_SUCCEEDED, since_epoch(reload.succeeded));
+}
+
+fn since_epoch(time: SystemTime) -> f64 {
+    time.duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs_f64()
+}
+
 fn tell_process(out: &mut Exposition, process: &ProcessFigures) {
-    let started = process
-        .started
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    let seconds = |it: Duration| it.as_secs_f64();
-    out.single(&PROCESS_START, seconds(started));
-    out.single(&PROCESS_CPU, seconds(process.cpu));
+    out.single(&PROCESS_START, since_epoch(process.started));
+    out.single(&PROCESS_CPU, process.cpu.as_secs_f64());
     for (family, value) in [
         (&PROCESS_RESIDENT, process.resident_bytes),
         (&PROCESS_VIRTUAL, process.virtual_bytes),
@@ -185,6 +194,18 @@ const TURNS: Family = counter("millpond_turns_total", "Turns of the event loop."
 const DRAINING: Family = gauge(
     "millpond_draining",
     "1 while the server finishes what is under way before it ends.",
+);
+const ROOT_AVAILABLE: Family = gauge(
+    "millpond_root_available",
+    "1 while the served directory is there, 0 while it is gone and requests get 503.",
+);
+const RELOAD_SUCCESSFUL: Family = gauge(
+    "millpond_config_last_reload_successful",
+    "1 if the settings that were read last are in force, 0 if they were refused.",
+);
+const RELOAD_SUCCEEDED: Family = gauge(
+    "millpond_config_last_reload_success_timestamp_seconds",
+    "When the settings in force were read, in seconds since 1970.",
 );
 const BUILD_INFO: Family = gauge("millpond_build_info", "1, and which version it is.");
 const PROCESS_START: Family = gauge(

@@ -1,5 +1,6 @@
 //! What a server has to be allowed: places, as narrow as they can be, and what may be done there.
 
+use super::surroundings::{Limit, Reach};
 use crate::server::{ListenAddress, LogDestination, Options};
 use landlock::{AccessFs, BitFlags};
 use std::ffi::OsStr;
@@ -28,15 +29,18 @@ pub(super) enum Right {
 }
 
 /// What a server with these options can make use of, now and after a reload.
-pub(super) fn all(options: &Options) -> io::Result<Vec<Grant>> {
+pub(super) fn all(options: &Options, reach: &Reach) -> io::Result<Vec<Grant>> {
     let mut grants = needs(options)?;
-    // What a swap of the root's link may lead to; the root itself is beneath it.
-    let releases = releases_around(&options.site.root);
-    grants.extend(releases.map(|path| Grant::new(path, Right::Serve)));
+    let root = &options.site.root;
+    // What a rebuild or a swap of the root's link may lead to.
+    let releases = releases_around(root).filter(|_| *reach != Reach::Strict);
+    let around = reach.around_root(root).into_iter().chain(releases);
+    grants.extend(around.map(|path| Grant::new(path, Right::Serve)));
     // Every change by rename makes another file of it, which only its directory leads to.
-    if let Some(directory) = options.settings_file.as_deref().and_then(own_directory) {
-        grants.push(Grant::new(directory, Right::Read));
-    }
+    let settings = options.settings_file.as_deref();
+    let settings = settings.filter(|path| regular_file(path).is_some());
+    let around = settings.and_then(|path| reach.around_settings(path).or(own_directory(path)));
+    grants.extend(around.map(|path| Grant::new(path, Right::Read)));
     let listeners = options.listen.iter().chain(&options.admin);
     let sockets = listeners.filter_map(|address| match address {
         ListenAddress::Unix(path) => own_directory(path),
@@ -50,8 +54,27 @@ pub(super) fn all(options: &Options) -> io::Result<Vec<Grant>> {
         !all.iter()
             .any(|other| other != grant && other.covers(grant))
     });
-    grants.dedup();
-    Ok(grants)
+    let mut kept: Vec<Grant> = Vec::new();
+    for grant in grants {
+        if !kept.contains(&grant) {
+            kept.push(grant);
+        }
+    }
+    Ok(kept)
+}
+
+/// What a server with these grants cannot follow.
+pub(super) fn limits(options: &Options, reach: &Reach, grants: &[Grant]) -> Vec<Limit> {
+    let covers = |path: &Path, right| {
+        let wanted = Grant::new(path.to_owned(), right);
+        grants.iter().any(|grant| grant.covers(&wanted))
+    };
+    let root = Limit::of_root(&options.site.root, reach, |path| covers(path, Right::Serve));
+    let settings = options.settings_file.as_deref();
+    let settings = settings.filter(|path| regular_file(path).is_some());
+    let settings =
+        settings.and_then(|path| Limit::of_settings(path, reach, |path| covers(path, Right::Read)));
+    root.into_iter().chain(settings).collect()
 }
 
 /// What other options need that is not granted; `None` if a server can have them.
@@ -301,7 +324,7 @@ mod tests {
             ..Options::default()
         };
         options.site.root = home.join("current");
-        let grants = all(&options).unwrap();
+        let grants = all(&options, &Reach::Others { homes: Vec::new() }).unwrap();
         let obstacle = |root: &str, log: &str| {
             let mut options = options.clone();
             options.site.root = home.join(root);

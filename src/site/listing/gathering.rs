@@ -5,7 +5,7 @@ use crate::http::path::RequestPath;
 use crate::plan::listing::{Entry, Listing, README_BYTES_MAX, Readme, readme_rank};
 use crate::site::Miss;
 use crate::site::reading::read_start;
-use crate::site::root::{Tree, stat_descriptor};
+use crate::site::root::{Root, stat_descriptor};
 use crate::site::stamp::Stamp;
 use bytes::BytesMut;
 use rustix::fs::{Access, AtFlags, Dir, FileType, Statx, StatxFlags};
@@ -15,7 +15,7 @@ use std::rc::Rc;
 /// A directory beneath the root.
 #[derive(Debug)]
 pub(super) struct Folder {
-    pub(super) tree: Rc<Tree>,
+    pub(super) tree: Rc<Root>,
     pub(super) path: RequestPath<'static>,
 }
 

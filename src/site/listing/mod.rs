@@ -16,7 +16,7 @@ mod shelf;
 use super::compression::Output;
 use super::facts::content_tag;
 use super::jobs::{Jobs, Means, Outcome, Pending, Work};
-use super::root::Tree;
+use super::root::Root;
 use super::{File, Miss, Origin, Source};
 use crate::http::coding::{Coding, CodingSet};
 use crate::http::path::RequestPath;
@@ -54,7 +54,7 @@ impl Listings {
     pub(super) fn claim(
         &self,
         jobs: &mut Jobs,
-        tree: &Rc<Tree>,
+        tree: &Rc<Root>,
         path: &RequestPath<'_>,
         request: &RequestHead<'_>,
     ) -> Pending {
