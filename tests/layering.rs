@@ -64,7 +64,8 @@ const FORBIDDEN: [(&str, &[&str]); 4] = [
 /// Layers whose circles are yet to be opened.
 const STILL_CLOSED: [&str; 4] = ["src/plan/", "src/site/", "src/server/", "src/settings/"];
 
-const FILE_LINES_MAX: usize = 400;
+/// Long enough for a type with all that it does: no type is torn in two for its length.
+const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
 
 #[test]

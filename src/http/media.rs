@@ -3,6 +3,7 @@
 mod names;
 
 use super::coding::Coding;
+use names::BYTES;
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -119,9 +120,6 @@ fn extension(file_name: &[u8]) -> Option<String> {
         NameKind::Bare(_) => None,
     }
 }
-
-/// Of what is not known.
-const BYTES: &str = "application/octet-stream";
 
 /// Whether a charset is due: without one, browsers guess the encoding of text, JavaScript, JSON,
 /// SVG and XML from the locale of the reader. The media type is in lower case.

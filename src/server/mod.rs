@@ -49,7 +49,7 @@ use lifecycle::{Lifecycle, Signals};
 use listener::{Accepted, Listener};
 use mio::event::Event;
 use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll, Registry, Token};
 use notify::Notifier;
 use pid_file::PidFile;
 use room::Room;
@@ -235,11 +235,7 @@ impl Server {
         let notifier = Notifier::connect(clock.now());
         let sandbox = enter_sandbox(&options, &listeners)?;
         let control = Token(listeners.len());
-        for (listener, token) in listeners.iter().zip(0..) {
-            listener
-                .register(poll.registry(), Token(token), control)
-                .map_err(StartError::System)?;
-        }
+        register(&listeners, poll.registry(), control).map_err(StartError::System)?;
         let signals =
             Signals::new(poll.registry(), control, options.daemon).map_err(StartError::System)?;
         let root_token = Token(listeners.len() + 1);
@@ -483,6 +479,12 @@ impl Server {
         // Reckoned from the tick's own time: late by no more than the tick has taken.
         deadline.map(|deadline| deadline.saturating_duration_since(self.service.clock.now()))
     }
+}
+
+/// Lets the poll report each listener by its place, and by `control` what else wants one of them.
+fn register(listeners: &[Listener], registry: &Registry, control: Token) -> io::Result<()> {
+    let mut listeners = listeners.iter().zip(0..);
+    listeners.try_for_each(|(listener, token)| listener.register(registry, Token(token), control))
 }
 
 /// Closes what a server does not need that has these listeners, and says what it will not be able to

@@ -85,7 +85,7 @@ pub(super) fn of_extension(extension: &str) -> Option<&'static str> {
         "usdz" => "model/vnd.usdz+zip",
         "vrml" | "wrl" => "model/vrml",
         // Signatures of which nobody knows whether they are armored, and bundles of Android's.
-        "aab" | "gpg" => super::BYTES,
+        "aab" | "gpg" => BYTES,
         _ => return read(extension),
     };
     Some(media_type)
@@ -199,3 +199,6 @@ fn unmistakable(word: &str) -> Option<&'static str> {
 }
 
 const TEXT: &str = "text/plain";
+
+/// Of what is not known.
+pub(super) const BYTES: &str = "application/octet-stream";
