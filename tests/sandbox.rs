@@ -2,7 +2,9 @@
 
 mod support;
 
-use millpond::server::{LogDestination, Options, Sandbox, refuse_calls};
+use millpond::commands::confinement;
+use millpond::process::refuse_calls;
+use millpond::server::{LogDestination, Options, sandbox};
 use rustix::{
     fs::{CWD, Mode, OFlags, openat},
     net::{AddressFamily, SocketFlags, SocketType, ipproto, socket_with},
@@ -46,7 +48,7 @@ fn options(directory: &Path) -> Options {
 fn has_landlock() -> bool {
     let site = Site::small();
     fs::create_dir(site.outside("log")).unwrap();
-    let confinement = options(&site.outside(".")).confinement().unwrap();
+    let confinement = confinement(&options(&site.outside("."))).unwrap();
     let mut lines = confinement.lines();
     lines.any(|line| line.starts_with("the sandbox refuses") && line.contains("signals to others"))
 }
@@ -144,7 +146,7 @@ fn do_everything(directory: &Path, is_confined: bool) {
     ];
     if is_confined {
         // The test's harness has threads of its own; what is done here is done by this one.
-        let sandbox = Sandbox::of(&options(directory)).unwrap();
+        let sandbox = sandbox(&options(directory)).unwrap();
         sandbox.restrict_thread().unwrap();
     }
     let mut wrong = tell_of(deeds.into(), is_confined);

@@ -3,9 +3,13 @@
 //! Other settings come into force as a whole or not at all, for all that happens from then on;
 //! connections stay. What was decided at the start for good, such as addresses, is told of.
 
-use super::access_log;
-use super::exchange::Front;
-use super::{Load, LogDestination, Options, Server, StartError, open_site};
+use super::answer::responder::open_site;
+use super::context::Front;
+use super::error::StartError;
+use super::event_loop::Server;
+use super::grants;
+use super::observe::access_log::{self, LogDestination};
+use super::options::{Load, Options};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use std::fmt;
 use std::os::unix::fs::FileTypeExt;
@@ -22,7 +26,7 @@ enum Refusal {
 
 impl Server {
     /// Reads the settings again and puts them in force. If they are bad, the old ones stay.
-    pub(super) fn reload(&mut self, load: &Load<'_>) {
+    pub(crate) fn reload(&mut self, load: &Load<'_>) {
         self.notifier.reloading();
         let settings = self.require_file().and_then(|()| load());
         match settings.and_then(|options| {
@@ -73,7 +77,7 @@ impl Server {
     }
 
     /// Opens the access log anew.
-    pub(super) fn reopen_log(&mut self) {
+    pub(crate) fn reopen_log(&mut self) {
         let Options {
             access_log: destination,
             access_log_format: format,
@@ -82,8 +86,8 @@ impl Server {
         match access_log::reopen(destination, destination) {
             Ok(None) => {}
             Ok(Some(output)) => {
-                let now = self.service.clock.now();
-                self.service.access_log.redirect(output, *format, now);
+                let now = self.context.clock.now();
+                self.context.access_log.redirect(output, *format, now);
                 if let LogDestination::File(path) = destination {
                     log::info!("the access log {} was opened anew", path.display());
                 }
@@ -107,10 +111,10 @@ impl Server {
             log::warn!("{name} cannot be changed while the server runs; start it anew for that");
         }
         // What is not there at all is found out below, by whoever opens it.
-        if let Ok(Some(place)) = self.sandbox.obstacle(&new) {
+        if let Ok(Some(place)) = grants::obstacle(&self.sandbox, &new) {
             return Err(Refusal::Outside(place));
         }
-        let now = self.service.clock.now();
+        let now = self.context.clock.now();
         let is_same_site = (&new.site, &new.policy) == (&self.options.site, &self.options.policy);
         let files_max = self.sessions.files_kept_open_max();
         let site = (!is_same_site).then(|| open_site(&new, files_max, now));
@@ -122,21 +126,21 @@ impl Server {
 
         // From here on nothing can fail.
         if let Some(site) = site {
-            self.service.replace_site(site);
+            self.responder.replace_site(site);
         }
         match output {
             Some(output) => self
-                .service
+                .context
                 .access_log
                 .redirect(output, new.access_log_format, now),
-            None => self.service.access_log.reformat(new.access_log_format),
+            None => self.context.access_log.reformat(new.access_log_format),
         }
-        self.service.clock.show_server(new.policy.server_field);
-        self.service.front = Front {
+        self.context.clock.show_server(new.policy.server_field);
+        self.context.front = Front {
             hosts: new.hosts.clone(),
             trusted_proxies: new.trusted_proxies.clone(),
         };
-        self.service.options = new.connection.clone();
+        self.context.options = new.connection.clone();
         // Timeouts that are shorter now may be over.
         self.sessions.look_at_deadlines_by(now);
         self.sessions

@@ -7,7 +7,8 @@
 use super::{Settings, value};
 use crate::http::forwarded::TrustedProxy;
 use crate::http::host::Host;
-use crate::server::{AccessLogFormat, ListenAddress, LogDestination, SandboxMode, User};
+use crate::process::{SandboxMode, User};
+use crate::server::{AccessLogFormat, ListenAddress, LogDestination};
 use clap::ValueHint;
 use std::{
     ffi::{OsStr, OsString},

@@ -272,9 +272,8 @@ const CONFIG_VARIABLE: &str = "MILLPOND_CONFIG";
 mod tests {
     use super::*;
     use crate::http::{forwarded::TrustedProxy, host::Host};
-    use crate::server::{
-        AccessLogFormat, Identity, ListenAddress, LogDestination, SandboxMode, User,
-    };
+    use crate::process::{Identity, SandboxMode, User};
+    use crate::server::{AccessLogFormat, ListenAddress, LogDestination};
     use std::{collections::HashSet, mem, time::Duration};
 
     /// The settings of `millpond` with these words after it, these variables, and this file.

@@ -7,7 +7,8 @@
 
 use crate::http::forwarded::TrustedProxy;
 use crate::http::host::{Host, HostError};
-use crate::server::{AccessLogFormat, Identity, ListenAddress, LogDestination, SandboxMode, User};
+use crate::process::{Identity, SandboxMode, User};
+use crate::server::{AccessLogFormat, ListenAddress, LogDestination};
 use ipnet::IpNet;
 use std::{
     ffi::{OsStr, OsString},
