@@ -22,12 +22,16 @@
 //! | [`plan`] | one pure decision: a request and the facts about a resource give a response |
 //! | [`conn`] | the pure protocol machine of one connection |
 //! | [`site`] | the served directory: the only code that opens and reads its files |
+//! | [`process`] | what belongs to the process and knows nothing of HTTP |
 //! | [`server`] | the event loop: sockets, timers, signals, the access log |
+//! | [`commands`] | what looks, prints and ends: `--check`, `--explain`, `--health`, the banner |
 //! | [`settings`] | command line, environment and file, turned into the layers' options |
 
+pub mod commands;
 pub mod conn;
 pub mod http;
 pub mod plan;
+pub mod process;
 pub mod server;
 pub mod settings;
 pub mod site;

@@ -3,7 +3,9 @@
 use env_logger::Target;
 use log::Level;
 use millpond::{
-    server::{self, Announcement, Daemon, Diagnostics, Ink, Load, Server, StartError, Unhealthy},
+    commands::{self, Announcement, Unhealthy},
+    process::{self, Daemon, Diagnostics, Ink, Opener},
+    server::{self, Bound, Load, StartError},
     settings::{self, Action, Arguments, Misspelt, Refusal, Settings, Unparsed},
 };
 use std::{
@@ -26,7 +28,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            let priority = server::journal_priority(Level::Error);
+            let priority = process::journal_priority(Level::Error);
             for line in failure.to_string().lines() {
                 let _ = writeln!(io::stderr(), "{priority}error: {line}");
             }
@@ -47,7 +49,7 @@ fn act(arguments: &Arguments) -> Result<(), Failure> {
         Action::Serve => return serve(load()?, &|| options(load())),
         Action::Check => check(&load()?)?,
         Action::Explain(target) => return explain(load()?, target),
-        Action::Health(url) => server::check_health(url.as_deref(), &load()?.server)?,
+        Action::Health(url) => commands::check_health(url.as_deref(), &load()?.server)?,
         Action::PrintConfig => load()?.to_file(),
         Action::Manual => settings::manual(),
         Action::Completions(shell) => settings::completions(*shell),
@@ -57,7 +59,7 @@ fn act(arguments: &Arguments) -> Result<(), Failure> {
 
 /// Says what a request would get. That it would get nothing is a failure.
 fn explain(settings: Settings, target: &OsStr) -> Result<(), Failure> {
-    let explanation = server::explain(settings.server, target).map_err(Failure::Start)?;
+    let explanation = commands::explain(settings.server, target).map_err(Failure::Start)?;
     tell(&explanation.to_string())?;
     if explanation.is_served() {
         Ok(())
@@ -78,16 +80,30 @@ fn serve(settings: Settings, load: &Load<'_>) -> Result<(), Failure> {
     start_log();
     warn(&misspelt_variables());
     // Before privileges are dropped, and told only if there will be a server to worry about.
-    let concerns = server::concerns(&settings.server);
-    let server = Server::bind(settings.server).map_err(Failure::Start)?;
+    let concerns = commands::concerns(&settings.server);
+    let bound = Bound::listen(settings.server).map_err(Failure::Start)?;
+    let banner = Announcement::of(
+        bound.options(),
+        bound.audience(),
+        bound.addresses(),
+        bound.admin_addresses(),
+    );
+    let opener = bound
+        .options()
+        .open
+        .then(|| Opener::of(banner.address_to_open()));
+    let server = bound.confine().map_err(Failure::Start)?;
+    if let Some(Err(reason)) = opener.map(|opener| opener.and_then(Opener::open)) {
+        log::warn!("{reason}");
+    }
     warn(&concerns);
     let text = if io::stdout().is_terminal() {
-        server.announcement().greeting(Ink::of_terminal())
+        banner.greeting(Ink::of_terminal())
     } else {
-        server.announcement().lines("serves")
+        banner.lines("serves")
     };
     // A server whose output nobody reads is a good server still.
-    if let Err(error) = server::print_at_once(&text) {
+    if let Err(error) = process::print_at_once(&text) {
         log::warn!("the addresses could not be printed: {error}");
     }
     if let Some(detached) = detached {
@@ -111,10 +127,10 @@ fn check(settings: &Settings) -> Result<String, Failure> {
     let server = &settings.server;
     // Before privileges are dropped, as they are to look at what the server's user can open.
     warn(&misspelt_variables());
-    warn(&server::concerns(server));
-    server.check().map_err(Failure::Start)?;
+    warn(&commands::concerns(server));
+    commands::check(server).map_err(Failure::Start)?;
     let addresses = server::addresses(server);
-    let confinement = server.confinement().map_err(Failure::Start)?;
+    let confinement = commands::confinement(server).map_err(Failure::Start)?;
     let audience = server.audience();
     let announcement = Announcement::of(server, audience, addresses, server.admin.clone());
     Ok(announcement.lines("would serve") + &announcement.default_lines() + &confinement)
@@ -161,7 +177,7 @@ fn start_log() {
             writeln!(
                 out,
                 "{}{time} {} {}: {message}",
-                server::journal_priority(record.level()),
+                process::journal_priority(record.level()),
                 record.level(),
                 record.target()
             )

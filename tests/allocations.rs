@@ -5,7 +5,8 @@
 
 mod support;
 
-use millpond::server::{ListenAddress, LogDestination, Options, SandboxMode, Server};
+use millpond::process::SandboxMode;
+use millpond::server::{Bound, ListenAddress, LogDestination, Options};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
 use std::io::{Read, Write};
@@ -57,8 +58,10 @@ fn serve(site: &Site) -> SocketAddr {
     };
     let (tell, told) = mpsc::channel();
     thread::spawn(move || {
-        let server = Server::bind(options).expect("bind");
-        tell.send(server.addresses().remove(0)).expect("tell");
+        let bound = Bound::listen(options).expect("listen");
+        let address = bound.addresses().remove(0).to_string();
+        tell.send(address).expect("tell");
+        let server = bound.confine().expect("confine");
         server.run(&|| Err("no settings".to_owned()))
     });
     let url = told.recv().expect("an address");

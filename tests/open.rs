@@ -132,7 +132,7 @@ fn without_a_program_a_screen_or_a_user_there_is_a_warning_and_the_server_goes_o
             said.contains(reason).then(|| said.to_owned())
         });
         assert!(
-            said.contains("WARN millpond::server: no browser is opened: "),
+            said.contains("WARN millpond: no browser is opened: "),
             "{said}"
         );
         await_no_children(&server);

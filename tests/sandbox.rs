@@ -2,7 +2,9 @@
 
 mod support;
 
-use millpond::server::{LogDestination, Options, Sandbox, SandboxMode, refuse_calls};
+use millpond::commands::confinement;
+use millpond::process::{SandboxMode, refuse_calls};
+use millpond::server::{LogDestination, Options, sandbox};
 use rustix::{
     fs::{CWD, Mode, OFlags, openat},
     net::{AddressFamily, SocketFlags, SocketType, ipproto, socket_with},
@@ -47,9 +49,7 @@ fn options(directory: &Path, sandbox: SandboxMode) -> Options {
 fn has_landlock() -> bool {
     let site = Site::small();
     fs::create_dir(site.outside("log")).unwrap();
-    let confinement = options(&site.outside("."), SandboxMode::Auto)
-        .confinement()
-        .unwrap();
+    let confinement = confinement(&options(&site.outside("."), SandboxMode::Auto)).unwrap();
     let mut lines = confinement.lines();
     lines.any(|line| line.starts_with("the sandbox refuses") && line.contains("signals to others"))
 }
@@ -164,7 +164,7 @@ fn do_everything(directory: &Path, confined: Option<SandboxMode>) {
     ];
     if let Some(mode) = confined {
         // The test's harness has threads of its own; what is done here is done by this one.
-        let sandbox = Sandbox::of(&options(directory, mode)).unwrap();
+        let sandbox = sandbox(&options(directory, mode)).unwrap();
         sandbox.restrict_thread().unwrap();
     }
     let mut wrong = tell_of(deeds.into(), is_confined);

@@ -6,9 +6,8 @@
 //! address was named is set up for others, perhaps behind a proxy: there both are for the operator
 //! to turn on. Whatever the operator has set counts, whomever the server is for.
 
-use super::Options;
-use super::listener::Listener;
-use super::session::Side;
+use super::net::listener::Listener;
+use super::options::{Options, Side};
 use crate::http::host::Host;
 use crate::site;
 
@@ -23,7 +22,7 @@ pub enum Audience {
 
 impl Audience {
     /// Whom a server with these options is for that has these listeners.
-    pub(super) fn of(options: &Options, listeners: &[Listener]) -> Self {
+    pub(crate) fn of(options: &Options, listeners: &[Listener]) -> Self {
         let is_handed_over = |it: &Listener| it.side() == Side::Public && it.is_handed_over();
         if listeners.iter().any(is_handed_over) {
             Self::Named
@@ -66,7 +65,7 @@ impl Options {
     }
 
     /// What the site is opened with.
-    pub(super) fn site_options(&self, audience: Audience) -> site::Options {
+    pub(crate) fn site_options(&self, audience: Audience) -> site::Options {
         site::Options {
             listing: self.lists_directories(audience),
             ..self.site.clone()
@@ -75,7 +74,7 @@ impl Options {
 }
 
 /// Hosts that are answered, for a person.
-pub(super) fn host_list(hosts: &[Host]) -> String {
+pub(crate) fn host_list(hosts: &[Host]) -> String {
     let hosts = hosts.iter().map(|host| match host {
         Host::Local => "localhost and IP addresses".to_owned(),
         host => host.to_string(),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// The time of the present tick.
 #[derive(Debug)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     tick: u64,
     now: Instant,
     /// The moment of the last look at the wall clock, by both clocks.
@@ -23,17 +23,17 @@ pub(super) struct Clock {
 
 /// When something happened, as log lines have it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct LogTime<'a> {
+pub(crate) struct LogTime<'a> {
     /// The second, as in `Date`. Empty from a clock that cannot be right.
-    pub(super) date: &'a str,
+    pub(crate) date: &'a str,
     /// The same second as RFC 3339 writes it: `1994-11-06T08:49:37Z`. Empty likewise.
-    pub(super) second: &'a str,
+    pub(crate) second: &'a str,
     /// What is gone of the second.
-    pub(super) milliseconds: u32,
+    pub(crate) milliseconds: u32,
 }
 
 impl Clock {
-    pub(super) fn new(server_field: bool) -> Self {
+    pub(crate) fn new(server_field: bool) -> Self {
         let now = Instant::now();
         let mut clock = Self {
             tick: 0,
@@ -51,7 +51,7 @@ impl Clock {
 
     /// Begins a tick. The wall clock is looked at once a second: in between it is reckoned from
     /// the steady one.
-    pub(super) fn tick(&mut self) {
+    pub(crate) fn tick(&mut self) {
         self.tick += 1;
         self.now = Instant::now();
         if self.now >= self.next_second {
@@ -83,23 +83,23 @@ impl Clock {
     }
 
     /// Whether responses name the server's software from now on.
-    pub(super) fn show_server(&mut self, is_shown: bool) {
+    pub(crate) fn show_server(&mut self, is_shown: bool) {
         self.server_field = is_shown;
         self.render(self.wall());
     }
 
     /// Which tick this is.
-    pub(super) fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.tick
     }
 
     /// The time by which deadlines are reckoned.
-    pub(super) fn now(&self) -> Instant {
+    pub(crate) fn now(&self) -> Instant {
         self.now
     }
 
     /// The present moment, for a look at the site.
-    pub(super) fn moment(&self) -> Moment {
+    pub(crate) fn moment(&self) -> Moment {
         Moment {
             tick: self.tick,
             now: self.now,
@@ -108,17 +108,17 @@ impl Clock {
     }
 
     /// The time that files are stamped with.
-    pub(super) fn wall(&self) -> SystemTime {
+    pub(crate) fn wall(&self) -> SystemTime {
         self.moment().wall()
     }
 
     /// The `Server` and `Date` lines of every response in this tick.
-    pub(super) fn origin(&self) -> &[u8] {
+    pub(crate) fn origin(&self) -> &[u8] {
         &self.origin
     }
 
     /// The present moment, for the access log.
-    pub(super) fn log_time(&self) -> LogTime<'_> {
+    pub(crate) fn log_time(&self) -> LogTime<'_> {
         let since_epoch = self.wall().duration_since(SystemTime::UNIX_EPOCH);
         LogTime {
             date: &self.date,

@@ -3,9 +3,13 @@
 //! Other settings come into force as a whole or not at all, for all that happens from then on;
 //! connections stay. What was decided at the start for good, such as addresses, is told of.
 
-use super::access_log;
-use super::exchange::Front;
-use super::{Load, LogDestination, Options, Server, StartError, open_site};
+use super::answer::responder::open_site;
+use super::context::Front;
+use super::error::StartError;
+use super::event_loop::Server;
+use super::grants;
+use super::observe::access_log::{self, LogDestination};
+use super::options::{Load, Options};
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, accessat, openat};
 use std::os::unix::fs::FileTypeExt;
 use std::path::PathBuf;
@@ -23,9 +27,9 @@ enum Refusal {
 impl Server {
     /// Reads the settings again and puts them in force. If they are bad, the old ones stay. Either way
     /// all files are read again, too.
-    pub(super) fn reload(&mut self, load: &Load<'_>) {
+    pub(crate) fn reload(&mut self, load: &Load<'_>) {
         self.notifier.reloading();
-        self.service.forget_files();
+        self.responder.forget_files();
         let settings = self.return_to_working_directory();
         let settings = settings
             .and_then(|()| self.require_file())
@@ -36,11 +40,11 @@ impl Server {
         }) {
             Ok(()) => {
                 log::info!("the settings were read again and are in force");
-                self.service.note_reload(true);
+                self.context.note_reload(true);
                 self.notifier.ready(self.status());
             }
             Err(refusal) => {
-                self.service.note_reload(false);
+                self.context.note_reload(false);
                 self.tell_of_refusal(&refusal);
                 let status = self.status();
                 self.notifier
@@ -105,14 +109,14 @@ impl Server {
     }
 
     /// Opens the access log anew.
-    pub(super) fn reopen_log(&mut self) {
+    pub(crate) fn reopen_log(&mut self) {
         let destination = &self.options.access_log;
         match access_log::reopen(destination, destination) {
             Ok(None) => {}
             Ok(Some(output)) => {
-                let now = self.service.clock.now();
-                let style = access_log::Style::of(&self.options);
-                self.service.access_log.redirect(output, style, now);
+                let now = self.context.clock.now();
+                let style = self.options.log_style();
+                self.context.access_log.redirect(output, style, now);
                 if let LogDestination::File(path) = destination {
                     log::info!("the access log {} was opened anew", path.display());
                 }
@@ -136,10 +140,10 @@ impl Server {
             log::warn!("{name} cannot be changed while the server runs; start it anew for that");
         }
         // What is not there at all is found out below, by whoever opens it.
-        if let Ok(Some(place)) = self.sandbox.obstacle(&new) {
+        if let Ok(Some(place)) = grants::obstacle(&self.sandbox, &new) {
             return Err(Refusal::Outside(place));
         }
-        let now = self.service.clock.now();
+        let now = self.context.clock.now();
         let audience = self.audience;
         let site_options = |options: &Options| options.site_options(audience);
         let is_same_site =
@@ -154,20 +158,20 @@ impl Server {
 
         // From here on nothing can fail.
         if let Some(site) = site {
-            self.service.replace_site(site);
+            self.responder.replace_site(site);
             self.watch_root();
         }
-        let style = access_log::Style::of(&new);
+        let style = new.log_style();
         match output {
-            Some(output) => self.service.access_log.redirect(output, style, now),
-            None => self.service.access_log.restyle(style),
+            Some(output) => self.context.access_log.redirect(output, style, now),
+            None => self.context.access_log.restyle(style),
         }
-        self.service.clock.show_server(new.policy.server_field);
-        self.service.front = Front {
+        self.context.clock.show_server(new.policy.server_field);
+        self.context.front = Front {
             hosts: new.answered_hosts(audience),
             trusted_proxies: new.trusted_proxies.clone(),
         };
-        self.service.options = new.connection.clone();
+        self.context.options = new.connection.clone();
         // Timeouts that are shorter now may be over.
         self.sessions.look_at_deadlines_by(now);
         self.sessions

@@ -13,7 +13,8 @@ use crate::http::forwarded::TrustedProxy;
 use crate::http::host::Host;
 use crate::http::response::Edit;
 use crate::plan::AllowedOrigin;
-use crate::server::{AccessLogFormat, LogDestination, LogExclusion, SandboxMode, User};
+use crate::process::{SandboxMode, User};
+use crate::server::{AccessLogFormat, LogDestination, LogExclusion};
 use clap::ValueHint;
 use std::{
     ffi::{OsStr, OsString},

@@ -356,11 +356,12 @@ const PLATFORM_PORT: &str = "PORT";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::{forwarded::TrustedProxy, host::Host, response::Edit};
+    use crate::http::forwarded::TrustedProxy;
+    use crate::http::host::Host;
+    use crate::http::response::Edit;
     use crate::plan::AllowedOrigin;
-    use crate::server::{
-        AccessLogFormat, Identity, ListenAddress, LogDestination, LogExclusion, SandboxMode, User,
-    };
+    use crate::process::{Identity, SandboxMode, User};
+    use crate::server::{AccessLogFormat, ListenAddress, LogDestination, LogExclusion};
     use std::{collections::HashSet, mem, time::Duration};
 
     /// The settings of `millpond` with these words after it, these variables, and this file.

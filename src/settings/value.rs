@@ -10,7 +10,8 @@ use crate::http::forwarded::TrustedProxy;
 use crate::http::host::{Host, HostError};
 use crate::http::response::Edit;
 use crate::plan::{AllowedOrigin, check_name};
-use crate::server::{AccessLogFormat, Identity, LogDestination, LogExclusion, SandboxMode, User};
+use crate::process::{Identity, SandboxMode, User};
+use crate::server::{AccessLogFormat, LogDestination, LogExclusion};
 use ipnet::IpNet;
 use std::{
     ffi::{OsStr, OsString},

@@ -4,15 +4,15 @@ use std::fmt::{self, Write as _};
 
 /// Metrics of one name.
 #[derive(Debug)]
-pub(super) struct Family {
-    pub(super) name: &'static str,
-    pub(super) kind: Kind,
+pub(crate) struct Family {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
     /// What it is, in a line.
-    pub(super) help: &'static str,
+    pub(crate) help: &'static str,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// It only grows, until the server starts anew.
     Counter,
     /// It goes up and down.
@@ -23,20 +23,20 @@ pub(super) enum Kind {
 
 /// Metrics, written family by family.
 #[derive(Debug, Default)]
-pub(super) struct Exposition {
+pub(crate) struct Exposition {
     text: String,
 }
 
 /// Samples of one family.
 #[derive(Debug)]
-pub(super) struct Samples<'a> {
+pub(crate) struct Samples<'a> {
     text: &'a mut String,
     name: &'static str,
 }
 
 impl Exposition {
     /// Begins a family; its samples follow.
-    pub(super) fn family(&mut self, family: &Family) -> Samples<'_> {
+    pub(crate) fn family(&mut self, family: &Family) -> Samples<'_> {
         let Family { name, kind, help } = *family;
         let kind = match kind {
             Kind::Counter => "counter",
@@ -52,19 +52,19 @@ impl Exposition {
     }
 
     /// A family of one sample without labels.
-    pub(super) fn single(&mut self, family: &Family, value: impl fmt::Display) {
+    pub(crate) fn single(&mut self, family: &Family, value: impl fmt::Display) {
         self.family(family).sample("", &[], value);
     }
 
     /// All of it.
-    pub(super) fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         self.text
     }
 }
 
 impl Samples<'_> {
     /// Adds a sample; `suffix` is what a histogram's samples have behind their name.
-    pub(super) fn sample(
+    pub(crate) fn sample(
         &mut self,
         suffix: &str,
         labels: &[(&str, &str)],

@@ -2,35 +2,30 @@
 //! them, and a test holds it to what is told here.
 
 use super::exposition::{Exposition, Family, Kind};
-use super::process::ProcessFigures;
-use super::{LastReload, Survey};
+use super::figures::Figures;
 use crate::conn::Phase;
 use crate::http::Status;
-use crate::server::diagnostics;
-use crate::server::exchange::Service;
-use crate::server::metrics::Metrics;
+use crate::process::stats::ProcessFigures;
+use crate::server::observe::metrics::{ConnectionGauges, LastReload, Metrics};
 use crate::site::CacheFigures;
 use std::time::SystemTime;
 
 /// All metrics at this moment.
-pub(super) fn render(service: &mut Service) -> String {
+pub(super) fn render(figures: &mut Figures<'_>) -> String {
     let mut out = Exposition::default();
-    let has_root = service.has_root();
-    tell_responses(&mut out, &service.metrics);
-    if let Some(admin) = &mut service.admin {
-        tell_connections(&mut out, &admin.survey);
-        tell_timeouts(&mut out, &service.metrics);
-        tell_cache(&mut out, &service.site.cache_figures());
-        out.single(&RECORDS_LOST, service.access_log.records_lost());
-        out.single(&DIAGNOSTICS_LOST, diagnostics::lines_lost());
-        out.single(&TURNS, service.clock.count());
-        out.single(&DRAINING, u8::from(admin.survey.is_draining));
-        out.single(&ROOT_AVAILABLE, u8::from(has_root));
-        tell_reload(&mut out, admin.last_reload);
-        let version = [("version", env!("CARGO_PKG_VERSION"))];
-        out.family(&BUILD_INFO).sample("", &version, 1);
-        tell_process(&mut out, &admin.process.look());
-    }
+    tell_responses(&mut out, figures.metrics);
+    tell_connections(&mut out, figures.connections);
+    tell_timeouts(&mut out, figures.metrics);
+    tell_cache(&mut out, figures.cache);
+    out.single(&RECORDS_LOST, figures.log_lines_lost);
+    out.single(&DIAGNOSTICS_LOST, figures.diagnostics_lost);
+    out.single(&TURNS, figures.turns);
+    out.single(&DRAINING, u8::from(figures.connections.is_draining));
+    out.single(&ROOT_AVAILABLE, u8::from(figures.has_root));
+    tell_reload(&mut out, figures.last_reload);
+    let version = [("version", env!("CARGO_PKG_VERSION"))];
+    out.family(&BUILD_INFO).sample("", &version, 1);
+    tell_process(&mut out, &figures.process.look());
     out.finish()
 }
 
@@ -55,16 +50,16 @@ fn tell_responses(out: &mut Exposition, metrics: &Metrics) {
     out.single(&RECEIVED_BYTES, metrics.received_bytes);
 }
 
-fn tell_connections(out: &mut Exposition, survey: &Survey) {
+fn tell_connections(out: &mut Exposition, gauges: &ConnectionGauges) {
     let mut samples = out.family(&CONNECTIONS);
-    for (phase, count) in Phase::ALL.iter().zip(survey.phases) {
+    for (phase, count) in Phase::ALL.iter().zip(gauges.phases) {
         samples.sample("", &[("phase", phase.name())], count);
     }
-    out.single(&CONNECTIONS_MAX, survey.connections_max);
-    out.single(&ACCEPTED, survey.traffic.accepted);
-    out.single(&EVICTED, survey.traffic.evicted);
-    out.single(&REFUSED, survey.traffic.refused);
-    out.single(&PAUSES, survey.traffic.pauses);
+    out.single(&CONNECTIONS_MAX, gauges.connections_max);
+    out.single(&ACCEPTED, gauges.counters.accepted);
+    out.single(&EVICTED, gauges.counters.evicted);
+    out.single(&REFUSED, gauges.counters.refused);
+    out.single(&PAUSES, gauges.counters.pauses);
 }
 
 fn tell_timeouts(out: &mut Exposition, metrics: &Metrics) {
