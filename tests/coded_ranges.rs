@@ -3,22 +3,20 @@
 mod support;
 
 use std::fmt::Write as _;
-use support::{Launch, Response, Server, Site, noise};
+use support::{Launch, Response, Server, Site, gzip_of, noise, zstandard_of};
 
 /// What a browser accepts.
 const ACCEPT: (&str, &str) = ("Accept-Encoding", "gzip, deflate, br, zstd");
 
-/// A script and the files beside it, each of a length and a content of its own. What is in coded
-/// files is not looked into, so it need not be coded.
+/// A script and the files beside it, each of a length and a content of its own. Of what is in coded
+/// files only the size of the original is looked at, so the rest need not be coded.
 fn site_with_coded_files() -> Site {
     let site = Site::new();
-    let noise = noise(10_000);
-    let script = &noise[..4000];
     for (name, content) in [
-        ("app.js", script),
-        ("app.js.br", &noise[4000..5000]),
-        ("app.js.zst", &noise[5000..6100]),
-        ("app.js.gz", &noise[7000..8200]),
+        ("app.js", script()),
+        ("app.js.br", noise(5000)[4000..].to_vec()),
+        ("app.js.zst", zstandard_of(4000, 1100)),
+        ("app.js.gz", gzip_of(4000, 1200)),
     ] {
         site.file(name, content);
     }
