@@ -103,7 +103,7 @@ impl Responder {
         }
         let moment = context.clock.moment();
         let resolution = self.site.resolve(request, &path, &moment);
-        self.decide_encoded(request, &path, resolution, context)
+        self.decide_encoded(request, &path, resolution, &moment, context)
     }
 
     /// Decides on what was found, in the coding that suits the request best.
@@ -112,10 +112,10 @@ impl Responder {
         request: &RequestHead<'_>,
         path: &RequestPath<'_>,
         found: Resolution,
+        moment: &Moment,
         context: &Context,
     ) -> Answer<Decision> {
-        let moment = context.clock.moment();
-        match self.encode(request, path.as_bytes(), found, &moment) {
+        match self.encode(request, path.as_bytes(), found, moment) {
             Resolution::Ready(found) => self.decide_on(request, path, found, context),
             Resolution::Pending(pending) => Answer::Pending(pending),
         }
@@ -189,18 +189,15 @@ impl Responder {
         outcome: Outcome,
         context: &Context,
     ) -> Answer<Decision> {
-        let outcome = Resolution::Ready(outcome);
+        let (moment, outcome) = (context.clock.moment(), Resolution::Ready(outcome));
         match plan::admit(request, &context.front.hosts) {
-            Ok(path) => self.decide_encoded(request, &path, outcome, context),
-            Err(plan) => {
-                let moment = context.clock.moment();
-                match self.encode(request, &[], outcome, &moment) {
-                    Resolution::Ready(stand_in) => {
-                        self.decide_without_path(request, plan, stand_in.ok(), context)
-                    }
-                    Resolution::Pending(pending) => Answer::Pending(pending),
+            Ok(path) => self.decide_encoded(request, &path, outcome, &moment, context),
+            Err(plan) => match self.encode(request, &[], outcome, &moment) {
+                Resolution::Ready(stand_in) => {
+                    self.decide_without_path(request, plan, stand_in.ok(), context)
                 }
-            }
+                Resolution::Pending(pending) => Answer::Pending(pending),
+            },
         }
     }
 
