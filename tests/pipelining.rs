@@ -65,7 +65,10 @@ fn check<T: std::fmt::Debug>(
 
 fn served() -> (Site, Server) {
     let site = site();
-    let server = Server::start(site.root());
+    // Random bytes may begin as a TLS handshake does.
+    let server = Launch::of(site.root())
+        .expecting(&["a client speaks TLS"])
+        .start();
     // What describes a file must not change between two outputs that are to be the same.
     server.await_strong_etag("/large.bin");
     (site, server)

@@ -192,7 +192,7 @@ fn a_lost_root_is_answered_with_503_and_logged_once_until_it_is_back() {
         fs::rename(site.path("aside"), site.path("dist")).unwrap();
         assert!(health(&server));
         assert_eq!(version(&server.get("/")), "one");
-        assert_eq!(server.get("/nothing").status, 404);
+        assert_eq!(server.get("/nothing.js").status, 404);
         assert_eq!(available(), "1");
         let said = server.process.await_stderr("that it is back", |said| {
             (said.matches("is there again").count() == round).then(|| said.to_owned())

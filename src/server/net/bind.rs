@@ -84,7 +84,7 @@ fn bind_all(
             Err(StartError::Listen(_, error))
                 if is_missing_family(&error) && has_counterpart(address, addresses) =>
             {
-                log::debug!("{address} is not listened on, as this machine lacks it");
+                report_missing(address);
                 lacking.get_or_insert(StartError::Listen(address.clone(), error));
             }
             Err(error) => return Err(error),
@@ -94,6 +94,23 @@ fn bind_all(
         Some(error) if listeners.is_empty() => Err(error),
         _ => Ok(listeners),
     }
+}
+
+/// Says that this machine lacks one of two addresses. Of the loopback ones, nobody misses the other.
+fn report_missing(address: &ListenAddress) {
+    let ListenAddress::Tcp(at) = address else {
+        return;
+    };
+    let family = if at.is_ipv6() { "IPv6" } else { "IPv4" };
+    let level = if at.ip().is_loopback() {
+        log::Level::Debug
+    } else {
+        log::Level::Info
+    };
+    log::log!(
+        level,
+        "{address} is not listened on, as this machine has no {family}"
+    );
 }
 
 /// Listens on an address. If the kernel is to choose the port, it is that of the counterpart that
