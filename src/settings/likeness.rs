@@ -2,7 +2,7 @@
 
 /// The one of the `known` names that somebody who wrote `name` is likely to have meant.
 ///
-/// Only what looks the same is suggested: the same letters, the same words in another order, a slip
+/// Only what looks the same is suggested: the same letters, the plural, the same words in another order, a slip
 /// of the keyboard, or the words of one name and no other. A wrong suggestion costs more time than
 /// none.
 pub(super) fn nearest<'k>(
@@ -13,8 +13,10 @@ pub(super) fn nearest<'k>(
     let same_letters = |known: &&str| letters(&name).eq(letters(known));
     let same_words = |known: &&str| words(&name) == words(known);
     let mut all = known.clone();
+    let plural = |known: &&str| name.strip_suffix('s') == Some(*known);
     all.clone()
         .find(same_letters)
+        .or_else(|| all.clone().find(plural))
         .or_else(|| all.find(same_words))
         .or_else(|| mistyped(&name, known.clone()))
         .or_else(|| only_one(known.filter(|known| shares_words(&name, known))))
@@ -93,6 +95,7 @@ mod tests {
             ("headtimeout", Some("head-timeout")),
             ("pidfile", Some("pid-file")),
             ("ports", Some("port")),
+            ("spas", Some("spa")),
             ("prot", Some("port")),
             ("config-file", Some("config")),
             ("log-format", Some("access-log-format")),
