@@ -151,56 +151,63 @@ impl Service {
             return Answer::Ready(self.dress(decision, Some(&path)));
         }
         let moment = self.moment();
-        let resolution = self.site.resolve(request, &path, &moment);
-        self.decide_encoded(request, &path, resolution, &moment)
-    }
-
-    /// Decides on what was found, in the coding that suits the request best.
-    fn decide_encoded(
-        &mut self,
-        request: &RequestHead<'_>,
-        path: &RequestPath<'_>,
-        found: Resolution,
-        moment: &Moment,
-    ) -> Answer<Decision> {
-        match self.encode(request, path.as_bytes(), found, moment) {
-            Resolution::Ready(found) => self.decide_on(request, path, found),
+        let mut resolution = self.site.resolve(request, &path, &moment);
+        if let Resolution::Ready(Ok(file)) = &resolution
+            && let Some(encoded) = self.encode(request, path.as_bytes(), file, &moment)
+        {
+            resolution = encoded;
+        }
+        match resolution {
+            Resolution::Ready(found) => self.decide_on(request, &path, found),
             Resolution::Pending(pending) => Answer::Pending(pending),
         }
     }
 
-    /// What was found in the coding that suits the request best, of those that it is to be had in.
+    /// The file in the coding that suits the request best, of those that it is to be had in; `None`
+    /// for the file as it is.
     fn encode(
         &mut self,
         request: &RequestHead<'_>,
         path: &[u8],
-        found: Resolution,
+        file: &Rc<File>,
         moment: &Moment,
-    ) -> Resolution {
-        let Resolution::Ready(Ok(file)) = &found else {
-            return found;
-        };
+    ) -> Option<Resolution> {
         loop {
-            let mut coding = plan::select_coding(&request.fields, file.codings());
-            if coding.is_none() && file.is_coded_alone() {
-                let decoded = self.site.decode(path, file, moment);
-                if !matches!(decoded, Resolution::Ready(Err(Miss::OnlyCoded))) {
-                    return decoded;
+            let coding = match plan::select_coding(&request.fields, file.codings()) {
+                None if file.is_coded_alone() => {
+                    let decoded = self.site.decode(path, file, moment);
+                    if !matches!(decoded, Resolution::Ready(Err(Miss::OnlyCoded))) {
+                        return Some(decoded);
+                    }
+                    // It would rather have had no coding, but may take one that there is.
+                    match plan::accepted_coding(&request.fields, file.codings()) {
+                        None => return Some(decoded),
+                        Some(coding) => coding,
+                    }
                 }
-                // It would rather have had no coding, but takes one that there is.
-                coding = plan::accepted_coding(&request.fields, file.codings());
-                if coding.is_none() {
-                    return decoded;
-                }
-            }
-            let Some(coding) = coding else {
-                return found;
+                selected => selected?,
             };
             // What comes to nothing leaves one less to choose from.
             if let Some(encoded) = self.site.encode(path, file, coding, moment) {
-                return encoded;
+                return Some(encoded);
             }
         }
+    }
+
+    /// What was waited for, in the coding that suits the request best. A file that had to be hashed
+    /// may have to be compressed, too.
+    fn encode_outcome(
+        &mut self,
+        request: &RequestHead<'_>,
+        path: &[u8],
+        outcome: Outcome,
+    ) -> Resolution {
+        let moment = self.moment();
+        let encoded = match &outcome {
+            Ok(file) => self.encode(request, path, file, &moment),
+            Err(_) => None,
+        };
+        encoded.unwrap_or(Resolution::Ready(outcome))
     }
 
     /// The same, however long it takes: for one who has nothing else to do.
@@ -220,18 +227,16 @@ impl Service {
         }
     }
 
-    /// Decides on a request once that which it waited for is there. A file that had to be hashed may
-    /// have to be compressed, too.
+    /// Decides on a request once that which it waited for is there.
     fn decide_at_last(&mut self, request: &RequestHead<'_>, outcome: Outcome) -> Answer<Decision> {
-        let (moment, outcome) = (self.moment(), Resolution::Ready(outcome));
-        match plan::admit(request, &self.front.hosts) {
-            Ok(path) => self.decide_encoded(request, &path, outcome, &moment),
-            Err(plan) => match self.encode(request, &[], outcome, &moment) {
-                Resolution::Ready(stand_in) => {
-                    self.decide_without_path(request, plan, stand_in.ok())
-                }
-                Resolution::Pending(pending) => Answer::Pending(pending),
-            },
+        let admitted = plan::admit(request, &self.front.hosts);
+        let path = admitted.as_ref().map_or(&[][..], RequestPath::as_bytes);
+        match (self.encode_outcome(request, path, outcome), admitted) {
+            (Resolution::Pending(pending), _) => Answer::Pending(pending),
+            (Resolution::Ready(found), Ok(path)) => self.decide_on(request, &path, found),
+            (Resolution::Ready(found), Err(plan)) => {
+                self.decide_without_path(request, plan, found.ok())
+            }
         }
     }
 
@@ -338,8 +343,13 @@ impl Service {
         let moment = self.moment();
         let stand_ins = plan::stand_ins(request, absence, self.site.policy());
         for stand_in in stand_ins {
-            let found = self.site.find_stand_in(stand_in, &moment);
-            match self.encode(request, &[], found, &moment) {
+            let mut found = self.site.find_stand_in(stand_in, &moment);
+            if let Resolution::Ready(Ok(file)) = &found
+                && let Some(encoded) = self.encode(request, &[], file, &moment)
+            {
+                found = encoded;
+            }
+            match found {
                 Resolution::Ready(Ok(file)) => {
                     return Some(Answer::Ready(self.decide_instead(request, file, miss)));
                 }

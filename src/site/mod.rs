@@ -159,7 +159,7 @@ impl Site {
             cache: Cache::new(bytes_max, entries_max, descriptors_max),
             last_miss: LastMiss::default(),
             missing: MissingStandIns::default(),
-            coded_misses: CodedMisses::new(),
+            coded_misses: CodedMisses::default(),
             finder: Finder::new(options),
             jobs: Jobs::default(),
             workload: Compression::workload(),
