@@ -165,6 +165,11 @@ impl Service {
 
     /// The file in the coding that suits the request best, of those that it is to be had in; `None`
     /// for the file as it is.
+    #[expect(
+        clippy::inline_always,
+        reason = "every cached answer passes here, and the callers that seldom do keep it out of line"
+    )]
+    #[inline(always)]
     fn encode(
         &mut self,
         request: &RequestHead<'_>,
@@ -172,26 +177,36 @@ impl Service {
         file: &Rc<File>,
         moment: &Moment,
     ) -> Option<Resolution> {
-        loop {
-            let coding = match plan::select_coding(&request.fields, file.codings()) {
-                None if file.is_coded_alone() => {
-                    let decoded = self.site.decode(path, file, moment);
-                    if !matches!(decoded, Resolution::Ready(Err(Miss::OnlyCoded))) {
-                        return Some(decoded);
-                    }
-                    // It would rather have had no coding, but may take one that there is.
-                    match plan::accepted_coding(&request.fields, file.codings()) {
-                        None => return Some(decoded),
-                        Some(coding) => coding,
-                    }
-                }
-                selected => selected?,
-            };
+        while let Some(coding) = plan::select_coding(&request.fields, file.codings()) {
             // What comes to nothing leaves one less to choose from.
             if let Some(encoded) = self.site.encode(path, file, coding, moment) {
                 return Some(encoded);
             }
         }
+        if !file.is_coded_alone() {
+            return None;
+        }
+        Some(self.decode(request, path, file, moment))
+    }
+
+    /// What a file that is there in coded forms alone expands to or, where that cannot be, one of them
+    /// that the client would rather not have had, but accepts.
+    fn decode(
+        &mut self,
+        request: &RequestHead<'_>,
+        path: &[u8],
+        file: &Rc<File>,
+        moment: &Moment,
+    ) -> Resolution {
+        let decoded = self.site.decode(path, file, moment);
+        if matches!(decoded, Resolution::Ready(Err(Miss::OnlyCoded))) {
+            while let Some(coding) = plan::accepted_coding(&request.fields, file.codings()) {
+                if let Some(encoded) = self.site.encode(path, file, coding, moment) {
+                    return encoded;
+                }
+            }
+        }
+        decoded
     }
 
     /// What was waited for, in the coding that suits the request best. A file that had to be hashed

@@ -190,12 +190,13 @@ impl Site {
         path: &RequestPath<'_>,
         moment: &Moment,
     ) -> Resolution {
-        match (self.find(path, moment), &self.listings) {
-            (Resolution::Ready(Err(Miss::NoIndex)), Some(listings)) => {
-                let (jobs, tree) = (&mut self.jobs, self.root.tree());
-                Resolution::Pending(listings.claim(jobs, tree, path, request))
-            }
-            (found, _) => found,
+        if path.is_hidden() {
+            return Resolution::Ready(Err(Miss::Hidden));
+        }
+        self.follow_root(moment);
+        match self.cache.get(path.as_bytes(), moment, &self.root) {
+            Some(file) => Resolution::Ready(Ok(file)),
+            None => self.find(request, path, moment),
         }
     }
 
@@ -219,23 +220,29 @@ impl Site {
         })
     }
 
-    fn find(&mut self, path: &RequestPath<'_>, moment: &Moment) -> Resolution {
-        if path.is_hidden() {
-            return Resolution::Ready(Err(Miss::Hidden));
-        }
-        self.follow_root(moment);
-        if let Some(file) = self.cache.get(path.as_bytes(), moment, &self.root) {
-            return Resolution::Ready(Ok(file));
-        }
-        if let Some(miss) = self.last_miss.recall(path.as_bytes(), moment.tick) {
-            return Resolution::Ready(Err(miss));
-        }
-        match self.load(path.as_bytes(), moment, |look| look.load(path)) {
-            Ok(loaded) => self.keep(path.as_bytes(), loaded, moment),
-            Err(miss) => {
-                self.last_miss.note(path.as_bytes(), moment.tick, miss);
-                Resolution::Ready(Err(miss))
+    /// Finds a file that is not in the cache, or begins to list a directory.
+    fn find(
+        &mut self,
+        request: &RequestHead<'_>,
+        path: &RequestPath<'_>,
+        moment: &Moment,
+    ) -> Resolution {
+        let key = path.as_bytes();
+        let loaded = match self.last_miss.recall(key, moment.tick) {
+            Some(miss) => Err(miss),
+            None => self.load(key, moment, |look| look.load(path)),
+        };
+        let miss = match loaded {
+            Ok(loaded) => return self.keep(key, loaded, moment),
+            Err(miss) => miss,
+        };
+        self.last_miss.note(key, moment.tick, miss);
+        match &self.listings {
+            Some(listings) if miss == Miss::NoIndex => {
+                let (jobs, tree) = (&mut self.jobs, self.root.tree());
+                Resolution::Pending(listings.claim(jobs, tree, path, request))
             }
+            _ => Resolution::Ready(Err(miss)),
         }
     }
 
