@@ -11,7 +11,7 @@ fn what_is_made_as_it_is_read_is_read_to_its_end_whatever_size_it_claims() {
     for (root, name) in [
         ("/sys/devices/virtual/net/lo", "mtu"),
         ("/sys/devices/virtual/net/lo", "address"),
-        ("/sys/fs/cgroup", "cgroup.procs"),
+        ("/proc/self", "cgroup"),
         ("/proc/sys/kernel", "ostype"),
         ("/proc", "version"),
         ("/proc", "filesystems"),

@@ -7,9 +7,7 @@ use super::load::{Loaded, Look, Role};
 use super::variants::{VARY, Variants};
 use super::{File, Miss, Origin, Source};
 use crate::plan::{Facts, Representation};
-use lru::LruCache;
 use std::ffi::CString;
-use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 impl Look<'_> {
@@ -21,9 +19,6 @@ impl Look<'_> {
         mut besides: Vec<(CString, bool)>,
         role: Role<'_>,
     ) -> Result<Loaded, Miss> {
-        if !self.seeks_coded {
-            return Err(Miss::Nothing);
-        }
         for place in places {
             let location = CString::new(place).map_err(|_| Miss::Nothing)?;
             let Some((coded, variants)) = self.finder.find_alone(self, &location) else {
@@ -80,26 +75,27 @@ impl Look<'_> {
 
 /// Paths of which there was no coded form a moment ago, so that who asks for one that is missing
 /// again and again has it looked for once a second.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct CodedMisses {
-    due: LruCache<Box<[u8]>, Instant>,
+    /// Each with the time when it is to be looked for again. What is asked for is moved to the front.
+    last: Vec<(Box<[u8]>, Instant)>,
 }
 
 impl CodedMisses {
-    pub(super) fn new() -> Self {
-        Self {
-            due: LruCache::new(REMEMBERED_MAX),
-        }
-    }
-
     /// Whether it is time to look for a coded form of what is missing.
     pub(super) fn is_due(&mut self, key: &[u8], now: Instant) -> bool {
-        self.due.get(key).is_none_or(|due| *due <= now)
+        let Some(at) = self.last.iter().position(|(known, _)| **known == *key) else {
+            return true;
+        };
+        self.last.swap(0, at);
+        self.last.first().is_none_or(|(_, due)| *due <= now)
     }
 
     /// Takes note that there is none.
     pub(super) fn note(&mut self, key: &[u8], now: Instant) {
-        self.due.put(key.into(), now + SOUGHT_EVERY);
+        self.last.retain(|(known, _)| **known != *key);
+        self.last.insert(0, (key.into(), now + SOUGHT_EVERY));
+        self.last.truncate(REMEMBERED_MAX);
     }
 }
 
@@ -107,7 +103,7 @@ impl CodedMisses {
 const SOUGHT_EVERY: Duration = Duration::from_secs(1);
 
 /// What many ask for in vain is a handful of names, such as that of an icon.
-const REMEMBERED_MAX: NonZeroUsize = NonZeroUsize::new(64).unwrap();
+const REMEMBERED_MAX: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -116,12 +112,12 @@ mod tests {
     #[test]
     fn a_coded_form_of_what_is_missing_is_looked_for_once_a_second() {
         let now = Instant::now();
-        let mut misses = CodedMisses::new();
+        let mut misses = CodedMisses::default();
         assert!(misses.is_due(b"a", now));
         misses.note(b"a", now);
         assert!(!misses.is_due(b"a", now + Duration::from_millis(999)));
         assert!(misses.is_due(b"b", now) && misses.is_due(b"a", now + SOUGHT_EVERY));
-        for number in 0..REMEMBERED_MAX.get() {
+        for number in 0..REMEMBERED_MAX {
             misses.note(number.to_string().as_bytes(), now);
         }
         assert!(misses.is_due(b"a", now), "others came after it");

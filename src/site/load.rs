@@ -72,13 +72,15 @@ impl Look<'_> {
             }
             besides.push((location, false));
         }
-        if miss == Miss::Nothing {
+        if miss == Miss::Nothing && self.seeks_coded {
             let places = self.addressing.places(path.as_bytes());
-            miss = match self.load_coded(places, besides, Role::Asked(path)) {
-                Err(Miss::Nothing) if path.is_directory() => explain(self.root, path),
-                Err(miss) => miss,
+            match self.load_coded(places, besides, Role::Asked(path)) {
+                Err(Miss::Nothing) => {}
                 found => return found,
-            };
+            }
+        }
+        if miss == Miss::Nothing && path.is_directory() {
+            miss = explain(self.root, path);
         }
         Err(miss)
     }
@@ -93,6 +95,9 @@ impl Look<'_> {
                 Err(Miss::Nothing | Miss::NeedsSlash) => besides.push((location, false)),
                 Err(miss) => return Err(miss),
             }
+        }
+        if !self.seeks_coded {
+            return Err(Miss::Nothing);
         }
         let places = self.addressing.stand_ins(stand_in);
         self.load_coded(places, besides, Role::StandsIn(stand_in))
@@ -136,6 +141,9 @@ impl Look<'_> {
             CString::new(place.as_slice()).is_ok_and(|at| look(self.root, &at).is_ok())
         };
         let coded = || {
+            if !self.seeks_coded {
+                return None;
+            }
             let loaded = self
                 .load_coded(places(), Vec::new(), Role::Asked(path))
                 .ok()?;

@@ -181,7 +181,7 @@ impl Site {
             cache: Cache::new(bytes_max, entries_max, descriptors_max),
             last_miss: LastMiss::default(),
             missing: MissingStandIns::default(),
-            coded_misses: CodedMisses::new(),
+            coded_misses: CodedMisses::default(),
             finder: Finder::new(options),
             jobs: Jobs::default(),
             workload: Compression::workload(),
@@ -212,11 +212,16 @@ impl Site {
         path: &RequestPath<'_>,
         moment: &Moment,
     ) -> Resolution {
-        match (self.find(path, moment), &self.listings, self.root.root()) {
-            (Resolution::Ready(Err(Miss::NoIndex)), Some(listings), Some(root)) => {
-                Resolution::Pending(listings.claim(&mut self.jobs, root, path, request))
-            }
-            (found, ..) => found,
+        if path.is_hidden() {
+            return Resolution::Ready(Err(Miss::Hidden));
+        }
+        self.follow_root(moment);
+        let Some(root) = self.root.root() else {
+            return Resolution::Ready(Err(Miss::RootLost));
+        };
+        match self.cache.get(path.as_bytes(), moment, root) {
+            Some(file) => Resolution::Ready(Ok(file)),
+            None => self.find(request, path, moment),
         }
     }
 
@@ -240,26 +245,28 @@ impl Site {
         })
     }
 
-    fn find(&mut self, path: &RequestPath<'_>, moment: &Moment) -> Resolution {
-        if path.is_hidden() {
-            return Resolution::Ready(Err(Miss::Hidden));
-        }
-        self.follow_root(moment);
-        let Some(root) = self.root.root() else {
-            return Resolution::Ready(Err(Miss::RootLost));
+    /// Finds a file that is not in the cache, or begins to list a directory.
+    fn find(
+        &mut self,
+        request: &RequestHead<'_>,
+        path: &RequestPath<'_>,
+        moment: &Moment,
+    ) -> Resolution {
+        let key = path.as_bytes();
+        let loaded = match self.last_miss.recall(key, moment.tick) {
+            Some(miss) => Err(miss),
+            None => self.load(key, moment, |look| look.load(path)),
         };
-        if let Some(file) = self.cache.get(path.as_bytes(), moment, root) {
-            return Resolution::Ready(Ok(file));
-        }
-        if let Some(miss) = self.last_miss.recall(path.as_bytes(), moment.tick) {
-            return Resolution::Ready(Err(miss));
-        }
-        match self.load(path.as_bytes(), moment, |look| look.load(path)) {
-            Ok(loaded) => self.keep(path.as_bytes(), loaded, moment),
-            Err(miss) => {
-                self.last_miss.note(path.as_bytes(), moment.tick, miss);
-                Resolution::Ready(Err(miss))
+        let miss = match loaded {
+            Ok(loaded) => return self.keep(key, loaded, moment),
+            Err(miss) => miss,
+        };
+        self.last_miss.note(key, moment.tick, miss);
+        match (&self.listings, self.root.root()) {
+            (Some(listings), Some(root)) if miss == Miss::NoIndex => {
+                Resolution::Pending(listings.claim(&mut self.jobs, root, path, request))
             }
+            _ => Resolution::Ready(Err(miss)),
         }
     }
 
@@ -360,7 +367,7 @@ impl Site {
             self.cache.clear();
             self.last_miss = LastMiss::default();
             self.missing = MissingStandIns::default();
-            self.coded_misses = CodedMisses::new();
+            self.coded_misses = CodedMisses::default();
         }
     }
 

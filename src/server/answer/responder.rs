@@ -102,62 +102,84 @@ impl Responder {
             return Answer::Ready(self.dress(decision, Some(&path)));
         }
         let moment = context.clock.moment();
-        let resolution = self.site.resolve(request, &path, &moment);
-        self.decide_encoded(request, &path, resolution, &moment, context)
-    }
-
-    /// Decides on what was found, in the coding that suits the request best.
-    fn decide_encoded(
-        &mut self,
-        request: &RequestHead<'_>,
-        path: &RequestPath<'_>,
-        found: Resolution,
-        moment: &Moment,
-        context: &Context,
-    ) -> Answer<Decision> {
-        match self.encode(request, path.as_bytes(), found, moment) {
-            Resolution::Ready(found) => self.decide_on(request, path, found, context),
+        let mut resolution = self.site.resolve(request, &path, &moment);
+        if let Resolution::Ready(Ok(file)) = &resolution
+            && let Some(encoded) = self.encode(request, path.as_bytes(), file, &moment)
+        {
+            resolution = encoded;
+        }
+        match resolution {
+            Resolution::Ready(found) => self.decide_on(request, &path, found, context),
             Resolution::Pending(pending) => Answer::Pending(pending),
         }
     }
 
-    /// What was found in the coding that suits the request best, of those that it is to be had in.
+    /// The file in the coding that suits the request best, of those that it is to be had in; `None`
+    /// for the file as it is.
+    #[expect(
+        clippy::inline_always,
+        reason = "every cached answer passes here, and the callers that seldom do keep it out of line"
+    )]
+    #[inline(always)]
     fn encode(
         &mut self,
         request: &RequestHead<'_>,
         path: &[u8],
-        found: Resolution,
+        file: &Rc<File>,
         moment: &Moment,
-    ) -> Resolution {
-        let Resolution::Ready(Ok(file)) = &found else {
-            return found;
-        };
-        loop {
-            let (fields, codings) = (&request.fields, file.codings());
-            let mut coding = match file.stand_in() {
-                // RFC 9110 §14.2: a range counts only where the response would be a success.
-                Some(StandIn::Error(_)) => plan::select_coding_of_whole(fields, codings),
-                None | Some(StandIn::Start) => plan::select_coding(fields, codings),
-            };
-            if coding.is_none() && file.is_coded_alone() {
-                let decoded = self.site.decode(path, file, moment);
-                if !matches!(decoded, Resolution::Ready(Err(Miss::OnlyCoded))) {
-                    return decoded;
-                }
-                // It would rather have had no coding, but takes one that there is.
-                coding = plan::accepted_coding(fields, codings);
-                if coding.is_none() {
-                    return decoded;
-                }
-            }
-            let Some(coding) = coding else {
-                return found;
-            };
+    ) -> Option<Resolution> {
+        let (fields, codings) = (&request.fields, || file.codings());
+        while let Some(coding) = match file.stand_in() {
+            // RFC 9110 §14.2: a range counts only where the response would be a success.
+            Some(StandIn::Error(_)) => plan::select_coding_of_whole(fields, codings()),
+            None | Some(StandIn::Start) => plan::select_coding(fields, codings()),
+        } {
             // What comes to nothing leaves one less to choose from.
             if let Some(encoded) = self.site.encode(path, file, coding, moment) {
-                return encoded;
+                return Some(encoded);
             }
         }
+        if !file.is_coded_alone() {
+            return None;
+        }
+        Some(self.decode(request, path, file, moment))
+    }
+
+    /// What a file that is there in coded forms alone expands to or, where that cannot be, one of them
+    /// that the client would rather not have had, but accepts.
+    fn decode(
+        &mut self,
+        request: &RequestHead<'_>,
+        path: &[u8],
+        file: &Rc<File>,
+        moment: &Moment,
+    ) -> Resolution {
+        let decoded = self.site.decode(path, file, moment);
+        if matches!(decoded, Resolution::Ready(Err(Miss::OnlyCoded))) {
+            while let Some(coding) = plan::accepted_coding(&request.fields, file.codings()) {
+                if let Some(encoded) = self.site.encode(path, file, coding, moment) {
+                    return encoded;
+                }
+            }
+        }
+        decoded
+    }
+
+    /// What was waited for, in the coding that suits the request best. A file that had to be hashed
+    /// may have to be compressed, too.
+    fn encode_outcome(
+        &mut self,
+        request: &RequestHead<'_>,
+        path: &[u8],
+        outcome: Outcome,
+        context: &Context,
+    ) -> Resolution {
+        let moment = context.clock.moment();
+        let encoded = match &outcome {
+            Ok(file) => self.encode(request, path, file, &moment),
+            Err(_) => None,
+        };
+        encoded.unwrap_or(Resolution::Ready(outcome))
     }
 
     /// The same, however long it takes: for one who has nothing else to do.
@@ -181,23 +203,24 @@ impl Responder {
         }
     }
 
-    /// Decides on a request once that which it waited for is there. A file that had to be hashed may
-    /// have to be compressed, too.
+    /// Decides on a request once that which it waited for is there.
     fn decide_at_last(
         &mut self,
         request: &RequestHead<'_>,
         outcome: Outcome,
         context: &Context,
     ) -> Answer<Decision> {
-        let (moment, outcome) = (context.clock.moment(), Resolution::Ready(outcome));
-        match plan::admit(request, &context.front.hosts) {
-            Ok(path) => self.decide_encoded(request, &path, outcome, &moment, context),
-            Err(plan) => match self.encode(request, &[], outcome, &moment) {
-                Resolution::Ready(stand_in) => {
-                    self.decide_without_path(request, plan, stand_in.ok(), context)
-                }
-                Resolution::Pending(pending) => Answer::Pending(pending),
-            },
+        let admitted = plan::admit(request, &context.front.hosts);
+        let path = admitted.as_ref().map_or(&[][..], RequestPath::as_bytes);
+        match (
+            self.encode_outcome(request, path, outcome, context),
+            admitted,
+        ) {
+            (Resolution::Pending(pending), _) => Answer::Pending(pending),
+            (Resolution::Ready(found), Ok(path)) => self.decide_on(request, &path, found, context),
+            (Resolution::Ready(found), Err(plan)) => {
+                self.decide_without_path(request, plan, found.ok(), context)
+            }
         }
     }
 
@@ -306,8 +329,13 @@ impl Responder {
         let moment = context.clock.moment();
         let stand_ins = plan::stand_ins(request, absence, self.site.policy());
         for stand_in in stand_ins {
-            let found = self.site.find_stand_in(stand_in, &moment);
-            match self.encode(request, &[], found, &moment) {
+            let mut found = self.site.find_stand_in(stand_in, &moment);
+            if let Resolution::Ready(Ok(file)) = &found
+                && let Some(encoded) = self.encode(request, &[], file, &moment)
+            {
+                found = encoded;
+            }
+            match found {
                 Resolution::Ready(Ok(file)) => {
                     return Some(Answer::Ready(self.decide_instead(request, file, miss)));
                 }
