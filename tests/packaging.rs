@@ -1,19 +1,23 @@
 //! What a release is made of: metadata, licences, scripts, workflows, and the page that says how to
 //! install it. docs/install.md has the words; packaging/try-deb tries the Debian package itself.
 
+#[path = "packaging/contents.rs"]
+mod contents;
+#[path = "packaging/image.rs"]
+mod image;
 mod strangers;
 mod support;
+#[path = "packaging/workflows.rs"]
+mod workflows;
 
 use std::{
     collections::BTreeSet,
-    env,
-    fs::{self, Permissions},
+    env, fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
-use strangers::{present, program, tools};
-use support::{Site, unavailable};
+use strangers::tools;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const TARGET: &str = "x86_64-unknown-linux-gnu";
@@ -149,7 +153,10 @@ fn the_crate_has_every_file_that_its_build_and_its_tests_read() {
     let unpublished = [".ci", ".github", "Dockerfile", "fuzz", "packaging"];
     for entry in fs::read_dir(repository("tests")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        if !name.ends_with(".rs") {
+        if Path::new(&name)
+            .extension()
+            .is_none_or(|extension| extension != "rs")
+        {
             continue;
         }
         let is_left_out = !listed.contains(format!("tests/{name}").as_str());
@@ -290,311 +297,10 @@ fn the_example_of_logrotate_is_the_one_that_the_package_installs() {
     );
 }
 
-#[test]
-fn the_licences_of_all_that_is_linked_are_collected_the_same_each_time() {
-    if !tools(&["python3", "rustc"]) {
-        return;
-    }
-    if !Path::new("/usr/share/common-licenses/LGPL-2.1").exists() {
-        return unavailable("the licence of the C library, which Debian and Ubuntu have");
-    }
-    let collect = || {
-        let mut script = Command::new("python3");
-        script.arg("packaging/licences").args(["--target", TARGET]);
-        String::from_utf8(output(in_repository(&mut script)).stdout).unwrap()
-    };
-    let collected = collect();
-    assert_eq!(collected, collect());
-    for text in [
-        "\nmio ",
-        "\nmatchit 0.9.2: MIT and BSD-3-Clause\n",
-        "Copyright (c) 2014 Carl Lerche and other MIO contributors",
-        "Copyright notices for The Rust Standard Library",
-        "GNU LESSER GENERAL PUBLIC LICENSE",
-    ] {
-        assert!(collected.contains(text), "{text:?} is missing");
-    }
-    // Neither what tests nor what macros are made with is in the binary.
-    for name in ["\nproptest ", "\nsyn ", "\nserde_json "] {
-        assert!(!collected.contains(name), "{name:?}");
-    }
-}
-
-#[test]
-fn the_bill_of_materials_lists_all_crates_with_their_checksums_the_same_each_time() {
-    if !tools(&["python3", "dpkg-query"]) {
-        return;
-    }
-    let write = || {
-        let mut script = Command::new("python3");
-        script.arg("packaging/sbom").args(["--target", TARGET]);
-        output(in_repository(&mut script)).stdout
-    };
-    let written = write();
-    assert_eq!(written, write());
-    let bill: serde_json::Value = serde_json::from_slice(&written).unwrap();
-    assert_eq!(bill["bomFormat"], "CycloneDX");
-    assert_eq!(bill["metadata"]["component"]["version"], VERSION);
-    let lock = text("Cargo.lock");
-    let checksum = |name: &str, version: &str| {
-        let start = format!("[[package]]\nname = \"{name}\"\nversion = \"{version}\"\n");
-        let (_, package) = lock.split_once(&start).unwrap();
-        let (_, checksum) = package.split_once("checksum = \"").unwrap();
-        checksum.split('"').next().unwrap().to_owned()
-    };
-    let components = bill["components"].as_array().unwrap();
-    let mut references =
-        BTreeSet::from([bill["metadata"]["component"]["bom-ref"].as_str().unwrap()]);
-    for component in components {
-        let (name, version) = (
-            component["name"].as_str().unwrap(),
-            component["version"].as_str().unwrap(),
-        );
-        let reference = component["bom-ref"].as_str().unwrap();
-        assert!(references.insert(reference), "{reference} is there twice");
-        if reference.starts_with("pkg:cargo/") {
-            assert_eq!(component["hashes"][0]["content"], checksum(name, version));
-        }
-        assert!(component["licenses"][0].is_object(), "{name}");
-    }
-    assert!(
-        references
-            .iter()
-            .any(|reference| reference.contains("libc6-dev"))
-    );
-    // Everything is reached from the binary, and nothing points out of the document.
-    let mut reached = BTreeSet::new();
-    for dependency in bill["dependencies"].as_array().unwrap() {
-        for on in dependency["dependsOn"].as_array().unwrap() {
-            let on = on.as_str().unwrap();
-            assert!(references.contains(on), "{on} is not in the document");
-            reached.insert(on);
-        }
-    }
-    assert_eq!(reached.len(), components.len());
-    // No path of this machine.
-    assert!(
-        !String::from_utf8(written)
-            .unwrap()
-            .contains(env!("CARGO_MANIFEST_DIR"))
-    );
-}
-
-#[test]
-fn the_image_is_one_that_docker_and_oci_read_and_the_same_each_time() {
-    if !tools(&["python3", "tar"]) {
-        return;
-    }
-    let site = Site::new();
-    let licences = site.outside("licences");
-    fs::create_dir(&licences).unwrap();
-    fs::write(licences.join("THIRD-PARTY-LICENCES.txt"), "texts\n").unwrap();
-    // What the binary is makes no difference to how it is packed.
-    let binary = site.outside("millpond");
-    fs::write(&binary, "a program").unwrap();
-    fs::set_permissions(&binary, Permissions::from_mode(0o755)).unwrap();
-    let write = |name: &str| {
-        let path = site.outside(name);
-        let mut script = Command::new("python3");
-        script
-            .arg("packaging/image")
-            .args(["--arch", "amd64", "--version", VERSION, "--binary"])
-            .arg(&binary)
-            .arg("--licences")
-            .arg(&licences)
-            .arg("--output")
-            .arg(&path)
-            .env("SOURCE_DATE_EPOCH", "1700000000");
-        output(in_repository(&mut script));
-        path
-    };
-    let first = write("first.tar");
-    assert!(fs::read(&first).unwrap() == fs::read(write("second.tar")).unwrap());
-
-    let layout = site.outside("layout");
-    fs::create_dir(&layout).unwrap();
-    output(
-        Command::new("tar")
-            .arg("-xf")
-            .arg(&first)
-            .arg("-C")
-            .arg(&layout),
-    );
-    let read = |path: &str| -> serde_json::Value {
-        serde_json::from_slice(&fs::read(layout.join(path)).unwrap()).unwrap()
-    };
-    assert_eq!(read("oci-layout")["imageLayoutVersion"], "1.0.0");
-    // Each blob is what its name says.
-    let blob = |descriptor: &serde_json::Value| {
-        let digest = descriptor["digest"]
-            .as_str()
-            .unwrap()
-            .strip_prefix("sha256:")
-            .unwrap();
-        let path = format!("blobs/sha256/{digest}");
-        let content = fs::read(layout.join(&path)).unwrap();
-        assert_eq!(sha256(&content), digest);
-        assert_eq!(descriptor["size"], content.len());
-        path
-    };
-    let index = read("index.json");
-    let manifest = read(&blob(&index["manifests"][0]));
-    let config_path = blob(&manifest["config"]);
-    let layers: Vec<_> = manifest["layers"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(&blob)
-        .collect();
-    let for_docker = &read("manifest.json")[0];
-    assert_eq!(for_docker["Config"], config_path);
-    assert_eq!(for_docker["Layers"], serde_json::json!(layers));
-    assert_eq!(for_docker["RepoTags"][0], format!("millpond:{VERSION}"));
-
-    // What the Dockerfile says of the image holds for this one.
-    let config = &read(&config_path)["config"];
-    let dockerfile = text("Dockerfile");
-    assert!(dockerfile.contains(&format!("USER {}\n", config["User"].as_str().unwrap())));
-    for variable in config["Env"].as_array().unwrap() {
-        assert!(
-            dockerfile.contains(variable.as_str().unwrap()),
-            "{variable}"
-        );
-    }
-    assert_eq!(config["Entrypoint"], serde_json::json!(["/millpond"]));
-    assert_eq!(config["Healthcheck"]["Test"][1], "/millpond");
-    let labels = &config["Labels"];
-    assert_eq!(labels["org.opencontainers.image.version"], VERSION);
-
-    let listing = |layer: &String| {
-        let mut tar = Command::new("tar");
-        tar.args(["--list", "--verbose", "--numeric-owner", "--gzip", "-f"])
-            .arg(layout.join(layer));
-        String::from_utf8(output(&mut tar).stdout).unwrap()
-    };
-    let listed: String = layers.iter().map(listing).collect();
-    for file in [
-        "millpond",
-        "srv/index.html",
-        "usr/share/doc/millpond/LICENSE-MIT",
-    ] {
-        assert!(
-            listed
-                .lines()
-                .any(|line| line.ends_with(&format!(" {file}"))),
-            "{file}:\n{listed}"
-        );
-    }
-    for line in listed.lines() {
-        let others_write = line.as_bytes().get(8) == Some(&b'w');
-        assert!(line.contains(" 0/0 ") && !others_write, "{line}");
-    }
-}
-
-fn sha256(content: &[u8]) -> String {
-    use sha2::{Digest, Sha256};
-    let digest = Sha256::digest(content);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn in_repository(command: &mut Command) -> &mut Command {
     command
         .current_dir(repository(""))
         .env("PYTHONDONTWRITEBYTECODE", "1")
-}
-
-#[test]
-fn each_workflow_pins_its_actions_and_grants_no_more_than_each_job_needs() {
-    let mut pins = 0;
-    for name in ["ci.yml", "release.yml"] {
-        let workflow = text(&format!(".github/workflows/{name}"));
-        // Nothing is granted but by a job.
-        assert!(workflow.contains("\npermissions: {}\n"), "{name}");
-        for line in workflow.lines() {
-            let Some((_, action)) = line.split_once("uses: ") else {
-                continue;
-            };
-            pins += 1;
-            let (action, version) = action
-                .split_once(" # v")
-                .expect("a comment with the version");
-            let (_, commit) = action.split_once('@').unwrap();
-            assert!(
-                commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()),
-                "{line}"
-            );
-            assert_eq!(version.split('.').count(), 3, "{line}");
-            assert!(action.starts_with("actions/"), "{line}");
-        }
-        let checkouts = workflow.matches("actions/checkout@").count();
-        assert_eq!(
-            workflow.matches("persist-credentials: false").count(),
-            checkouts,
-            "{name}"
-        );
-    }
-    assert_eq!(pins, 4);
-
-    assert!(text(".github/workflows/ci.yml").contains("run: bash .ci/run\n"));
-    let release = text(".github/workflows/release.yml");
-    let (build, publish) = release.split_once("\n  publish:\n").unwrap();
-    // What runs the project's code can write nothing; what can write runs none of it.
-    assert!(!build.contains(": write"));
-    assert!(
-        !publish.contains("checkout")
-            && !publish.contains("cargo")
-            && !publish.contains("packaging/")
-    );
-    // The compiler that the image is built with is the release's.
-    let builder = text("Dockerfile").lines().find_map(|line| {
-        let builder = line.strip_prefix("FROM ")?.strip_suffix(" AS build")?;
-        Some(format!("container: {builder}\n"))
-    });
-    let builder = builder.unwrap();
-    assert!(build.contains(&builder) && text(".github/workflows/ci.yml").contains(&builder));
-}
-
-#[test]
-fn actionlint_and_zizmor_find_nothing_wrong_with_the_workflows() {
-    let site = Site::new();
-    for (tool, arguments) in [
-        ("actionlint", &[][..]),
-        ("zizmor", &["--offline", "--no-progress"]),
-    ] {
-        let path = repository("target/strangers-venv/bin").join(tool);
-        let Some(path) = present(path, "run tests/strangers/setup for it") else {
-            continue;
-        };
-        let judge = |workflows: &[PathBuf]| {
-            let mut command = program(&path, &site.outside(""));
-            command.args(arguments).args(workflows).output().unwrap()
-        };
-        let workflows =
-            ["ci.yml", "release.yml"].map(|name| repository(".github/workflows").join(name));
-        let judgement = judge(&workflows);
-        let said = [judgement.stdout, judgement.stderr].concat();
-        assert!(
-            judgement.status.success(),
-            "{tool}:\n{}",
-            String::from_utf8_lossy(&said)
-        );
-        // It can find something.
-        let bad = site.outside("bad.yml");
-        fs::write(
-            &bad,
-            text(".github/workflows/ci.yml")
-                .replace("actions/checkout@", "actions/checkout@v5 #")
-                .replace(
-                    "runs-on: ubuntu-24.04",
-                    "runs-on: ubuntu-24.04\n    needs: nothing",
-                ),
-        )
-        .unwrap();
-        assert!(
-            !judge(&[bad]).status.success(),
-            "{tool} finds nothing in a bad workflow"
-        );
-    }
 }
 
 #[test]
