@@ -13,8 +13,16 @@ const LOCAL: &str = "docs/local.md";
 const WEBSITE: &str = "docs/website.md";
 
 /// Where the paths begin that a page may name; elsewhere, a slash need not mean a file of ours.
-const DIRECTORIES: [&str; 8] = [
-    ".ci/", "bench/", "config/", "docs/", "fuzz/", "src/", "static/", "tests/",
+const DIRECTORIES: [&str; 9] = [
+    ".ci/",
+    "bench/",
+    "config/",
+    "docs/",
+    "fuzz/",
+    "packaging/",
+    "src/",
+    "static/",
+    "tests/",
 ];
 
 #[test]
