@@ -179,6 +179,12 @@ mod tests {
     }
 
     proptest! {
+        // What fails becomes a test of its own; no file remembers it.
+        #![proptest_config(ProptestConfig {
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
+
         /// Whatever is asked for, and whatever path a proxy has taken off.
         #[test]
         fn a_reference_leads_to_the_path_that_the_resource_has(
