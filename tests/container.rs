@@ -50,6 +50,7 @@ fn the_image_is_small_serves_anywhere_writes_nowhere_and_stops_at_once() {
     is_built_upon_without_a_file_that_nobody_put_there(&image);
     serves_a_mounted_site_as_it_changes(&image);
     follows_what_is_replaced_in_mounted_directories(&image);
+    follows_a_site_that_is_built_again(&image);
     says_what_a_filter_of_system_calls_withholds(&image);
     compose::serves_the_site_beside_its_file(&image);
     compose::serves_and_is_replaced_without_losing_a_request(&image);
@@ -260,6 +261,29 @@ fn follows_what_is_replaced_in_mounted_directories(image: &Image) {
     poll_until("the next settings", || {
         (container.get("/a.txt").field("Cache-Control") == Some("max-age=2")).then_some(())
     });
+}
+
+/// As docs/container.md has it: with the directory above mounted, and not with the site's own.
+fn follows_a_site_that_is_built_again(image: &Image) {
+    let site = Site::new();
+    site.file("dist/a.txt", "one\n");
+    let mount = |from: &str, to: &str| format!("--volume={}:{to}:ro", site.path(from).display());
+    let options = [&mount("", "/project"), "--env=MILLPOND_ROOT=/project/dist"];
+    let above = Container::run(image, &[LOCKED_DOWN, &options].concat());
+    let itself = Container::run(image, &[LOCKED_DOWN, &[&mount("dist", "/srv")]].concat());
+    for container in [&above, &itself] {
+        assert_eq!(container.get("/a.txt").content, b"one\n");
+        assert_eq!(container.stderr(), "");
+    }
+    fs::remove_dir_all(site.path("dist")).expect("a directory can be removed");
+    site.file("dist/a.txt", "two\n");
+    assert_eq!(above.get("/a.txt").content, b"two\n");
+    assert_eq!(itself.get("/a.txt").status, 503);
+    let said = itself.stderr();
+    assert!(
+        said.contains("a mount of a directory that was removed"),
+        "{said}"
+    );
 }
 
 /// Engines that are older than a system call refuse it, and some machines have no IPv6.

@@ -241,6 +241,23 @@ fn a_link_that_leads_nowhere_is_a_lost_root_and_is_followed_when_it_leads_on() {
 }
 
 #[test]
+fn a_link_that_was_swapped_for_another_to_the_same_directory_is_still_followed() {
+    let site = Site::new();
+    site.file("one/index.html", "one")
+        .file("two/index.html", "two");
+    site.symlink("current", "one");
+    thread::sleep(Duration::from_millis(2_100));
+    let server = Launch::of(site.path("current")).expecting(REPLACED).start();
+    let mut client = server.connect();
+    let mut ask = || version(&client.send(GET).response_to("GET"));
+    assert_eq!(ask(), "one");
+    Site::swap_symlink(&site.path("current"), "../root/one");
+    assert_eq!(ask(), "one");
+    Site::swap_symlink(&site.path("current"), "two");
+    assert_eq!(ask(), "two");
+}
+
+#[test]
 fn a_directory_above_the_root_may_be_replaced_as_well() {
     let site = Site::new();
     site.file("app/dist/index.html", "one")

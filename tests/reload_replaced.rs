@@ -2,8 +2,8 @@
 
 mod support;
 
-use std::{fs, process::Command};
-use support::{Client, Launch, Server, Signal, Site, unavailable};
+use std::{fs, os::unix::fs::PermissionsExt, process::Command};
+use support::{Client, Launch, Server, Signal, Site, is_root, unavailable};
 
 const DONE: &str = "the settings were read again and are in force";
 const REFUSED: &str = "the settings of before stay in force";
@@ -133,4 +133,27 @@ fn whether_settings_that_were_read_again_are_in_force_is_told_in_the_metrics() {
     reload(&server, DONE);
     assert!(is_successful() > 0.5);
     assert!(succeeded() > started);
+}
+
+#[test]
+fn relative_settings_are_read_again_where_the_way_to_them_is_closed_to_the_servers_user() {
+    if !is_root("to become another user") {
+        return;
+    }
+    let site = Site::small();
+    let home = site.outside("closed/home");
+    fs::create_dir_all(&home).unwrap();
+    let settings = home.join("millpond.toml");
+    fs::write(&settings, "cache-control = 'max-age=1'\n").unwrap();
+    fs::set_permissions(site.outside("closed"), fs::Permissions::from_mode(0o700)).unwrap();
+    let server = Launch::bare()
+        .current_dir(&home)
+        .arg(site.root())
+        .args(["--listen", "127.0.0.1:0", "--user", "54321:54321"])
+        .args(["--config", "millpond.toml"])
+        .expecting(&[DONE])
+        .start();
+    fs::write(&settings, "cache-control = 'max-age=2'\n").unwrap();
+    reload(&server, DONE);
+    assert_eq!(server.get("/").field("cache-control"), Some("max-age=2"));
 }

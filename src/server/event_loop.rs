@@ -101,11 +101,6 @@ impl Server {
         let waited_from = self.context.clock.now();
         self.context.clock.tick();
         self.context.budget.begin_share();
-        // Before any request, which is not to be answered from a root that was moved before it came.
-        if events.iter().any(|event| event.token() == self.root_token) {
-            let now = self.context.clock.now();
-            self.responder.site.note_root_events(now);
-        }
         for event in events {
             self.handle(event);
         }
@@ -171,7 +166,12 @@ impl Server {
             }
         } else if let Some(listener) = self.listeners.get_mut(number) {
             listener.note_ready();
-        } else if event.token() != self.root_token {
+        } else if event.token() == self.root_token {
+            // Events come in the order in which they happened, so those of requests that were sent
+            // after the root was moved are behind this one.
+            let now = self.context.clock.now();
+            self.responder.site.note_root_events(now);
+        } else {
             self.is_called = true;
         }
     }

@@ -13,7 +13,7 @@ use super::options::{Load, Options};
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, accessat, openat};
 use std::os::unix::fs::FileTypeExt;
 use std::path::PathBuf;
-use std::{env, fmt};
+use std::{env, fmt, io};
 
 /// Why other settings do not come into force.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Server {
 
     /// Relative paths start from the working directory, which may itself have been removed and made
     /// again, or moved aside for another, along with the root: by its path, it is the one that the
-    /// operator means.
+    /// operator means. Where the path is closed to the server's user, it stays where it is.
     fn return_to_working_directory(&self) -> Result<(), String> {
         let Some(path) = &self.working_directory else {
             return Ok(());
@@ -69,7 +69,7 @@ impl Server {
             .into_iter()
             .flatten();
         match env::set_current_dir(path) {
-            Err(error) if used.any(|path| path.is_relative()) => Err(format!(
+            Err(error) if is_gone(&error) && used.any(|path| path.is_relative()) => Err(format!(
                 "the working directory {}, from which relative paths start, cannot be entered: \
                  {error}",
                 path.display()
@@ -110,6 +110,8 @@ impl Server {
 
     /// Opens the access log anew.
     pub(crate) fn reopen_log(&mut self) {
+        // Where that fails, so does what comes next, and says why.
+        let _ = self.return_to_working_directory();
         let destination = &self.options.access_log;
         match access_log::reopen(destination, destination) {
             Ok(None) => {}
@@ -122,7 +124,7 @@ impl Server {
                 }
             }
             Err(error) => {
-                let is_refused = error.kind() == std::io::ErrorKind::PermissionDenied;
+                let is_refused = error.kind() == io::ErrorKind::PermissionDenied;
                 let error = StartError::AccessLog(destination.clone(), error);
                 log::error!("{error}; records go on to where they went before");
                 if is_refused && self.sandbox.is_enforced() {
@@ -186,8 +188,8 @@ impl Server {
         // Without waiting, should it be a pipe.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let opened = openat(CWD, path, flags, Mode::empty());
-        let error = std::io::Error::from(opened.err()?);
-        if error.kind() != std::io::ErrorKind::PermissionDenied {
+        let error = io::Error::from(opened.err()?);
+        if error.kind() != io::ErrorKind::PermissionDenied {
             return None;
         }
         let name = path.display();
@@ -205,6 +207,13 @@ impl Server {
                 .then(|| format!("{name} must be readable for the user that the server has become"))
         }
     }
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
 }
 
 /// Gives the new options the old ones' part that a running server cannot change: the names of

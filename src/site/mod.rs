@@ -345,18 +345,16 @@ impl Site {
         self.root.root().is_some()
     }
 
-    /// The root's absolute path, wherever it leads.
-    pub fn root_path(&self) -> &Path {
-        self.root.path()
-    }
-
     fn follow_root(&mut self, moment: &Moment) {
-        let has_changed = self.root.follow(moment);
-        self.forget_if(has_changed);
+        if self.root.is_due(moment.now) {
+            self.look_at_root(moment);
+        }
     }
 
+    /// Seldom, and so kept out of the way of what is always done.
+    #[cold]
     fn look_at_root(&mut self, moment: &Moment) -> bool {
-        let has_changed = self.root.follow_at_once(moment);
+        let has_changed = self.root.follow(moment);
         self.forget_if(has_changed);
         has_changed
     }

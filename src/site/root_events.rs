@@ -37,8 +37,8 @@ impl RootEvents {
         self.inotify.as_fd()
     }
 
-    /// Watches the way that an absolute path takes, and nothing else from now on. The path is to be
-    /// opened after that.
+    /// Watches the way that an absolute path takes, and nothing else from now on. Where it leads is to
+    /// be looked at after that.
     pub(super) fn watch(&mut self, path: &Path) {
         let mut trail = trail::follow(path);
         let mut watches = BTreeSet::new();

@@ -3,8 +3,8 @@
 //!
 //! When the path is compared with the directory that is served:
 //!
-//! - at once, before any request of the tick, where the kernel reports a move or a swapped link (see
-//!   [`RootEvents`]);
+//! - at once, before any request that was sent after it, where the kernel reports a move or a swapped
+//!   link (see [`RootEvents`]);
 //! - at once, where a file turns out to be missing;
 //! - twice a second, as long as there are requests: some file systems report nothing;
 //! - in each tick that has a request, while there is no directory.
@@ -58,21 +58,19 @@ enum Obstacle {
 impl RootPath {
     /// Opens the directory that an absolute path leads to.
     pub(super) fn open(path: PathBuf, now: Instant) -> io::Result<Self> {
-        let mut events = RootEvents::open();
-        if let Some(events) = &mut events {
-            events.watch(&path);
-        }
         let root = Root::open(&path)?;
-        Ok(Self {
+        let mut root_path = Self {
             path,
             has_link_counts: root.has_link_count(),
             root: Some(Rc::new(root)),
-            events,
+            events: RootEvents::open(),
             comparison_due: now + COMPARISON_INTERVAL,
             compared_in: 0,
             obstacle: None,
             reported: None,
-        })
+        };
+        root_path.follow_events(now);
+        Ok(root_path)
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -89,14 +87,14 @@ impl RootPath {
         self.events.as_ref().map(RootEvents::descriptor)
     }
 
-    /// Compares the path if it is time to, for a request. Whether another directory, or none, is
-    /// served from now on.
-    pub(super) fn follow(&mut self, moment: &Moment) -> bool {
-        moment.now >= self.comparison_due && self.follow_at_once(moment)
+    /// Whether a request has to [`follow`](Self::follow).
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        now >= self.comparison_due
     }
 
-    /// The same, but in this tick in any case.
-    pub(super) fn follow_at_once(&mut self, moment: &Moment) -> bool {
+    /// Compares the path for a request, once a tick: whether another directory, or none, is served
+    /// from now on.
+    pub(super) fn follow(&mut self, moment: &Moment) -> bool {
         if self.compared_in == moment.tick {
             return false;
         }
@@ -110,6 +108,8 @@ impl RootPath {
     pub(super) fn follow_events(&mut self, now: Instant) -> bool {
         if let Some(events) = &mut self.events {
             events.discard();
+            // There may be another link, to the same directory. What changes after that is reported.
+            events.watch(&self.path);
         }
         self.compare(now)
     }
@@ -132,10 +132,6 @@ impl RootPath {
     }
 
     fn open_again(&mut self) -> bool {
-        // Before it is opened, so that what changes afterwards is reported.
-        if let Some(events) = &mut self.events {
-            events.watch(&self.path);
-        }
         let obstacle = match self.open_in_place() {
             Ok(root) if root.is_outside_sandbox() => Obstacle::Outside(root.identity()),
             Ok(root) => return self.serve(root),
@@ -151,11 +147,15 @@ impl RootPath {
         }
     }
 
-    /// Opens the directory that the path leads to, and still does after that: another one may have
-    /// been removed while it was opened.
-    fn open_in_place(&self) -> Result<Root, Obstacle> {
+    /// Opens the directory that the path leads to, watches the way, and makes sure that the path
+    /// still leads there: another one may have been removed while it was opened, or have come into
+    /// its place before that was watched.
+    fn open_in_place(&mut self) -> Result<Root, Obstacle> {
         for _ in 0..ATTEMPTS_MAX {
             let root = Root::open(&self.path).map_err(|error| Obstacle::of(&error))?;
+            if let Some(events) = &mut self.events {
+                events.watch(&self.path);
+            }
             match self.sight(&root) {
                 Sight::Same => return Ok(root),
                 Sight::NamelessMount => return Err(Obstacle::Removed),
