@@ -62,7 +62,10 @@ fn check_name(name: &[u8]) {
             .bytes()
             .all(|byte| byte.is_ascii_graphic() && !b"\\?#\"<>".contains(&byte))
     );
-    let beside = format!("/directory/{}", reference.strip_prefix("./").unwrap_or(&reference));
+    let beside = format!(
+        "/directory/{}",
+        reference.strip_prefix("./").unwrap_or(&reference)
+    );
     let again = RequestPath::parse(beside.as_bytes()).expect("a path");
     assert!(name.is_empty() || again.name() == name);
 }
