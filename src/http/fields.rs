@@ -62,13 +62,28 @@ impl FieldName {
             19 => (Self::IfUnmodifiedSince, None),
             _ => return None,
         };
-        // Of the bytes that a name may have, setting this bit makes a letter of its capital alone,
-        // and a hyphen of nothing else.
-        let is_same = |(byte, known): (u8, u8)| byte | 0x20 == known;
-        let is_named = |known: &Self| name.bytes().zip(known.name().bytes()).all(is_same);
+        let is_named = |known: &Self| is_same(name.as_bytes(), known.name().as_bytes());
         Some(first)
             .filter(is_named)
             .or_else(|| second.filter(is_named))
+    }
+}
+
+/// Whether a name is this known one, which has the same length and is in lower case. Eight bytes are
+/// compared at a time, the last first: that is where names that begin alike differ.
+fn is_same(name: &[u8], known: &[u8]) -> bool {
+    // Of the bytes that a name may have, setting this bit makes a letter of its capital alone, and a
+    // hyphen of nothing else.
+    const CASE: u8 = 0x20;
+    let are_same = |(bytes, known): (&[u8; 8], &[u8; 8])| {
+        u64::from_ne_bytes(*bytes) | u64::from_ne_bytes([CASE; 8]) == u64::from_ne_bytes(*known)
+    };
+    if let Some(ends) = name.last_chunk().zip(known.last_chunk()) {
+        let mut chunks = name.as_chunks().0.iter().zip(known.as_chunks().0);
+        are_same(ends) && chunks.all(are_same)
+    } else {
+        let mut bytes = name.iter().zip(known);
+        bytes.all(|(byte, known)| byte | CASE == *known)
     }
 }
 

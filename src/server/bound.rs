@@ -1,6 +1,7 @@
 //! A server on its way up: it listens, and then gives up all that it does not need to serve.
 
 use super::admin::respond;
+use super::answer::endpoint::AdminSite;
 use super::answer::responder::{Responder, open_site};
 use super::audience::Audience;
 use super::clock::Clock;
@@ -98,7 +99,7 @@ impl Bound {
         let access_log = AccessLog::open(&options.access_log, stream, options.log_style())
             .map_err(|error| StartError::AccessLog(options.access_log.clone(), error))?;
         // The sandbox does not allow to open what it reads.
-        let process = has_admin.then(|| Process::open(clock.wall()));
+        let admin = has_admin.then(|| Box::new(AdminSite::new(Process::open(clock.wall()))));
         let notifier = Notifier::connect(clock.now());
         let at: Vec<_> = listeners.iter().map(|it| it.address().clone()).collect();
         let sandbox = grants::sandbox_at(&options, &at).map_err(StartError::System)?;
@@ -122,7 +123,7 @@ impl Bound {
             is_called: false,
             context,
             responder: Responder::new(site),
-            process,
+            admin,
             lifecycle: Lifecycle::Running,
             options,
             audience,

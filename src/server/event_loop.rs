@@ -17,7 +17,6 @@ use super::signals::Signals;
 use crate::process::pid_file::PidFile;
 use crate::process::sandbox::Sandbox;
 use crate::process::service_manager::Notifier;
-use crate::process::stats::Process;
 use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
@@ -40,8 +39,8 @@ pub struct Server {
     pub(super) sessions: Sessions,
     pub(super) context: Context,
     pub(super) responder: Responder,
-    /// What is reported of the process on the admin port; `None` without one.
-    pub(super) process: Option<Process>,
+    /// What the admin port reports; `None` without one.
+    pub(super) admin: Option<Box<AdminSite>>,
     pub(super) lifecycle: Lifecycle,
     /// Those in force.
     pub(super) options: Options,
@@ -194,15 +193,13 @@ impl Server {
         key: usize,
         act: impl FnOnce(&mut Session, &mut Turn<'_>) -> T,
     ) -> Option<T> {
-        let endpoint = match &mut self.process {
-            Some(process) if self.sessions.is_admin(key) => {
+        let endpoint = match &mut self.admin {
+            Some(admin) if self.sessions.is_admin(key) => {
                 let is_draining = !matches!(self.lifecycle, Lifecycle::Running);
-                Endpoint::Admin(AdminSite {
-                    process,
-                    connections: self.sessions.gauges(is_draining),
-                    has_root: self.responder.site.has_root(&self.context.clock.moment()),
-                    cache: self.responder.site.cache_figures(),
-                })
+                admin.connections = self.sessions.gauges(is_draining);
+                admin.has_root = self.responder.site.has_root(&self.context.clock.moment());
+                admin.cache = self.responder.site.cache_figures();
+                Endpoint::Admin(admin)
             }
             _ => Endpoint::Site(&mut self.responder),
         };

@@ -16,13 +16,14 @@ use crate::site::{self, CacheFigures};
 #[derive(Debug)]
 pub(crate) enum Endpoint<'t> {
     Site(&'t mut Responder),
-    Admin(AdminSite<'t>),
+    Admin(&'t mut AdminSite),
 }
 
-/// What the admin port reports besides what all connections share.
+/// What the admin port reports besides what all connections share, as it was when it was last looked
+/// at.
 #[derive(Debug)]
-pub(crate) struct AdminSite<'t> {
-    pub(crate) process: &'t mut Process,
+pub(crate) struct AdminSite {
+    pub(crate) process: Process,
     pub(crate) connections: ConnectionGauges,
     /// Whether there is a directory to serve.
     pub(crate) has_root: bool,
@@ -65,13 +66,22 @@ impl Endpoint<'_> {
     }
 }
 
-impl AdminSite<'_> {
+impl AdminSite {
+    pub(crate) fn new(process: Process) -> Self {
+        Self {
+            process,
+            connections: ConnectionGauges::default(),
+            has_root: true,
+            cache: CacheFigures::default(),
+        }
+    }
+
     fn respond(&mut self, event: &Event<'_>, context: &Context) -> Response<OpenFile> {
         respond(
             event,
             &context.front.hosts,
             &mut Figures {
-                process: self.process,
+                process: &mut self.process,
                 connections: &self.connections,
                 cache: &self.cache,
                 metrics: &context.metrics,
