@@ -70,21 +70,24 @@ impl FieldName {
 }
 
 /// Whether a name is this known one, which has the same length and is in lower case. Eight bytes are
-/// compared at a time, the last first: that is where names that begin alike differ.
+/// compared at a time, or four of a short name, the last first: that is where names that begin alike
+/// differ.
 fn is_same(name: &[u8], known: &[u8]) -> bool {
-    // Of the bytes that a name may have, setting this bit makes a letter of its capital alone, and a
-    // hyphen of nothing else.
-    const CASE: u8 = 0x20;
-    let are_same = |(bytes, known): (&[u8; 8], &[u8; 8])| {
-        u64::from_ne_bytes(*bytes) | u64::from_ne_bytes([CASE; 8]) == u64::from_ne_bytes(*known)
-    };
-    if let Some(ends) = name.last_chunk().zip(known.last_chunk()) {
-        let mut chunks = name.as_chunks().0.iter().zip(known.as_chunks().0);
+    if let Some(ends) = name.last_chunk::<8>().zip(known.last_chunk()) {
+        let mut chunks = name.as_chunks::<8>().0.iter().zip(known.as_chunks().0);
         are_same(ends) && chunks.all(are_same)
     } else {
-        let mut bytes = name.iter().zip(known);
-        bytes.all(|(byte, known)| byte | CASE == *known)
+        // No known name is shorter than this.
+        let starts = name.first_chunk::<4>().zip(known.first_chunk());
+        let ends = name.last_chunk::<4>().zip(known.last_chunk());
+        starts.is_some_and(are_same) && ends.is_some_and(are_same)
     }
+}
+
+/// Of the bytes that a name may have, setting this bit makes a letter of its capital alone, and a
+/// hyphen of nothing else.
+fn are_same<const N: usize>((bytes, known): (&[u8; N], &[u8; N])) -> bool {
+    bytes.map(|byte| byte | 0x20) == *known
 }
 
 /// Room for the field lines of one head. It is never initialised as a whole: that would cost more
