@@ -26,8 +26,8 @@ use std::time::Instant;
 ///    - [`poll_transmit`](Self::poll_transmit) for what to send, then [`transmitted`](Self::transmitted);
 ///      between them, [`lend`](Self::lend) and [`reclaim`](Self::reclaim) a buffer to encode into;
 ///    - [`shut_down`](Self::shut_down) after shutting the sending side of the socket.
-/// 3. [`poll_timeout`](Self::poll_timeout) for when to call [`handle_timeout`](Self::handle_timeout),
-///    and [`extend`](Self::extend) where there was progress that the machine cannot see.
+/// 3. [`poll_timeout`](Self::poll_timeout) for when to call [`handle_timeout`](Self::handle_timeout).
+///    The owner calls it later where it sees progress that the machine cannot see.
 /// 4. [`drain`](Self::drain) when the server stops, [`abort`](Self::abort) when a response cannot be
 ///    completed.
 ///

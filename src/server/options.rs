@@ -28,11 +28,11 @@ pub struct Options {
     pub open: bool,
     /// Where the operator is answered; empty: nowhere.
     pub admin: Vec<ListenAddress>,
-    /// The hosts that requests may be for; empty: any. Others get 421. `None`: as [`Audience`] has
-    /// it.
+    /// The hosts that requests may be for; empty: any. Others get 421. `None`: the default of the
+    /// [`Audience`](super::Audience).
     pub hosts: Option<Vec<Host>>,
-    /// Whether directories without an index file are listed; `None`: as [`Audience`] has it. It
-    /// overrides what stands in `site`.
+    /// Whether directories without an index file are listed; `None`: the default of the
+    /// [`Audience`](super::Audience). It overrides what stands in `site`.
     pub listing: Option<bool>,
     /// Whose word on the client's address is taken.
     pub trusted_proxies: Vec<TrustedProxy>,
