@@ -153,6 +153,14 @@ fn what_is_set_overrides_the_defaults_in_both_directions() {
             ],
         ),
         (
+            &["--spa"],
+            &[],
+            [
+                "listing = \"auto\"  # default: false, as the application answers for directories (spa)",
+                "hosts = \"auto\"  # default: local, as no listen address is named",
+            ],
+        ),
+        (
             &["--listen", "127.0.0.1:8080"],
             &[],
             [
@@ -320,6 +328,7 @@ fn the_check_says_which_defaults_follow_from_no_listen_address() {
         ]
     );
     assert_eq!(check(&["--listing"]).len(), 1);
+    assert_eq!(check(&["--spa"]).len(), 1);
     assert!(check(&["--listen", "127.0.0.1:0"]).is_empty());
     assert!(check(&["--listing=false", "--hosts=any"]).is_empty());
 }

@@ -253,7 +253,8 @@ fn defaults(options: &Options, audience: Audience) -> Vec<LocalDefault> {
     if audience == Audience::Named {
         return Vec::new();
     }
-    let listing = options.listing.is_none().then_some(LocalDefault::Listing);
+    let is_listing = options.listing.is_none() && options.lists_directories(audience);
+    let listing = is_listing.then_some(LocalDefault::Listing);
     let hosts = options.hosts.is_none().then_some(LocalDefault::Hosts);
     listing.into_iter().chain(hosts).collect()
 }

@@ -52,7 +52,17 @@ impl Options {
 
     /// Whether directories without an index file are listed.
     pub fn lists_directories(&self, audience: Audience) -> bool {
-        self.listing.unwrap_or(audience == Audience::ThisMachine)
+        self.listing.unwrap_or(self.default_listing(audience).0)
+    }
+
+    /// Whether they are where nobody has set it, and why: the end of a sentence.
+    pub fn default_listing(&self, audience: Audience) -> (bool, &'static str) {
+        if self.policy.spa && audience == Audience::ThisMachine {
+            // Where the site will be deployed, the application has the paths of directories, too.
+            (false, "as the application answers for directories (spa)")
+        } else {
+            (audience == Audience::ThisMachine, audience.reason())
+        }
     }
 
     /// The hosts that are answered; none means all.
@@ -90,26 +100,38 @@ mod tests {
     #[test]
     fn defaults_follow_the_audience_and_what_is_set_overrides_them() {
         let named = Host::parse("my.test").unwrap();
-        for (listen, listing, hosts, lists, answered) in [
-            (false, None, None, true, vec![Host::Local]),
-            (true, None, None, false, vec![]),
-            (false, Some(false), Some(vec![]), false, vec![]),
+        for (listen, spa, listing, hosts, lists, answered) in [
+            (false, false, None, None, true, vec![Host::Local]),
+            (false, true, None, None, false, vec![Host::Local]),
+            (false, true, Some(true), None, true, vec![Host::Local]),
+            (true, false, None, None, false, vec![]),
+            (true, true, None, None, false, vec![]),
+            (false, false, Some(false), Some(vec![]), false, vec![]),
             (
                 true,
+                false,
                 Some(true),
                 Some(vec![Host::Local]),
                 true,
                 vec![Host::Local],
             ),
-            (false, None, Some(vec![named.clone()]), true, vec![named]),
+            (
+                false,
+                false,
+                None,
+                Some(vec![named.clone()]),
+                true,
+                vec![named],
+            ),
         ] {
             let address = ListenAddress::Tcp(([127, 0, 0, 1], 8080).into());
-            let options = Options {
+            let mut options = Options {
                 listen: Vec::from_iter(listen.then_some(address)),
                 listing,
                 hosts,
                 ..Options::default()
             };
+            options.policy.spa = spa;
             let audience = options.audience();
             assert_eq!(options.lists_directories(audience), lists, "{options:?}");
             assert_eq!(options.answered_hosts(audience), answered, "{options:?}");

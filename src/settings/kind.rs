@@ -31,8 +31,8 @@ type Field<T> = fn(&mut Settings) -> &mut T;
 pub(super) enum Kind {
     /// On or off.
     Switch(Field<bool>),
-    /// On or off, or `auto`, which comes to what the second function says.
-    SwitchOrAuto(Field<Option<bool>>, fn(&Settings) -> bool),
+    /// On or off, or `auto`, which comes to what the second function says, for the reason it gives.
+    SwitchOrAuto(Field<Option<bool>>, fn(&Settings) -> (bool, &'static str)),
     /// A number of things.
     Count(Field<usize>, RangeInclusive<usize>),
     /// A number of things, or `auto`.
@@ -254,7 +254,8 @@ impl Kind {
         let audience = settings.server.audience();
         let value = match self {
             Self::SwitchOrAuto(field, meaning) if field(&mut settings.clone()).is_none() => {
-                meaning(settings).to_string()
+                let (value, reason) = meaning(settings);
+                return Some(format!("{value}, {reason}"));
             }
             Self::Hosts(field) if field(&mut settings.clone()).is_none() => {
                 let hosts = settings.server.answered_hosts(audience);

@@ -219,17 +219,14 @@ pub(super) static GROUPS: &[Group] = &[
                 name: "listing",
                 kind: Kind::SwitchOrAuto(
                     |settings| &mut settings.server.listing,
-                    |settings| {
-                        settings
-                            .server
-                            .lists_directories(settings.server.audience())
-                    },
+                    |settings| settings.server.default_listing(settings.server.audience()),
                 ),
                 help: "List directories without an index file",
                 reason: "Such a directory gets a page of what is in it and would be served, or \
                          JSON where a request prefers that, in place of 404. auto lists them where \
                          no listen address is named, so that only this machine can reach the \
-                         server, and nowhere else.",
+                         server, and nowhere else; nor does it with spa, where the application \
+                         answers.",
             },
         ],
     },
