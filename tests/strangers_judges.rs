@@ -166,4 +166,9 @@ const GO_CHOICES: &[Choice] = &[
         "if_unmodified_since_false * last-modified",
         "RFC 9110 §15.5.13 asks for no validator; Go's 412 has Last-Modified",
     ),
+    (
+        "range_with_modtime * status",
+        "RFC 9110 §8.8.2.2: a date in whole seconds may be carried over, so it is weak",
+    ),
+    ("range_with_modtime * content-range", "as its status"),
 ];
