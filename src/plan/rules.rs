@@ -2,7 +2,7 @@
 //!
 //! A rule is held against the address that was asked for and against the place of the file that was
 //! found for it, `/` and `/index.html` for one, and applies if it matches either. Of the rules that
-//! apply, the last one that speaks of a field has its say. General rules, which have no path, come
+//! apply, and the last one that names a field wins. General rules, which have no path, come
 //! before all that have one.
 
 use super::general::Setting;
@@ -239,7 +239,7 @@ impl Rules {
         Plan { fields, ..plan }
     }
 
-    /// What they change in all: the last one that speaks of a field has its say.
+    /// What they change in all: the last one that names a field wins.
     fn edits(&self, paths: &[&[u8]], class: Class) -> Vec<&Edit> {
         let mut edits: Vec<&Edit> = Vec::new();
         if self.is_empty() {

@@ -84,9 +84,8 @@ OWNERS = \"text/plain\"
                  against its place: / and /index.html for one. set and remove name fields; on says \
                  of which responses: success, which 304 belongs to and which is what it is if \
                  nothing is said, redirect, error, and preflight for those that answer OPTIONS. Of \
-                 several rules that apply, the last one that \
-                 speaks of a field has its say. Content-Encoding is for files that are stored \
-                 compressed under their own name, like game.wasm.br.",
+                 several rules that apply, the last one that names a field wins. Content-Encoding is \
+                 for files that are stored compressed under their own name, like game.wasm.br.",
         example: "\
 [[rule]]
 path = \"/assets/**\"
