@@ -1,30 +1,34 @@
-//! What a request would get, and why: the answer to `--explain`.
+//! The response to a request and the reasons for it: the output of `--explain`.
 //!
-//! The request goes the way of any other, through a connection, the site and the plan. What is
-//! made here is only what is told of it, so that it cannot differ from what is served.
+//! The request takes the same path as any other, through a connection, the site and the plan. Only
+//! the description is made here, so it cannot differ from what is served.
 
 use super::check::become_user;
 use crate::conn::{Connection, Event, Transmit};
 use crate::http::Status;
-use crate::http::coding::Coding;
 use crate::http::fields::FieldStorage;
 use crate::http::host::Host;
-use crate::http::path::RequestPath;
+use crate::http::path::{RequestPath, escaped};
 use crate::http::request::RequestHead;
-use crate::plan::{self, Class, Redirect};
-use crate::server::answer::decision::Decision;
-use crate::server::answer::responder::{Responder, open_site};
+use crate::plan::{self, Class, Fallback, NoSite, Redirect};
+use crate::server::answer::responder::{Decided, Responder};
+use crate::server::answer::response::response;
+use crate::server::answer::served::Served;
+use crate::server::answer::sites::Sites;
+use crate::server::audience::host_list;
 use crate::server::clock::Clock;
-use crate::server::context::{Context, Front};
+use crate::server::context::Context;
+use crate::server::ingress::Ingress;
 use crate::server::observe::access_log::AccessLog;
 use crate::server::{Audience, LogDestination, Options, StartError};
-use crate::site::{File, Miss, Origin, Outcome, Resolution};
+use crate::site::{File, LookupError, LookupTime, Origin, Outcome, Resolution, Site};
+use std::cell::RefMut;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::rc::Rc;
 
-/// What a request would get, step by step.
+/// The response to a request, step by step.
 #[derive(Debug)]
 pub struct Explanation {
     steps: Vec<(&'static str, String)>,
@@ -32,27 +36,27 @@ pub struct Explanation {
 }
 
 impl Explanation {
-    /// Whether the response would be a success or a redirect.
+    /// Returns `true` if the response would be a success or a redirect.
     pub fn is_served(&self) -> bool {
         self.is_served
     }
 
-    fn tell(&mut self, step: &'static str, what: impl fmt::Display) {
-        // A file's name may hold what would speak to a terminal.
+    fn add_step(&mut self, step: &'static str, what: impl fmt::Display) {
+        // The name of a file may contain terminal escape sequences.
         let what = what.to_string().replace(char::is_control, "\u{FFFD}");
         self.steps.push((step, what));
     }
 
-    fn tell_head(&mut self, head: &[u8]) {
+    fn write_head(&mut self, head: &[u8]) {
         let head = String::from_utf8_lossy(head);
         let (head, _) = head.split_once("\r\n\r\n").unwrap_or((&head, ""));
         for (number, line) in head.split("\r\n").enumerate() {
-            self.tell(if number == 0 { "answer" } else { "" }, line);
+            self.add_step(if number == 0 { "answer" } else { "" }, line);
         }
     }
 }
 
-/// One line for each step, its name in a column of its own.
+/// Writes one line for each step, with its name in a column of its own.
 impl fmt::Display for Explanation {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (step, what) in &self.steps {
@@ -62,58 +66,86 @@ impl fmt::Display for Explanation {
     }
 }
 
-/// Explains what GET of a request target, a path or a whole URL, would get from a server with
-/// these options, if somebody entered it in a browser.
+/// Explains the response of a server with these options to GET of a request target, which is a path
+/// or a whole URL as it would be typed into a browser.
 pub fn explain(options: Options, target: &OsStr) -> Result<Explanation, StartError> {
     let target = request_target(target);
-    let hosts = options.answered_hosts(options.audience());
-    let host = hosts.first().unwrap_or(&Host::Local).authority();
-    let is_local_by_default =
-        options.hosts.is_none() && options.audience() == Audience::ThisMachine;
+    let host = host_to_name(&options).authority();
+    let by_default = options.hosts.is_none().then(|| options.audience());
     become_user(&options)?;
     let mut offline = Offline::open(options)?;
     let mut explanation = Explanation {
         steps: Vec::new(),
         is_served: false,
     };
-    explanation.tell("request", format_args!("GET {}", target.display()));
+    explanation.add_step("request", format_args!("GET {}", target.display()));
 
     let mut request = [b"GET ", target.as_bytes()].concat();
     let fields = format!(" HTTP/1.1\r\nHost: {host}\r\nAccept: {ACCEPT}\r\n\r\n");
     request.extend_from_slice(fields.as_bytes());
     let mut storage = FieldStorage::default();
-    let mut connection = Connection::new(&offline.context.tick());
-    let received = connection.receive(&request, &mut storage, &offline.context.tick());
+    let mut connection = Connection::new(&offline.context.now());
+    let received = connection.receive(&request, &mut storage, &offline.context.now());
     let response = match &received.event {
         Some(Event::Request(head)) => {
-            tell_request(&mut explanation, head, &offline, is_local_by_default);
-            let decision = offline.decide(head);
-            tell_decision(&mut explanation, &decision, head, &mut offline);
-            tell_rules(&mut explanation, &decision, head, &offline);
-            decision.into_response()
+            write_request(&mut explanation, head, &offline, by_default);
+            let chosen = offline.responder.sites().find(head).map(Rc::clone);
+            let decided = offline.decide(head);
+            match chosen {
+                Ok(served) => {
+                    write_site(&mut explanation, &served, &offline);
+                    let chosen = Chosen {
+                        served: &served,
+                        offline: &offline,
+                    };
+                    write_decision(&mut explanation, &decided, head, &chosen);
+                    write_access(&mut explanation, &decided, head, &chosen);
+                    write_rules(&mut explanation, &decided, head, &chosen);
+                }
+                Err(why) => explanation.add_step(
+                    "site",
+                    match why {
+                        NoSite::Host => "none: no site has this host",
+                        NoSite::Path => "none: no site of this host has this path",
+                    },
+                ),
+            }
+            response(decided.decision)
         }
-        Some(Event::Refused { refusal, .. }) => {
-            explanation.tell("refused", refusal);
-            offline.responder.answer_refused(*refusal)
+        Some(Event::Rejected { rejection, .. }) => {
+            explanation.add_step("refused", rejection);
+            offline.responder.answer_rejected(*rejection)
         }
-        // A head that ends in an empty line is whole, and whatever is whole is answered.
+        // A head that ends in an empty line is complete, and a complete one is always answered.
         None => return Ok(explanation),
     };
     explanation.is_served = matches!(response.status.code(), 200..=399);
-    connection.respond(response, &offline.context.tick());
+    connection.respond(response, &offline.context.now());
     match connection.poll_transmit() {
         Some(Transmit::Bytes(head, _) | Transmit::File { before: head, .. }) => {
-            explanation.tell_head(head);
+            explanation.write_head(head);
         }
         None => {}
     }
     Ok(explanation)
 }
 
-/// The request target that somebody means, as a browser understands what is typed into it: a URL, one
-/// of this machine without its scheme, or a path, for which a slash is put before it.
+/// Returns the host for a request that names none: one that is answered.
+fn host_to_name(options: &Options) -> Host {
+    let has_any = options.sites.iter().any(|site| site.hosts.is_empty());
+    let of_sites = options.sites.iter().flat_map(|site| &site.hosts);
+    let hosts: Vec<_> = if has_any || options.sites.is_empty() {
+        options.answered_hosts(options.audience())
+    } else {
+        of_sites.cloned().collect()
+    };
+    hosts.into_iter().next().unwrap_or(Host::Local)
+}
+
+/// Returns the request target that the user means, in the way a browser interprets its input: a
+/// URL, a URL of this machine without a scheme, or a path, which gets a leading slash.
 fn request_target(text: &OsStr) -> OsString {
-    // A browser keeps the fragment to itself (RFC 9110 §7.1).
+    // A browser does not send the fragment (RFC 9110 §7.1).
     let mut parts = text.as_bytes().split(|byte| *byte == b'#');
     let target = parts.next().unwrap_or_default();
     let prefix: &[u8] = match target {
@@ -132,7 +164,8 @@ fn has_scheme(target: &[u8]) -> bool {
     scheme.is_some_and(|scheme| !scheme.is_empty() && scheme.iter().all(is_scheme_byte))
 }
 
-/// Whether it begins like `localhost:8080` or `127.0.0.1:8080`: what browsers show of a URL.
+/// Returns `true` if the text begins like `localhost:8080` or `127.0.0.1:8080`, as browsers show
+/// URLs.
 fn names_port_of_this_machine(target: &[u8]) -> bool {
     let mut parts = target.split(|byte| matches!(byte, b'/' | b'?'));
     let authority = parts.next().unwrap_or_default();
@@ -140,14 +173,14 @@ fn names_port_of_this_machine(target: &[u8]) -> bool {
         return false;
     };
     let (host, port) = authority.split_at(colon);
-    // A name that is a number may be that of a file: 12:30.
+    // A name that is a number may be part of a file name: 12:30.
     let is_number = host.iter().all(u8::is_ascii_digit);
     let is_port = matches!(port, [b':', digits @ ..]
         if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit));
     is_port && !is_number && Host::Local.matches(authority)
 }
 
-/// All that answers requests, without the sockets that they would come by.
+/// Everything that answers requests, without sockets.
 struct Offline {
     context: Context,
     responder: Responder,
@@ -157,55 +190,80 @@ impl Offline {
     fn open(options: Options) -> Result<Self, StartError> {
         let clock = Clock::new(options.policy.server_field);
         let audience = options.audience();
-        let site = open_site(&options, audience, 0, clock.now())?;
+        let sites = Sites::open(&options, audience, 0, None, clock.now())?;
         let log = AccessLog::open(&LogDestination::Off, None, options.log_style())
             .map_err(|error| StartError::AccessLog(LogDestination::Off, error))?;
-        let front = Front {
-            hosts: options.answered_hosts(audience),
+        let ingress = Ingress {
+            hosts: options.known_hosts(audience),
             trusted_proxies: options.trusted_proxies,
+            redirect_port: None,
         };
         Ok(Self {
-            context: Context::new(front, clock, options.connection, log),
-            responder: Responder::new(site),
+            context: Context::new(ingress, clock, options.connection, log),
+            responder: Responder::new(sites),
         })
     }
 
-    /// Decides on a request, however long that takes.
-    fn decide(&mut self, head: &RequestHead<'_>) -> Decision {
-        self.responder.decide_now(head, &mut self.context)
+    /// Decides on a request, and waits as long as that takes.
+    fn decide(&mut self, head: &RequestHead<'_>) -> Decided {
+        self.responder.decide_now(head, &self.context)
     }
 }
 
-fn tell_request(
+/// The site that a request is for, and the sites that it was chosen from.
+struct Chosen<'a> {
+    served: &'a Served,
+    offline: &'a Offline,
+}
+
+impl Chosen<'_> {
+    fn site(&self) -> RefMut<'_, Site> {
+        self.served.site.borrow_mut()
+    }
+
+    fn moment(&self) -> LookupTime {
+        self.offline.context.clock.moment()
+    }
+}
+
+/// Writes which site a request is for, if there are several.
+fn write_site(explanation: &mut Explanation, served: &Served, offline: &Offline) {
+    if let Sites::Several(_) = offline.responder.sites() {
+        let (name, root) = (served.spec.name(), served.spec.site.root.display());
+        explanation.add_step("site", format_args!("{name}, from {root}"));
+    }
+}
+
+fn write_request(
     explanation: &mut Explanation,
     head: &RequestHead<'_>,
     offline: &Offline,
-    is_local_by_default: bool,
+    by_default: Option<Audience>,
 ) {
     let host = String::from_utf8_lossy(head.authority());
-    if plan::is_answered(head.authority(), &offline.context.front.hosts) {
-        explanation.tell("host", host);
+    if plan::is_answered(head.authority(), &offline.context.ingress.hosts) {
+        explanation.add_step("host", host);
     } else {
-        explanation.tell(
+        explanation.add_step(
             "host",
-            format_args!("{host} is none of the hosts that are answered"),
+            format_args!("{host} is not one of the hosts that are answered"),
         );
-        if is_local_by_default {
-            let reason = Audience::ThisMachine.reason();
-            explanation.tell(
+        if let Some(audience) = by_default {
+            let (reason, hosts) = (audience.reason(), host_list(&offline.context.ingress.hosts));
+            explanation.add_step(
                 "",
-                format_args!("only localhost and IP addresses are, {reason} (hosts);"),
+                format_args!("only {hosts} are, {reason} (allowed-hosts);"),
             );
-            explanation.tell("", "with sockets from systemd, all are");
+            explanation.add_step("", "with sockets from systemd, all are");
         }
     }
 }
 
-fn tell_decision(
+fn write_decision(
     explanation: &mut Explanation,
-    decision: &Decision,
+    decided: &Decided,
     head: &RequestHead<'_>,
-    offline: &mut Offline,
+    chosen: &Chosen<'_>,
 ) {
     let Some(target) = head.target.path_and_query() else {
         return;
@@ -213,104 +271,162 @@ fn tell_decision(
     let path = match RequestPath::parse(target.path) {
         Ok(path) => path,
         Err(error) => {
-            explanation.tell("path", format_args!("none: {error}"));
-            return tell_stand_in(explanation, decision, offline);
+            explanation.add_step("path", format_args!("none: {error}"));
+            return write_fallback(explanation, decided, chosen);
         }
     };
+    explanation.add_step("path", path.to_reference());
+    let Some(path) = path.relative_to(chosen.served.policy.base.as_bytes()) else {
+        return explanation.add_step("redirect", "to the base path of the site, with its slash");
+    };
     let reference = path.to_reference().to_string();
-    explanation.tell("path", &reference);
-    if let Some(found) = &decision.found {
-        tell_found(explanation, found, head, &path, offline);
-    } else if let redirects = &offline.responder.site.policy().redirects
+    if let Some(found) = found(decided) {
+        write_found(explanation, &found, head, &path, chosen);
+    } else if let redirects = &chosen.served.policy.redirects
         && let Some((number, ..)) = redirects.find(&reference, None)
         && let Some(redirect) = redirects.iter().nth(number.saturating_sub(1))
     {
         let Redirect { from, to, .. } = redirect;
-        explanation.tell("redirect", format_args!("{number}, from {from} to {to}"));
+        explanation.add_step("redirect", format_args!("{number}, from {from} to {to}"));
     }
-    tell_stand_in(explanation, decision, offline);
-}
-
-fn tell_stand_in(explanation: &mut Explanation, decision: &Decision, offline: &mut Offline) {
-    if let Some(file) = &decision.stand_in
-        && let Some(stand_in) = file.stand_in()
+    if decided.decision.fallback() == Some(Fallback::Rewrite)
+        && let rewrites = &chosen.served.policy.rewrites
+        && let Some((number, _)) = rewrites.find_numbered(&path)
+        && let Some((from, to)) = rewrites.iter().nth(number.saturating_sub(1))
     {
-        explanation.tell("instead", format_args!("{stand_in}, {}", Found(file)));
-        tell_codings(explanation, file, &[], offline);
+        explanation.add_step("rewrite", format_args!("{number}, from {from} to {to}"));
+    }
+    write_fallback(explanation, decided, chosen);
+}
+
+/// Returns the result of the search for the requested file, if there was one.
+fn found(decided: &Decided) -> Option<Outcome> {
+    match (decided.miss, &decided.decision.file) {
+        (Some(miss), _) => Some(Err(miss)),
+        (None, Some(file)) if file.fallback().is_none() => Some(Ok(Rc::clone(file))),
+        (None, _) => None,
     }
 }
 
-fn tell_rules(
+fn write_fallback(explanation: &mut Explanation, decided: &Decided, chosen: &Chosen<'_>) {
+    if let Some(file) = &decided.decision.file
+        && let Some(fallback) = file.fallback()
+    {
+        let (place, found) = (escaped(&file.path_on_disk), Found(file));
+        explanation.add_step("instead", format_args!("{fallback}, /{place}, {found}"));
+        write_codings(explanation, file, &[], chosen);
+    }
+}
+
+/// Writes the access rules of the request. A client would have to fulfil them, but `--explain` does
+/// not.
+fn write_access(
     explanation: &mut Explanation,
-    decision: &Decision,
+    decided: &Decided,
     head: &RequestHead<'_>,
-    offline: &Offline,
+    chosen: &Chosen<'_>,
 ) {
-    let path = plan::addressed_path(head, &decision.plan);
+    let policy = &chosen.served.policy;
+    let path = plan::addressed_path(head, &policy.base);
+    let file = decided.decision.file.as_ref();
+    let of_all = policy
+        .auth_file
+        .is_some()
+        .then(|| policy.access.iter().count());
+    for (number, rule) in plan::counting_rules(head, path.as_ref(), policy, file) {
+        if of_all == Some(number) {
+            explanation.add_step("access", format_args!("auth-file, {rule}"));
+        } else {
+            explanation.add_step("access", format_args!("{number}, {rule}"));
+        }
+    }
+}
+
+fn write_rules(
+    explanation: &mut Explanation,
+    decided: &Decided,
+    head: &RequestHead<'_>,
+    chosen: &Chosen<'_>,
+) {
+    let (decision, path) = (
+        &decided.decision,
+        plan::addressed_path(head, &chosen.served.policy.base),
+    );
     if decision.plan.status == Status::MisdirectedRequest {
         return;
     }
     let paths = decision.ruled_paths(path.as_ref());
     let paths = paths.as_ref().map_or(&[][..], |paths| &paths[..]);
-    let sent = decision.stand_in.as_ref().map(Ok);
-    let sent = sent.or(decision.found.as_ref().map(Result::as_ref));
-    let class = match (Class::of(decision.plan.status), sent) {
-        (Class::Success, Some(Ok(file))) if file.origin == Origin::Disk => Class::File,
+    let class = match (Class::of(decision.plan.status), &decision.file) {
+        (Class::Success, Some(file)) if file.origin == Origin::Disk => Class::File,
         (class, _) => class,
     };
-    for (name, rule) in offline.responder.site.policy().rules.applying(paths, class) {
-        explanation.tell("rule", format_args!("{name}, {rule}"));
+    let rules = &chosen.served.policy.rules;
+    for (name, rule) in rules.applying(paths, class, Some(head)) {
+        explanation.add_step("rule", format_args!("{name}, {rule}"));
     }
 }
 
-fn tell_found(
+fn write_found(
     explanation: &mut Explanation,
     found: &Outcome,
     head: &RequestHead<'_>,
     path: &RequestPath<'_>,
-    offline: &mut Offline,
+    chosen: &Chosen<'_>,
 ) {
-    if !matches!(found, Err(Miss::Hidden)) {
-        let trail = offline.responder.site.trail(path);
+    if path.is_hidden()
+        && let Ok(pattern) = chosen.served.policy.dotfiles.naming(path.as_bytes())
+    {
+        explanation.add_step("dotfiles", pattern);
+    }
+    if !matches!(found, Err(LookupError::Concealed(_))) {
+        let trail = chosen.site().trail(path);
         for (link, target) in &trail.links {
-            explanation.tell(
+            explanation.add_step(
                 "link",
                 format_args!("{} -> {}", link.display(), target.display()),
             );
         }
-        explanation.tell("looks at", trail.end.display());
+        explanation.add_step("looks at", trail.end.display());
     }
     match found {
         Ok(file) => {
-            explanation.tell("finds", Found(file));
-            tell_codings(explanation, file, path.as_bytes(), offline);
+            explanation.add_step("finds", Found(file));
+            write_codings(explanation, file, path.as_bytes(), chosen);
         }
-        Err(miss) => explanation.tell("finds", format_args!("nothing to serve: {miss}")),
+        Err(miss) => explanation.add_step("finds", format_args!("nothing to serve: {miss}")),
     }
-    // What is sent is not what was found, but what became of it.
-    let moment = offline.context.clock.moment();
-    if let Resolution::Ready(Ok(file)) = offline.responder.site.resolve(head, path, &moment)
-        && file.is_coded_alone()
+    // The file found may be the expansion of a precompressed one, so look up the stored file too.
+    let moment = chosen.moment();
+    let resolution = chosen.site().resolve(head, path, &moment);
+    if let Resolution::Ready(Ok(file)) = resolution
+        && file.is_only_precompressed()
     {
-        tell_codings(explanation, &file, path.as_bytes(), offline);
+        write_codings(explanation, &file, path.as_bytes(), chosen);
     }
 }
 
-fn tell_codings(
-    explanation: &mut Explanation,
-    file: &Rc<File>,
-    path: &[u8],
-    offline: &mut Offline,
-) {
-    let moment = offline.context.clock.moment();
+fn write_codings(explanation: &mut Explanation, file: &Rc<File>, path: &[u8], chosen: &Chosen<'_>) {
+    let moment = chosen.moment();
     for coding in file.codings().iter() {
-        // What lies beside the file and cannot be opened is none of them after that.
-        offline.responder.site.encode(path, file, coding, &moment);
+        // A precompressed file that cannot be opened is removed from the set by this attempt.
+        chosen.site().encode(path, file, coding, &moment);
     }
-    let codings: Vec<_> = file.codings().iter().map(Coding::name).collect();
+    let available = file.codings();
+    let codings = available.iter().map(|coding| {
+        if available.is_stored(coding) {
+            coding.name().to_owned()
+        } else {
+            format!("{coding} made on request")
+        }
+    });
+    let codings: Vec<_> = codings.collect();
     if !codings.is_empty() {
         let codings = codings.join(", ");
-        explanation.tell("codings", format_args!("{codings}, for who accepts them"));
+        explanation.add_step(
+            "codings",
+            format_args!("{codings}, for clients that accept them"),
+        );
     }
 }
 
@@ -318,17 +434,17 @@ struct Found<'a>(&'a File);
 
 impl fmt::Display for Found<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let facts = self.0.representation.facts();
+        let facts = self.0.representation.metadata();
         if self.0.origin == Origin::Listing {
             out.write_str("a directory without an index file, which is listed in ")?;
         }
         write!(out, "{} bytes of {}", facts.length, facts.content_type)?;
         match self.0.origin {
-            Origin::Expanded => out.write_str(", expanded from the .gz that is there alone"),
+            Origin::Expanded => out.write_str(", expanded from the .gz, as only that exists"),
             Origin::Disk | Origin::Listing | Origin::Coded => Ok(()),
         }
     }
 }
 
-/// As browsers ask for pages.
+/// The `Accept` of browsers that request a page.
 const ACCEPT: &str = "text/html, */*;q=0.8";

@@ -1,9 +1,9 @@
-//! The health check as a client: the answer to `--health`, for images that hold no other program.
+//! The health check, a small client: the command `--health`, for images without other programs.
 
 use crate::http::host::Host;
 use crate::http::method::Method;
 use crate::http::target::RequestTarget;
-use crate::server::{ListenAddress, Options};
+use crate::server::{ListenAddress, Options, addresses};
 use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -15,41 +15,47 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-/// Why a server is not taken to be well.
+/// The reason why a server is considered unhealthy.
 #[derive(Debug)]
 pub enum Unhealthy {
-    /// This is no URL that can be asked for.
+    /// The text is not a URL that can be requested.
     Url(String),
-    /// The settings let the kernel choose the port.
+    /// The settings let the system choose the port.
     AnyPort,
-    /// It cannot be talked to.
+    /// The connection failed.
     Unreachable(String, io::Error),
-    /// What it says is no response.
+    /// The response is not HTTP.
     NotHttp(String),
-    /// It says nothing for too long.
+    /// The server does not answer in time.
     Silent(String),
-    /// It answers with neither a success nor a redirect.
+    /// The status is neither a success nor a redirect.
     Status(String, u16),
-    /// It has nothing at its root, where no other URL was named.
+    /// The root has no page, and no other URL was given.
     NoIndex(String),
 }
 
-/// Asks a server whether it is well, and says so: the one at `url`, or else the one that `options`
-/// start, for its root, as everybody may.
+/// Checks the health of the server at `url`, or else of the server that `options` start, by
+/// requesting its root like any client. Returns a line about a healthy server.
 pub fn check_health(url: Option<&OsStr>, options: &Options) -> Result<String, Unhealthy> {
-    let question = match url {
-        Some(url) => Question::at(url)?,
-        None => Question::of(options)?,
+    let probe = match url {
+        Some(url) => Probe::at(url)?,
+        None => Probe::of(options)?,
     };
-    let name = question.name.clone();
-    // In a thread, so that resolving, connecting and waiting have one deadline together.
-    let (tell, answer) = mpsc::channel();
-    let asking = thread::Builder::new().spawn(move || tell.send(question.ask()));
-    if let Err(error) = asking {
+    let name = probe.name.clone();
+    let is_tls = probe.is_tls;
+    // In a thread, so that one deadline covers resolving, connecting and waiting.
+    let (sender, receiver) = mpsc::channel();
+    let spawned = thread::Builder::new().spawn(move || sender.send(probe.ask()));
+    if let Err(error) = spawned {
         return Err(Unhealthy::Unreachable(name, error));
     }
-    match answer.recv_timeout(TIMEOUT) {
+    match receiver.recv_timeout(TIMEOUT) {
         Ok(Ok(Some(status @ 200..=399))) => Ok(format!("{name} answers {status}\n")),
+        // The server is up, and the check has no password.
+        Ok(Ok(Some(401))) => Ok(format!("{name} answers 401: it asks for a password\n")),
+        // The server's answer to plain HTTP. It shows that the server is up; more would need a TLS
+        // client.
+        Ok(Ok(Some(400))) if is_tls => Ok(format!("{name} speaks HTTPS and answers\n")),
         Ok(Ok(Some(404))) if url.is_none() => Err(Unhealthy::NoIndex(name)),
         Ok(Ok(Some(status))) => Err(Unhealthy::Status(name, status)),
         Ok(Ok(None)) => Err(Unhealthy::NotHttp(name)),
@@ -58,34 +64,38 @@ pub fn check_health(url: Option<&OsStr>, options: &Options) -> Result<String, Un
     }
 }
 
-/// What to ask for, and where.
+/// The request of a health check and its destination.
 #[derive(Debug, PartialEq, Eq)]
-struct Question {
-    /// The URL, to speak of it.
+struct Probe {
+    /// The URL, for messages.
     name: String,
-    place: Place,
-    /// What stands in `Host`.
+    endpoint: Endpoint,
+    /// The value of `Host`.
     host: String,
     target: String,
+    /// `true` if the server expects HTTPS, so that it can only be asked over plain HTTP whether it
+    /// answers.
+    is_tls: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Place {
+enum Endpoint {
     /// A host and a port.
     Tcp(String),
     /// The path of a Unix-domain socket.
     Unix(PathBuf),
 }
 
-impl Question {
+impl Probe {
     fn at(url: &OsStr) -> Result<Self, Unhealthy> {
         let name = url.to_string_lossy().into_owned();
         if let Some(path) = url.as_bytes().strip_prefix(b"unix:") {
             return Ok(Self {
-                place: Place::Unix(PathBuf::from(OsStr::from_bytes(path))),
+                endpoint: Endpoint::Unix(PathBuf::from(OsStr::from_bytes(path))),
                 name,
                 host: "localhost".to_owned(),
                 target: "/".to_owned(),
+                is_tls: false,
             });
         }
         let target = RequestTarget::parse(name.as_bytes(), Method::Get);
@@ -100,42 +110,59 @@ impl Question {
         };
         let host = String::from_utf8_lossy(authority).into_owned();
         Ok(Self {
-            place: Place::Tcp(with_port(&host)),
-            // RFC 9112 §3.2.2: a server has to take a whole URL for a target.
+            endpoint: Endpoint::Tcp(with_port(&host)),
+            // RFC 9112 §3.2.2: servers must accept a whole URL as the target.
             target: name.clone(),
             name,
             host,
+            is_tls: false,
         })
     }
 
     fn of(options: &Options) -> Result<Self, Unhealthy> {
-        let default = ListenAddress::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)));
-        let address = options.listen.first().unwrap_or(&default);
-        let (place, authority) = match address {
-            ListenAddress::Tcp(address) if address.port() == 0 => return Err(Unhealthy::AnyPort),
-            ListenAddress::Tcp(address) => {
-                let address = SocketAddr::new(reachable(address.ip()), address.port());
-                (Place::Tcp(address.to_string()), address.to_string())
+        let addresses = addresses(options);
+        // Prefer the first address with plain HTTP, because a page can be requested there.
+        let mut plain = addresses.iter().filter(|address| !address.is_tls());
+        let address = plain.next().or(addresses.first());
+        let address = address.ok_or(Unhealthy::AnyPort)?;
+        let (endpoint, authority) = match address {
+            ListenAddress::Tcp(at) | ListenAddress::Tls(at) if at.port() == 0 => {
+                return Err(Unhealthy::AnyPort);
             }
-            ListenAddress::Unix(path) => (Place::Unix(path.clone()), "localhost".to_owned()),
+            ListenAddress::Tcp(address) | ListenAddress::Tls(address) => {
+                let address = SocketAddr::new(reachable(address.ip()), address.port());
+                (Endpoint::Tcp(address.to_string()), address.to_string())
+            }
+            ListenAddress::Unix(path) => (Endpoint::Unix(path.clone()), "localhost".to_owned()),
         };
-        // Any other than a host that is set would be misdirected.
-        let hosts = options.answered_hosts(options.audience());
+        // If hosts are set, a request for another one is rejected as misdirected.
+        let site = options.sites.first();
+        let hosts = match site {
+            Some(site) if !site.hosts.is_empty() => site.hosts.clone(),
+            _ => options.answered_hosts(options.audience()),
+        };
         let named = hosts.first().filter(|host| **host != Host::Local);
         let host = named.map(Host::authority);
+        let target = site.map_or("/".to_owned(), |site| site.policy.base.to_string());
+        let below = target.trim_start_matches('/');
         Ok(Self {
-            name: address_of(&place),
-            place,
+            name: if address.is_tls() {
+                format!("https://{authority}/{below}")
+            } else {
+                format!("{}{below}", address_of(&endpoint))
+            },
+            endpoint,
             host: host.unwrap_or(authority),
-            target: "/".to_owned(),
+            target,
+            is_tls: address.is_tls(),
         })
     }
 
-    /// The status of the answer; `None` if it is none of HTTP.
+    /// Returns the status of the response; `None` if it is not HTTP.
     fn ask(&self) -> io::Result<Option<u16>> {
-        match &self.place {
-            Place::Tcp(address) => self.ask_over(TcpStream::connect(address)?),
-            Place::Unix(path) => self.ask_over(UnixStream::connect(path)?),
+        match &self.endpoint {
+            Endpoint::Tcp(address) => self.ask_over(TcpStream::connect(address)?),
+            Endpoint::Unix(path) => self.ask_over(UnixStream::connect(path)?),
         }
     }
 
@@ -154,14 +181,14 @@ impl Question {
     }
 }
 
-fn address_of(place: &Place) -> String {
-    match place {
-        Place::Tcp(address) => format!("http://{address}/"),
-        Place::Unix(path) => format!("unix:{}", path.display()),
+fn address_of(endpoint: &Endpoint) -> String {
+    match endpoint {
+        Endpoint::Tcp(address) => format!("http://{address}/"),
+        Endpoint::Unix(path) => format!("unix:{}", path.display()),
     }
 }
 
-/// The address at which a listener can be reached from its own machine.
+/// Returns the address at which a listener can be reached from its own machine.
 fn reachable(listening: IpAddr) -> IpAddr {
     match listening {
         IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
@@ -170,7 +197,7 @@ fn reachable(listening: IpAddr) -> IpAddr {
     }
 }
 
-/// An authority with the port that it leaves out (RFC 9110 §4.2.1).
+/// Returns an authority with its port, adding the default one (RFC 9110 §4.2.1).
 fn with_port(authority: &str) -> String {
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, port),
@@ -180,7 +207,7 @@ fn with_port(authority: &str) -> String {
     format!("{host}:{port}")
 }
 
-/// The status in `HTTP/1.1 200 OK` (RFC 9112 §4).
+/// Parses the status in `HTTP/1.1 200 OK` (RFC 9112 §4).
 fn parse_status_line(line: &[u8]) -> Option<u16> {
     let rest = line.strip_prefix(b"HTTP/1.")?;
     let (digits, after) = rest
@@ -202,11 +229,12 @@ impl fmt::Display for Unhealthy {
         match self {
             Self::Url(url) => write!(
                 out,
-                "{url:?} cannot be asked; write http://127.0.0.1:8080/ or unix: and a path"
+                "cannot check {url:?}; write http://127.0.0.1:8080/ or unix: and a path"
             ),
-            Self::AnyPort => out
-                .write_str("the settings let the system choose the port; name the URL to be asked"),
-            Self::Unreachable(url, error) => write!(out, "{url} cannot be asked: {error}"),
+            Self::AnyPort => out.write_str(
+                "cannot check a port that the system chooses; name the URL: --health URL",
+            ),
+            Self::Unreachable(url, error) => write!(out, "cannot connect to {url}: {error}"),
             Self::NotHttp(url) => write!(out, "{url} does not answer in HTTP"),
             Self::Silent(url) => {
                 write!(out, "{url} does not answer within {} s", TIMEOUT.as_secs())
@@ -230,45 +258,49 @@ impl std::error::Error for Unhealthy {
     }
 }
 
-/// For all of it. Docker and Kubernetes start a check every 10 to 30 s.
+/// The deadline of the whole check. Docker and Kubernetes start a check every 10 to 30 s.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// No status line is as long.
+/// No status line is this long.
 const STATUS_LINE_BYTES_MAX: u64 = 1024;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn question(place: Place, host: &str, target: &str) -> (Place, String, String) {
-        (place, host.to_owned(), target.to_owned())
+    fn probed(endpoint: Endpoint, host: &str, target: &str) -> (Endpoint, String, String) {
+        (endpoint, host.to_owned(), target.to_owned())
     }
 
     #[test]
-    fn a_url_says_whom_to_ask_for_what() {
-        let tcp = |address: &str| Place::Tcp(address.to_owned());
+    fn a_url_determines_the_request_and_its_destination() {
+        let tcp = |address: &str| Endpoint::Tcp(address.to_owned());
         for (url, expected) in [
-            ("http://a", question(tcp("a:80"), "a", "http://a")),
-            ("http://a:/", question(tcp("a:80"), "a:", "http://a:/")),
+            ("http://a", probed(tcp("a:80"), "a", "http://a")),
+            ("http://a:/", probed(tcp("a:80"), "a:", "http://a:/")),
             (
                 "HTTP://a:8/b?c",
-                question(tcp("a:8"), "a:8", "HTTP://a:8/b?c"),
+                probed(tcp("a:8"), "a:8", "HTTP://a:8/b?c"),
             ),
             (
                 "http://[::1]/",
-                question(tcp("[::1]:80"), "[::1]", "http://[::1]/"),
+                probed(tcp("[::1]:80"), "[::1]", "http://[::1]/"),
             ),
             (
                 "http://[::1]:8/",
-                question(tcp("[::1]:8"), "[::1]:8", "http://[::1]:8/"),
+                probed(tcp("[::1]:8"), "[::1]:8", "http://[::1]:8/"),
             ),
             (
                 "unix:/a b",
-                question(Place::Unix("/a b".into()), "localhost", "/"),
+                probed(Endpoint::Unix("/a b".into()), "localhost", "/"),
             ),
         ] {
-            let asked = Question::at(OsStr::new(url)).expect(url);
-            assert_eq!((asked.place, asked.host, asked.target), expected, "{url}");
+            let asked = Probe::at(OsStr::new(url)).expect(url);
+            assert_eq!(
+                (asked.endpoint, asked.host, asked.target),
+                expected,
+                "{url}"
+            );
         }
         for url in [
             "",
@@ -280,13 +312,13 @@ mod tests {
             "http://u@a/",
             "ftp://a",
         ] {
-            let refused = Question::at(OsStr::new(url));
+            let refused = Probe::at(OsStr::new(url));
             assert!(matches!(refused, Err(Unhealthy::Url(_))), "{url}");
         }
     }
 
     #[test]
-    fn the_settings_say_whom_to_ask() {
+    fn the_settings_determine_the_destination() {
         for (listen, hosts, expected) in [
             ("", "", "http://127.0.0.1:8080/ 127.0.0.1:8080"),
             ("0.0.0.0:80", "", "http://127.0.0.1:80/ 127.0.0.1:80"),
@@ -301,7 +333,7 @@ mod tests {
                 None => listen.parse().ok().map(ListenAddress::Tcp),
             });
             options.hosts = Host::parse(hosts).ok().map(|host| vec![host]);
-            let asked = Question::of(&options).expect("a known port");
+            let asked = Probe::of(&options).expect("a known port");
             assert_eq!(
                 format!("{} {}", asked.name, asked.host),
                 expected,
@@ -311,22 +343,43 @@ mod tests {
     }
 
     #[test]
-    fn without_an_address_the_port_that_is_set_is_asked() {
+    fn plain_http_listeners_are_preferred_to_https() {
+        let tls = ListenAddress::Tls(([127, 0, 0, 1], 8443).into());
+        let plain = ListenAddress::Tcp(([127, 0, 0, 1], 8080).into());
+        let mut options = Options {
+            listen: vec![tls, plain],
+            ..Options::default()
+        };
+        let asked = Probe::of(&options).expect("a known port");
+        assert_eq!(
+            (asked.name.as_str(), asked.is_tls),
+            ("http://127.0.0.1:8080/", false)
+        );
+        options.listen.pop();
+        let asked = Probe::of(&options).expect("a known port");
+        assert_eq!(
+            (asked.name.as_str(), asked.is_tls),
+            ("https://127.0.0.1:8443/", true)
+        );
+    }
+
+    #[test]
+    fn the_configured_port_is_used_without_a_listen_address() {
         let options = Options {
             port: 3000,
             ..Options::default()
         };
-        let asked = Question::of(&options).expect("a known port");
+        let asked = Probe::of(&options).expect("a known port");
         assert_eq!(asked.name, "http://127.0.0.1:3000/");
     }
 
     #[test]
-    fn a_port_that_the_system_chooses_is_not_known() {
+    fn a_port_chosen_by_the_system_is_unknown() {
         let options = Options {
             listen: vec![ListenAddress::Tcp(([127, 0, 0, 1], 0).into())],
             ..Options::default()
         };
-        assert!(matches!(Question::of(&options), Err(Unhealthy::AnyPort)));
+        assert!(matches!(Probe::of(&options), Err(Unhealthy::AnyPort)));
     }
 
     #[test]

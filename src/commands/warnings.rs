@@ -1,100 +1,241 @@
-//! What an operator would regret, told before it happens. Nothing here keeps a server from starting.
+//! Warnings about settings that an operator would regret. None of them prevents a start.
 
-use crate::server::net::bind::are_sockets_handed_over;
-use crate::server::{ListenAddress, LogDestination, Options};
+use crate::plan::Redirects;
+use crate::server::net::bind::{addresses, are_sockets_handed_over};
+use crate::server::{ListenAddress, LogDestination, Options, SiteOptions};
 use crate::site;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
-/// Something that is probably not meant.
+/// Something that the operator probably does not intend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Concern {
-    /// There is what is not for the public in the root.
+pub enum ConfigWarning {
+    /// The root contains private files.
     PrivateFiles(PathBuf, Vec<&'static str>),
-    /// What is for the operator is served like any other file.
+    /// The root contains private files, and patterns of `dotfiles` name them.
+    ServedPrivateFiles(PathBuf, Vec<&'static str>),
+    /// Symbolic links may lead to a directory that cannot be opened, for this reason.
+    MissingLinkTarget(PathBuf, String),
+    /// A pattern of `dotfiles` names a file that does not exist.
+    MissingDotfile(PathBuf, String),
+    /// A file for the operator is served like any other file.
     Published(&'static str, PathBuf),
-    /// There is nothing to serve in a container.
+    /// The root is empty, in a container.
     EmptyRoot(PathBuf),
     /// Every user of the machine can put files into the root.
     WritableRoot(PathBuf),
-    /// Strangers talk to a process that may do anything.
+    /// The network can reach a process that runs with all privileges.
     Privileged,
-    /// What is for the operator is told to other machines.
+    /// Other machines can reach the admin port.
     ExposedAdmin(ListenAddress),
-    /// A redirect, by its number, leads to a path that the site redirects back.
+    /// The root of a site contains the root of another one, and so serves its files as well.
+    NestedRoots {
+        /// The outer site, with its root.
+        outer: (String, PathBuf),
+        /// The inner site, with its root.
+        inner: (String, PathBuf),
+    },
+    /// Passwords arrive over plain HTTP at this address.
+    PlainPasswords(ListenAddress),
+    /// The access rule with this number is for some hosts only, and clients can name another host.
+    AnyHost(usize),
+    /// A redirect, given by its number, leads to a path that the site redirects back.
     Circle(usize, String),
 }
 
-/// All concerns about a server with these options.
+/// Returns warnings about a server with these options.
 ///
-/// Where only this machine can connect, private files are in the root because it is what somebody
-/// works on, `.git` and all; hidden files are not served there either. To run as root is a concern
-/// only where other machines can reach the server: behind the loopback are
-/// those who are on this machine already, and there it is how people try things out.
-pub fn concerns(options: &Options) -> Vec<Concern> {
-    let root = &options.site.root;
-    let mut concerns = Vec::new();
-    // A root that cannot be looked at is no concern but an error, which is told elsewhere.
-    if let Ok(inspection) = site::inspect(root) {
-        if !inspection.private.is_empty() && !is_on_loopback_alone(options) {
-            concerns.push(Concern::PrivateFiles(root.clone(), inspection.private));
-        }
-        // Elsewhere files may come later; here, a mount or a COPY is missing. Whether this is a
-        // container shows in that it runs nothing else.
-        if inspection.is_empty && std::process::id() == 1 {
-            concerns.push(Concern::EmptyRoot(root.clone()));
-        }
-        if inspection.is_writable_by_all {
-            concerns.push(Concern::WritableRoot(root.clone()));
+/// If only this machine can connect, private files in the root are normal: it is somebody's working
+/// directory, including `.git`, and hidden files are not served there either. Running as root is a
+/// concern only if other machines can reach the server. The loopback is reachable only for users of
+/// this machine, and it is where people try things out.
+pub fn lint(options: &Options) -> Vec<ConfigWarning> {
+    let mut found = Vec::new();
+    for root in options.roots().collect::<BTreeSet<_>>() {
+        lint_root(root, options, &mut found);
+    }
+    for path in options.links().collect::<BTreeSet<_>>() {
+        if let Err(error) = site::check(path) {
+            found.push(ConfigWarning::MissingLinkTarget(
+                path.clone(),
+                error.to_string(),
+            ));
         }
     }
-    let published = own_files(options).filter(|(_, path)| site::is_served(root, path));
-    concerns.extend(published.map(|(what, path)| Concern::Published(what, path.clone())));
+    found.extend(nested_roots(&options.sites));
     let is_for_good = rustix::process::geteuid().is_root() && options.user.is_none();
-    if is_for_good && options.listen.iter().any(ListenAddress::is_for_others) {
-        concerns.push(Concern::Privileged);
+    if is_for_good && addresses(options).iter().any(ListenAddress::is_for_others) {
+        found.push(ConfigWarning::Privileged);
     }
     let exposed = options.admin.iter().filter(|at| at.is_for_others());
-    concerns.extend(exposed.cloned().map(Concern::ExposedAdmin));
-    let undoing = options
-        .policy
-        .redirects
-        .undoing(options.site.addressing.clean)
-        // Of a path with placeholders nobody knows; of a file's, there is no redirect.
-        .filter(|(_, to)| to.contains(['{', '.']) || site::has_directory(root, to));
-    concerns.extend(undoing.map(|(number, to)| Concern::Circle(number, to)));
-    concerns
+    found.extend(exposed.cloned().map(ConfigWarning::ExposedAdmin));
+    lint_access(options, &mut found);
+    if options.sites.is_empty() {
+        found.extend(redirect_loops(&options.policy.redirects, &options.site));
+    }
+    let of_sites = options.sites.iter();
+    found.extend(of_sites.flat_map(|it| redirect_loops(&it.policy.redirects, &it.site)));
+    found
 }
 
-/// The files of the server's own that say what not everybody is to know.
+/// Warns about passwords and access.
+fn lint_access(options: &Options, found: &mut Vec<ConfigWarning>) {
+    let asks_for_passwords = options.user_files().next().is_some();
+    if asks_for_passwords && options.trusted_proxies.is_empty() && !options.redirect_https {
+        let is_open =
+            |at: &&ListenAddress| at.is_for_others() && !matches!(at, ListenAddress::Tls(_));
+        let addresses = addresses(options);
+        let open = addresses.iter().find(is_open);
+        found.extend(open.cloned().map(ConfigWarning::PlainPasswords));
+    }
+    if options.sites.is_empty() && options.answered_hosts(options.audience()).is_empty() {
+        let rules = (1..).zip(options.policy.access.iter());
+        let of_hosts = rules.filter(|(_, rule)| !rule.scope.hosts.is_empty());
+        found.extend(of_hosts.map(|(number, _)| ConfigWarning::AnyHost(number)));
+    }
+}
+
+/// Warns about a directory that is served. If it cannot be inspected, that is an error and is
+/// reported elsewhere.
+fn lint_root(root: &Path, options: &Options, found: &mut Vec<ConfigWarning>) {
+    if let Ok(inspection) = site::inspect(root) {
+        let is_named = |name: &&str| {
+            let mut policies = options.policies_of(root);
+            policies.any(|it| it.dotfiles.check_hidden(name.as_bytes()).is_ok())
+        };
+        let (served, private): (Vec<_>, Vec<_>) =
+            inspection.private.into_iter().partition(is_named);
+        if !private.is_empty() && !is_on_loopback_alone(options) {
+            found.push(ConfigWarning::PrivateFiles(root.to_owned(), private));
+        }
+        if !served.is_empty() {
+            found.push(ConfigWarning::ServedPrivateFiles(root.to_owned(), served));
+        }
+        let dotfiles = options.policies_of(root).flat_map(|it| it.dotfiles.iter());
+        let missing = dotfiles.filter(|it| it.path().is_some_and(|at| !site::exists(root, at)));
+        let missing = missing.map(ToString::to_string).collect::<BTreeSet<_>>();
+        let missing = missing.into_iter();
+        found.extend(missing.map(|it| ConfigWarning::MissingDotfile(root.to_owned(), it)));
+        // Elsewhere files may come later. In a container a mount or a COPY is missing. Process id 1
+        // shows that this is a container, since nothing else runs in it.
+        if inspection.is_empty && std::process::id() == 1 {
+            found.push(ConfigWarning::EmptyRoot(root.to_owned()));
+        }
+        if inspection.is_writable_by_all {
+            found.push(ConfigWarning::WritableRoot(root.to_owned()));
+        }
+    }
+    let users = options.user_files().map(|path| path.to_path_buf());
+    let users = users.collect::<BTreeSet<_>>();
+    let users = users.iter().map(|path| ("password file", path));
+    let own = own_files(options).chain(users);
+    let published = own.filter(|(_, path)| {
+        let mut policies = options.policies_of(root);
+        policies.any(|it| site::is_served(root, &it.dotfiles, path))
+    });
+    found.extend(published.map(|(what, path)| ConfigWarning::Published(what, path.clone())));
+}
+
+/// Returns sites whose roots are inside those of others, except those that are also served at the
+/// same URL.
+fn nested_roots(sites: &[SiteOptions]) -> Vec<ConfigWarning> {
+    let real = |site: &SiteOptions| site.site.root.canonicalize().ok();
+    let mut by_root: HashMap<PathBuf, Vec<&SiteOptions>> = HashMap::new();
+    for site in sites {
+        if let Some(root) = real(site) {
+            by_root.entry(root).or_default().push(site);
+        }
+    }
+    let mut found = Vec::new();
+    for inner in sites {
+        let Some(root) = real(inner) else { continue };
+        let around = root.ancestors().skip(1);
+        let outer = around.filter_map(|root| Some((root, by_root.get(root)?)));
+        for (outer_root, outer) in
+            outer.flat_map(|(root, all)| all.iter().map(move |it| (root, it)))
+        {
+            let below = root.strip_prefix(outer_root).unwrap_or(&root);
+            let base = [
+                outer.policy.base.as_bytes(),
+                below.as_os_str().as_bytes(),
+                b"/",
+            ]
+            .concat();
+            let is_same_url = base == inner.policy.base.as_bytes() && outer.hosts == inner.hosts;
+            if !is_same_url {
+                let named = |site: &SiteOptions| (site.name().to_string(), site.site.root.clone());
+                found.push(ConfigWarning::NestedRoots {
+                    outer: named(outer),
+                    inner: named(inner),
+                });
+            }
+        }
+    }
+    found
+}
+
+/// Returns the redirects of a site that reverse its automatic redirects.
+fn redirect_loops(
+    redirects: &Redirects,
+    site: &site::Options,
+) -> impl Iterator<Item = ConfigWarning> {
+    redirects
+        .redirect_loops(site.addressing.clean)
+        // The target of a path with placeholders is unknown, and a file is not redirected.
+        .filter(|(_, to)| to.contains(['{', '.']) || site::has_directory(&site.root, to))
+        .map(|(number, to)| ConfigWarning::Circle(number, to))
+}
+
+/// Returns the server's own files with content that not everybody may see.
 fn own_files(options: &Options) -> impl Iterator<Item = (&'static str, &PathBuf)> {
     let log = match &options.access_log {
         LogDestination::File(path) => Some(("access log", path)),
         LogDestination::Off | LogDestination::Stdout | LogDestination::Stderr => None,
     };
     let settings = options.settings_file.iter();
+    let pid_file = options.pid_file.iter();
     log.into_iter()
-        .chain(settings.map(|path| ("file of settings", path)))
+        .chain(settings.map(|path| ("settings file", path)))
+        .chain(pid_file.map(|path| ("pid file", path)))
 }
 
-/// Whether only this machine can connect, and not by way of a proxy's socket.
+/// Returns `true` if only this machine can connect, and not through the socket of a proxy.
 fn is_on_loopback_alone(options: &Options) -> bool {
-    let is_loopback = |address: &ListenAddress| match address {
-        ListenAddress::Tcp(address) => address.ip().is_loopback(),
-        ListenAddress::Unix(_) => false,
+    let is_loopback = |address: &ListenAddress| {
+        let at = address.socket_address();
+        at.is_some_and(|at| at.ip().is_loopback())
     };
     !are_sockets_handed_over() && options.listen.iter().all(is_loopback)
 }
 
-impl fmt::Display for Concern {
+impl fmt::Display for ConfigWarning {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PrivateFiles(root, names) => write!(
                 out,
-                "{} holds private files, not served but better kept elsewhere: {}",
+                "{} contains private files, which are not served; move them elsewhere: {}",
                 root.display(),
                 names.join(", ")
+            ),
+            Self::ServedPrivateFiles(root, names) => write!(
+                out,
+                "{} contains private files, which are served, as dotfiles names them: {}",
+                root.display(),
+                names.join(", ")
+            ),
+            Self::MissingLinkTarget(path, error) => write!(
+                out,
+                "links: {} cannot be opened ({error}), so links that lead to it are not served; \
+                 restart once it exists",
+                path.display()
+            ),
+            Self::MissingDotfile(root, pattern) => write!(
+                out,
+                "dotfiles: {pattern:?} matches nothing now, as {} has no such file",
+                root.display()
             ),
             Self::EmptyRoot(root) => {
                 let root = root.display();
@@ -107,26 +248,45 @@ impl fmt::Display for Concern {
             }
             Self::Published(what, path) => write!(
                 out,
-                "the {what} is served to everybody, as it lies in the root; better keep it elsewhere: {}",
+                "the {what} is inside the root, so it is served; move it elsewhere: {}",
                 path.display()
             ),
             Self::WritableRoot(root) => write!(
                 out,
-                "{} can be written to by every user of this machine; what they put there is served",
+                "every user of this machine can write to {}, and so can change what is served",
                 root.display()
             ),
+            Self::PlainPasswords(address) => write!(
+                out,
+                "passwords are sent over plain HTTP to {address}, where anybody on the way can \
+                 read them; listen at https:// addresses, or name the proxy in trusted-proxies"
+            ),
+            Self::AnyHost(number) => write!(
+                out,
+                "[[access]] number {number} is for some hosts, but any client can send another \
+                 host name; set allowed-hosts, or leave out its hosts"
+            ),
             Self::Privileged => out.write_str(
-                "it runs as root where other machines can reach it; name a --user to become",
+                "running as root while other machines can connect; drop privileges with --user NAME",
+            ),
+            Self::NestedRoots { outer, inner } => write!(
+                out,
+                "the root of the site {}, {}, is inside {}, so the site {} serves it as well; move \
+                 one of them",
+                inner.0,
+                inner.1.display(),
+                outer.1.display(),
+                outer.0
             ),
             Self::Circle(number, to) => write!(
                 out,
-                "redirect {number} leads to {to}, from where a directory's slash or a clean address \
-                 may lead back to where it came from"
+                "redirect {number} leads to {to}, which may redirect back to where it came from, \
+                 for the slash of a directory or a clean URL"
             ),
             Self::ExposedAdmin(address) => write!(
                 out,
-                "other machines may read health and metrics at {address} (admin); keep those out \
-                 who should not"
+                "other machines can connect to the admin port {address}; use \
+                 a loopback address or a firewall"
             ),
         }
     }

@@ -1,55 +1,55 @@
-//! What a connection tells its owner.
+//! The events that a connection reports to its owner, and the actions that it asks for.
 
 use crate::http::Status;
 use crate::http::content::ContentError;
 use crate::http::request::{HeadError, RequestHead};
 use std::fmt;
 
-/// What came of some bytes.
+/// The result of offering bytes to a connection.
 #[derive(Debug)]
 pub struct Received<'h> {
-    /// How many of them are done with. The others are to be offered again.
+    /// The number of bytes used. The owner keeps the rest and offers it again.
     pub used: usize,
-    /// What is to be answered next, with [`respond`](super::Connection::respond).
+    /// The event to answer next, with [`respond`](super::Connection::respond).
     pub event: Option<Event<'h>>,
 }
 
 impl Received<'_> {
-    /// So many bytes are done with, and nothing is to be answered.
-    pub(super) const fn quietly(used: usize) -> Self {
+    /// Uses this many bytes and reports no event.
+    pub(super) const fn consumed(used: usize) -> Self {
         Self { used, event: None }
     }
 }
 
-/// What is to be answered.
+/// Something that the owner has to answer.
 #[derive(Debug)]
 pub enum Event<'h> {
     /// A request.
     Request(RequestHead<'h>),
-    /// Something that is no request, or not a whole one. The connection closes after the answer.
-    Refused {
-        /// Why.
-        refusal: Refusal,
-        /// The head that came with it, where that is sound.
+    /// A malformed or incomplete request. The connection closes after the answer.
+    Rejected {
+        /// The reason for the rejection.
+        rejection: Rejection,
+        /// The head of the request, if it is valid.
         request: Option<RequestHead<'h>>,
     },
 }
 
-/// Why there is no request to answer.
+/// The reason why a request is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The head is wrong.
+pub enum Rejection {
+    /// The head is malformed or over a limit.
     Head(HeadError),
-    /// The content is wrong.
+    /// The content is malformed or too large.
     Content(ContentError),
-    /// The peer closed before the end of its content.
+    /// The peer closed the connection before the end of its content.
     ContentIncomplete,
-    /// The head or the content took too long.
+    /// The head or the content took too long to arrive.
     Timeout,
 }
 
-impl Refusal {
-    /// The status that answers it.
+impl Rejection {
+    /// Returns the status of the error response.
     pub const fn status(self) -> Status {
         match self {
             Self::Head(error) => error.status(),
@@ -60,33 +60,37 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for Rejection {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::Head(error) => return error.fmt(out),
-            Self::Content(ContentError::Malformed) => "the content breaks the grammar",
-            Self::Content(ContentError::TooLarge) => "the content is larger than content-bytes-max",
-            Self::ContentIncomplete => "the peer closed before the end of the content",
+            Self::Content(ContentError::Malformed) => "the request body is malformed",
+            Self::Content(ContentError::TooLarge) => {
+                "the request body is larger than body-bytes-max"
+            }
+            Self::ContentIncomplete => {
+                "the client closed the connection before the end of the request body"
+            }
             Self::Timeout => "the request took too long to arrive",
         })
     }
 }
 
-/// What the owner of the socket is to do next.
+/// The next action for the owner of the socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wants {
-    /// Answer the event that was handed out, now or when that can be done.
+    /// Answer the reported event, now or later.
     Respond,
-    /// Send what [`poll_transmit`](super::Connection::poll_transmit) gives.
+    /// Send what [`poll_transmit`](super::Connection::poll_transmit) returns.
     Transmit,
-    /// Receive, or wait until that can be done.
+    /// Receive bytes, or wait until the socket is readable.
     Receive,
-    /// Shut the sending side, and tell [`shut_down`](super::Connection::shut_down).
+    /// Shut the sending side of the socket, then call [`shut_down`](super::Connection::shut_down).
     Shutdown,
-    /// Offer what has come since; if there is nothing, close the socket.
-    LastLook,
+    /// Offer the bytes that have arrived since; if there are none, close the socket.
+    FinalRead,
     /// Close the socket.
     Close,
-    /// Close the socket so that the peer learns that something is missing.
+    /// Reset the socket, so that the peer notices that something is missing.
     Reset,
 }

@@ -1,29 +1,30 @@
-//! What every connection is held to.
+//! The limits and timeouts of every connection.
 
 use crate::http::Limits;
 use std::time::Duration;
 
-/// What every connection is held to.
+/// The limits and timeouts of every connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// How much of a request is accepted.
+    /// The size limits of a request.
     pub limits: Limits,
-    /// How long a peer may take.
+    /// The time limits for the peer.
     pub timeouts: Timeouts,
 }
 
-/// How long a peer may take over each part of an exchange.
+/// The time that a peer may take for each part of a request and its response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// From the first byte of a head to its last; trickled bytes do not extend it. Then 408.
+    /// From the first byte of a head to its last. Trickled bytes do not extend it. Answered with
+    /// 408.
     pub head: Duration,
-    /// Between two requests on a connection that persists.
+    /// Between two requests on a persistent connection.
     pub idle: Duration,
-    /// Without a byte of the request's content; all of it is due within ten times that.
+    /// Without a byte of the request's content. The whole content is due within ten times this.
     pub content_stall: Duration,
-    /// Without progress of a response; then the connection is reset.
+    /// Without progress while sending a response. Then the connection is reset.
     pub send_stall: Duration,
-    /// How long a closing connection waits for its peer to close first (RFC 9112 §9.6).
+    /// From the shutdown of our side until the peer closes its own (RFC 9112 §9.6).
     pub linger: Duration,
 }
 

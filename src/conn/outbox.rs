@@ -1,87 +1,109 @@
-//! What a connection has to send: encoded bytes that are ready, then content that is not copied.
+//! The data that a connection has to send: encoded bytes that are ready, then content that is not
+//! copied.
 
-use super::tick::Tick;
+use super::now::Now;
 use crate::http::Status;
 use crate::http::response::FieldBlock;
 use bytes::{Buf, Bytes};
 use std::fmt;
 
-/// A response, decided on but not yet encoded. `F` stands for an open file; to send from it is the
-/// business of whoever owns the socket.
+/// A response that is decided but not yet encoded. `F` stands for an open file; the owner of the
+/// socket sends from it.
 #[derive(Debug)]
 pub struct Response<F> {
     /// The status line.
     pub status: Status,
-    /// All fields but `Server`, `Date` and `Connection`.
+    /// All fields except `Server`, `Date` and `Connection`.
     pub fields: FieldBlock,
-    /// What follows the head.
+    /// The bytes that follow the head.
     pub content: Content<F>,
 }
 
-/// Content as a sequence of segments.
+/// Content, as a sequence of segments.
 pub struct Content<F> {
     current: Option<Segment<F>>,
-    /// Makes those after the current one; `None` where there are none.
+    /// Produces the segments after the current one; `None` once there are no more.
     later: Option<Box<dyn Iterator<Item = Segment<F>>>>,
+    /// `true` if more content will be fed later.
+    is_open: bool,
 }
 
-/// A run of content.
+/// A run of content: bytes in memory, or a part of a file.
 #[derive(Debug)]
 pub enum Segment<F> {
     /// Bytes in memory.
     Bytes(Bytes),
-    /// Bytes of a file, never none.
+    /// A part of a file, never empty.
     File {
         /// The file to send from.
         file: F,
-        /// Where the run starts.
+        /// The offset of the first byte.
         offset: u64,
-        /// How long it is.
+        /// The number of bytes.
         length: u64,
     },
 }
 
-/// What to send next; how much of it was taken is told to `Connection::transmitted`.
+/// The data to send next. The owner reports the number of bytes sent to `Connection::transmitted`.
 #[derive(Debug)]
 pub enum Transmit<'a, F> {
-    /// Bytes, and more bytes right after them.
+    /// Two runs of bytes, one right after the other.
     Bytes(&'a [u8], &'a [u8]),
-    /// Bytes, and then a run of a file, never none.
+    /// Bytes, then a part of a file, which is never empty.
     File {
-        /// What goes before the run; often nothing.
+        /// The bytes before the file; often none.
         before: &'a [u8],
         /// The file to send from.
         file: &'a F,
-        /// Where the run starts.
+        /// The offset of the first byte.
         offset: u64,
-        /// How long it is.
+        /// The number of bytes.
         length: u64,
     },
 }
 
 impl<F> Content<F> {
-    /// No content.
+    /// Returns content without a byte.
     pub const fn empty() -> Self {
         Self {
             current: None,
             later: None,
+            is_open: false,
         }
     }
 
-    /// Content of one segment.
+    /// Returns content of one segment.
     pub fn one(segment: Segment<F>) -> Self {
         Self {
             current: Some(segment),
             later: None,
+            is_open: false,
         }
     }
 
-    /// Content of several segments, in order. Each is asked for when those before it have been sent
-    /// or copied to be sent, so that many of them take up no more memory than a few.
+    /// Content without an end: it starts with these bytes, and [`Connection::feed`] adds more. Its
+    /// length is unknown, so the end of the connection is the end of the content (RFC 9112 §6.3).
+    ///
+    /// [`Connection::feed`]: super::Connection::feed
+    pub fn open(start: Bytes) -> Self {
+        Self {
+            current: Some(Segment::Bytes(start)),
+            later: None,
+            is_open: true,
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// Returns content of several segments, in order. Each is produced once those before it have
+    /// been sent or copied, so many segments use no more memory than a few.
     pub fn sequence(segments: impl Iterator<Item = Segment<F>> + 'static) -> Self {
         let mut content = Self {
             current: None,
             later: Some(Box::new(segments)),
+            is_open: false,
         };
         content.next_segment();
         content
@@ -100,28 +122,29 @@ impl<F: fmt::Debug> fmt::Debug for Content<F> {
         out.debug_struct("Content")
             .field("current", &self.current)
             .field("has_later", &self.later.is_some())
+            .field("is_open", &self.is_open)
             .finish()
     }
 }
 
-/// How a response's head speaks of the connection (RFC 9112 §9.3).
+/// The `Connection` field of a response (RFC 9112 §9.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ConnectionField {
-    /// HTTP/1.1 persists without a word.
+    /// No field: HTTP/1.1 connections persist by default.
     Absent,
-    /// HTTP/1.0 persists only when told so.
+    /// `keep-alive`: HTTP/1.0 connections persist only with this field.
     KeepAlive,
     Close,
 }
 
-/// Everything that is to be sent and has not been.
+/// Everything that a connection has yet to send.
 #[derive(Debug)]
 pub(super) struct Outbox<F> {
     ready: Vec<u8>,
-    /// How many of the ready bytes have been sent.
+    /// The number of ready bytes that have been sent.
     sent: usize,
     content: Content<F>,
-    /// Bytes of the present response's content that were handed over.
+    /// The number of content bytes of the present response that have been handed over.
     content_bytes: u64,
 }
 
@@ -135,17 +158,17 @@ impl<F> Outbox<F> {
         }
     }
 
-    /// Encodes a response. Content that is small is joined to its head, so that both leave in one
-    /// call; other content stays where it is.
+    /// Encodes a response. Small content is appended to its head, so that both leave in one call;
+    /// other content is not copied.
     pub(super) fn enqueue(
         &mut self,
         response: Response<F>,
         connection: ConnectionField,
-        tick: &Tick<'_>,
+        now: &Now<'_>,
     ) {
         self.ready
             .extend_from_slice(response.status.line().as_bytes());
-        self.ready.extend_from_slice(tick.origin);
+        self.ready.extend_from_slice(now.common_fields);
         self.ready.extend_from_slice(response.fields.as_bytes());
         self.ready.extend_from_slice(match connection {
             ConnectionField::Absent => b"\r\n",
@@ -168,17 +191,35 @@ impl<F> Outbox<F> {
         }
     }
 
-    /// Whether there is nothing left to send.
+    /// Returns `true` if nothing is left to send.
     pub(super) fn is_empty(&self) -> bool {
-        self.ready.is_empty() && self.is_encoded()
+        self.ready.is_empty() && self.content.current.is_none()
     }
 
-    /// Whether the present response has been handed over: sent, or joined to the ready bytes.
+    /// Returns `true` if the present response is handed over: sent, or appended to the ready bytes.
     pub(super) fn is_encoded(&self) -> bool {
-        self.content.current.is_none()
+        self.content.current.is_none() && !self.content.is_open
     }
 
-    /// Whether so much is ready that the next response has to wait.
+    /// Returns `true` if the present response has no end yet.
+    pub(super) fn is_open(&self) -> bool {
+        self.content.is_open
+    }
+
+    /// Adds to content that has no end yet. Returns `false` if so much of it is unsent that the
+    /// peer cannot be reading.
+    pub(super) fn feed(&mut self, bytes: &[u8]) -> bool {
+        self.content_bytes += bytes.len() as u64;
+        self.ready.extend_from_slice(bytes);
+        self.ready.len() - self.sent <= FED_BYTES_MAX
+    }
+
+    /// Ends the content after the bytes that were fed.
+    pub(super) fn end(&mut self) {
+        self.content.is_open = false;
+    }
+
+    /// Returns `true` if so many bytes are ready that the next response has to wait.
     pub(super) fn is_full(&self) -> bool {
         self.ready.len() > READY_BYTES_MAX
     }
@@ -206,11 +247,11 @@ impl<F> Outbox<F> {
         }
     }
 
-    /// Takes note that this many bytes of the last [`Transmit`] have been sent.
+    /// Records that this many bytes of the last [`Transmit`] have been sent.
     pub(super) fn transmitted(&mut self, bytes: u64) {
         let unsent = (self.ready.len() - self.sent) as u64;
         let Some(of_content) = bytes.checked_sub(unsent) else {
-            // Fewer than are ready, so the number fits.
+            // Fewer bytes than are ready, so the number fits a `usize`.
             self.sent += usize::try_from(bytes).unwrap_or_default();
             return;
         };
@@ -239,14 +280,14 @@ impl<F> Outbox<F> {
         }
     }
 
-    /// Lends a buffer, if this outbox has none of its own.
+    /// Lends a buffer to this outbox, unless it has one.
     pub(super) fn lend(&mut self, spare: &mut Vec<u8>) {
         if self.ready.capacity() == 0 {
             std::mem::swap(&mut self.ready, spare);
         }
     }
 
-    /// Gives the buffer back as soon as nothing is in it, so that an idle connection owns none.
+    /// Takes the buffer back if it is empty, so that an idle connection owns none.
     pub(super) fn reclaim(&mut self, spare: &mut Vec<u8>) {
         if self.ready.is_empty() {
             let buffer = std::mem::take(&mut self.ready);
@@ -257,9 +298,13 @@ impl<F> Outbox<F> {
     }
 }
 
-/// The most content that is copied behind its head rather than sent from where it is.
+/// The largest content that is copied behind its head rather than sent from where it is.
 const JOINED_BYTES_MAX: usize = 8 * 1024;
 
-/// So much ready to be sent, and it is sent before the next response is made: enough for some dozens
-/// of small ones, and little for a peer that does not read them.
+/// Once this many bytes are ready, they are sent before the next response is made. That is enough
+/// for dozens of small responses, and little for a peer that does not read them.
 const READY_BYTES_MAX: usize = 32 * 1024;
+
+/// The most bytes of content without an end that wait for the peer, besides those in the kernel. A
+/// peer that is so far behind does not read.
+const FED_BYTES_MAX: usize = 256 * 1024;

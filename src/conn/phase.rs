@@ -1,34 +1,38 @@
-//! What a connection is busy with, as metrics, limits and deadlines see it.
+//! The phases of a connection, as metrics, limits and deadlines see them.
 
-/// What a connection is about at a moment, which is also what its deadline is for.
+/// What a connection is doing at a moment. Its deadline depends on the phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Its first request has not begun to come.
+    /// The first request has not begun to arrive.
     New,
-    /// It is between two requests.
+    /// The connection is between two requests.
     Idle,
-    /// The head of a request is coming in.
+    /// The head of a request is arriving.
     Head,
-    /// The content of a request is coming in.
+    /// The content of a request is arriving.
     Content,
-    /// A response is on its way.
+    /// A response is being prepared or sent.
     Send,
-    /// All has been said, and the peer has yet to close.
+    /// A response without an end is in progress, and everything so far has been sent.
+    Stream,
+    /// Everything has been sent, and the peer has yet to close.
     Linger,
 }
 
 impl Phase {
-    /// All phases, in the order in which a connection goes through them.
-    pub const ALL: [Self; 6] = [
+    /// All phases, in the order in which a connection passes through them.
+    pub const ALL: [Self; 7] = [
         Self::New,
         Self::Idle,
         Self::Head,
         Self::Content,
         Self::Send,
+        Self::Stream,
         Self::Linger,
     ];
 
-    /// The first word of the timeout that holds for it; a new connection has the head's.
+    /// Returns the name of the phase: the first word of its timeout. Exceptions are a new
+    /// connection, which has the timeout of the head, and a stream, which has none.
     pub const fn name(self) -> &'static str {
         match self {
             Self::New => "new",
@@ -36,6 +40,7 @@ impl Phase {
             Self::Head => "head",
             Self::Content => "content",
             Self::Send => "send",
+            Self::Stream => "stream",
             Self::Linger => "linger",
         }
     }

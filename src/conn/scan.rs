@@ -1,6 +1,7 @@
-//! Looking through what was received for the start and the end of a head.
+//! Searches in received bytes for the start and the end of a head.
 
-/// Passes over an empty line before a request line (RFC 9112 §2.2), a few times: how many bytes.
+/// Skips an empty line before a request line (RFC 9112 §2.2), a few times at most. Returns the
+/// number of bytes skipped.
 pub(super) fn skip_empty_line(input: &[u8], empty_lines: &mut u8) -> usize {
     if *empty_lines < EMPTY_LINES_MAX && input.starts_with(b"\r\n") {
         *empty_lines += 1;
@@ -10,9 +11,9 @@ pub(super) fn skip_empty_line(input: &[u8], empty_lines: &mut u8) -> usize {
     }
 }
 
-/// Whether a head that was incomplete after `parsed` bytes is to be parsed again: when it may be
-/// complete, when it is too large, or when it has doubled since, so that a head which comes byte
-/// by byte costs no more than twice one that comes whole, and yet an error in it is soon found.
+/// Returns `true` if a head that was incomplete after `parsed` bytes should be parsed again: when
+/// it may be complete, is too large, or has doubled in size. So parsing a head that arrives byte by
+/// byte costs at most twice as much as parsing it whole, and an error in it is still found early.
 pub(super) fn is_worth_parsing(input: &[u8], parsed: usize, head_bytes_max: usize) -> bool {
     let unseen = input.get(parsed.saturating_sub(3)..).unwrap_or_default();
     input.len() >= parsed.saturating_mul(2)
@@ -21,7 +22,7 @@ pub(super) fn is_worth_parsing(input: &[u8], parsed: usize, head_bytes_max: usiz
         || memchr::memmem::find(unseen, b"\n\n").is_some()
 }
 
-/// RFC 9112 §2.2 asks for at least one; a few more hurt nobody.
+/// RFC 9112 §2.2 asks for at least one; a few more do no harm.
 const EMPTY_LINES_MAX: u8 = 4;
 
 #[cfg(test)]

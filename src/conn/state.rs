@@ -1,13 +1,13 @@
-//! The states of a connection, and the transitions between them; those for which a deadline is the
-//! reason are in [`deadline`].
+//! The states of a connection and the transitions between them. Those caused by a deadline are in
+//! [`deadline`].
 
 mod deadline;
 mod phase;
 
-use super::event::{Event, Received, Refusal, Wants};
+use super::event::{Event, Received, Rejection, Wants};
+use super::now::Now;
 use super::outbox::{ConnectionField, Content, Outbox, Response, Transmit};
 use super::scan::{is_worth_parsing, skip_empty_line};
-use super::tick::Tick;
 use crate::http::content::{ContentDecoder, ContentError, Progress};
 use crate::http::fields::FieldStorage;
 use crate::http::method::Method;
@@ -20,54 +20,58 @@ use std::time::Instant;
 /// Its methods, in the order in which the owner of the socket calls them:
 ///
 /// 1. [`new`](Self::new) when a socket has been accepted.
-/// 2. [`wants`](Self::wants), again and again, and then what it says:
-///    - [`receive`](Self::receive) with bytes that came, [`receive_eof`](Self::receive_eof) at their end;
-///    - [`respond`](Self::respond) to the event that came of them, at once or later;
-///    - [`poll_transmit`](Self::poll_transmit) for what to send, then [`transmitted`](Self::transmitted);
-///      between them, [`lend`](Self::lend) and [`reclaim`](Self::reclaim) a buffer to encode into;
+/// 2. [`wants`](Self::wants), again and again, each time followed by what it returns:
+///    - [`receive`](Self::receive) with bytes that arrived, [`receive_eof`](Self::receive_eof) at
+///      their end;
+///    - [`respond`](Self::respond) to an event that they caused, at once or later;
+///    - [`poll_transmit`](Self::poll_transmit) for the bytes to send, then
+///      [`transmitted`](Self::transmitted); between them, [`lend`](Self::lend) and
+///      [`reclaim`](Self::reclaim) a buffer to encode into;
+///    - [`feed`](Self::feed) and [`end_stream`](Self::end_stream) for a response without an end;
 ///    - [`shut_down`](Self::shut_down) after shutting the sending side of the socket.
-/// 3. [`poll_timeout`](Self::poll_timeout) for when to call [`handle_timeout`](Self::handle_timeout).
-///    The owner calls it later where it sees progress that the machine cannot see.
-/// 4. [`drain`](Self::drain) when the server stops, [`abort`](Self::abort) when a response cannot be
-///    completed.
+/// 3. [`poll_timeout`](Self::poll_timeout) for the time to call
+///    [`handle_timeout`](Self::handle_timeout).
+///    The owner calls it later if it sees progress that the machine cannot see.
+/// 4. [`drain`](Self::drain) when the server stops, [`abort`](Self::abort) when a response cannot
+///    be completed.
 ///
 /// For limits and metrics: [`phase`](Self::phase), [`is_idle`](Self::is_idle) and the like.
 #[derive(Debug)]
 pub struct Connection<F> {
     state: State<F>,
     outbox: Outbox<F>,
-    /// From when on the timeout runs that the state has: the last progress or, where there is none
-    /// to be made, the beginning. See [`Connection::poll_timeout`].
+    /// The time that the timeout of the state counts from: its last progress or, if it makes none,
+    /// its beginning. See [`Connection::poll_timeout`].
     since: Instant,
     persistence: Persistence,
-    /// Whether the response under way answers HEAD.
+    /// `true` if the current response answers HEAD.
     is_head: bool,
     /// The version of the last request.
     version: Version,
-    /// Whether no request has come yet.
+    /// `true` until the first request has arrived.
     is_fresh: bool,
 }
 
 #[derive(Debug)]
 enum State<F> {
-    /// Between requests: the keep-alive deadline runs.
+    /// Between requests; the keep-alive deadline runs.
     Idle {
-        /// Empty lines before a request line that have been passed over.
+        /// The number of empty lines skipped before the request line.
         empty_lines: u8,
     },
-    /// At least one byte came: the head deadline runs.
+    /// At least one byte has arrived; the head deadline runs.
     ReceivingHead {
-        /// How many bytes have been parsed in vain.
+        /// The number of bytes that were parsed without finding a whole head.
         parsed: usize,
     },
-    /// A request has come, and its owner has yet to respond, and may take their time. Nothing more
+    /// A request has arrived and the owner has yet to respond, which may take a while. Nothing more
     /// is read until then.
     Awaiting {
-        /// The content that is to be read first, if any is.
+        /// The content to read first, if there is any.
         content: Option<ContentDecoder>,
     },
-    /// Content is read and dropped. The response waits for its end, as it may yet turn out to be
-    /// malformed.
+    /// Content is read and dropped. The response waits for its end, since the content may turn out
+    /// to be malformed.
     ReceivingContent {
         decoder: ContentDecoder,
         begun: Instant,
@@ -75,11 +79,12 @@ enum State<F> {
     },
     /// The response is in the outbox.
     Sending,
-    /// All has been said and is being sent.
+    /// The last response is in the outbox.
     Closing { linger: Linger },
-    /// Our side is shut: discard until the peer shuts its own, or the deadline.
+    /// Our side is shut; bytes are discarded until the peer shuts its own side or the deadline
+    /// passes.
     Lingering,
-    /// Nothing more is to be done but to close the socket.
+    /// Only closing the socket is left to do.
     Closed { reset: bool },
 }
 
@@ -91,8 +96,8 @@ enum Persistence {
     Close(Linger),
 }
 
-/// Whether bytes may still be on their way to us, which a plain close would answer with a reset
-/// that can destroy the response before it is read (RFC 9112 §9.6).
+/// Whether bytes may still be on their way to us. A plain close would answer them with a reset,
+/// which can destroy the response before it is read (RFC 9112 §9.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Linger {
     Yes,
@@ -100,12 +105,13 @@ enum Linger {
 }
 
 impl<F> Connection<F> {
-    /// A connection that was just accepted. Its first request is due within the head's deadline.
-    pub fn new(tick: &Tick<'_>) -> Self {
+    /// Starts with a connection that was just accepted. Its first request is due within the head
+    /// timeout.
+    pub fn new(now: &Now<'_>) -> Self {
         Self {
             state: State::Idle { empty_lines: 0 },
             outbox: Outbox::new(),
-            since: tick.now,
+            since: now.instant,
             persistence: Persistence::Persist,
             is_head: false,
             version: Version::Http11,
@@ -113,7 +119,7 @@ impl<F> Connection<F> {
         }
     }
 
-    /// What is to be done next; derived from the state, so it is never out of date.
+    /// Returns the next action. It is derived from the state, so it is never out of date.
     pub fn wants(&self) -> Wants {
         match &self.state {
             State::Closed { reset: true } => Wants::Reset,
@@ -122,7 +128,7 @@ impl<F> Connection<F> {
             State::Closing {
                 linger: Linger::Yes,
             } => Wants::Shutdown,
-            State::Closing { linger: Linger::No } => Wants::LastLook,
+            State::Closing { linger: Linger::No } => Wants::FinalRead,
             State::Awaiting { .. } => Wants::Respond,
             State::Idle { .. }
             | State::ReceivingHead { .. }
@@ -132,102 +138,73 @@ impl<F> Connection<F> {
         }
     }
 
-    /// Whether no request has come yet.
-    pub fn is_fresh(&self) -> bool {
-        self.is_fresh
-    }
-
-    /// Whether the last response that was given has not been handed over yet.
-    pub fn is_exchanging(&self) -> bool {
-        matches!(
-            self.state,
-            State::Awaiting { .. } | State::ReceivingContent { .. } | State::Sending
-        )
-    }
-
-    /// Whether the response that was given waits for the end of the request's content.
-    pub fn is_held(&self) -> bool {
-        matches!(self.state, State::ReceivingContent { .. })
-    }
-
-    /// Whether the end follows at once what is left to send.
-    pub fn is_closing(&self) -> bool {
-        matches!(self.state, State::Closing { .. })
-    }
-
-    /// Bytes of content that have been handed over, of the response under way or, if none is, of
-    /// the last one.
-    pub fn content_bytes(&self) -> u64 {
-        match self.state {
-            State::Awaiting { .. } | State::ReceivingContent { .. } => 0,
-            _ => self.outbox.content_bytes(),
-        }
-    }
-
-    /// Offers bytes that were received, from the first that is not done with. Offer the rest again
-    /// until nothing is used and nothing is to be answered.
+    /// Offers received bytes, starting with the first that is not used yet. The owner offers the
+    /// rest again until nothing more is used and no event is reported.
     pub fn receive<'h, 'b: 'h>(
         &mut self,
         input: &'b [u8],
         storage: &'h mut FieldStorage<'b>,
-        tick: &Tick<'_>,
+        now: &Now<'_>,
     ) -> Received<'h> {
         match &mut self.state {
-            State::Idle { .. } if self.outbox.is_full() => Received::quietly(0),
+            State::Idle { .. } if self.outbox.is_full() => Received::consumed(0),
             State::Idle { empty_lines } => {
                 let used = skip_empty_line(input, empty_lines);
                 if used == 0 && !matches!(input, [] | [b'\r']) {
                     self.state = State::ReceivingHead { parsed: 0 };
-                    self.since = tick.now;
-                    return self.receive(input, storage, tick);
+                    self.since = now.instant;
+                    return self.receive(input, storage, now);
                 }
-                Received::quietly(used)
+                Received::consumed(used)
             }
             State::ReceivingHead { parsed } => {
-                // Whatever comes of it, a request for HEAD gets no content.
+                // Whatever the result, a response to HEAD has no content.
                 self.is_head = input.starts_with(b"HEAD ");
-                if !is_worth_parsing(input, *parsed, tick.options.limits.head_bytes_max) {
-                    return Received::quietly(0);
+                if !is_worth_parsing(input, *parsed, now.options.limits.head_bytes_max) {
+                    return Received::consumed(0);
                 }
                 *parsed = input.len();
-                self.receive_head(input, storage, tick)
+                self.receive_head(input, storage, now)
             }
             State::ReceivingContent { decoder, .. } => {
                 let progress = decoder.decode(input);
-                self.receive_content(progress, input.len(), tick)
+                self.receive_content(progress, input.len(), now)
             }
-            State::Awaiting { .. } | State::Sending => Received::quietly(0),
+            // The connection closes with the stream, so later requests are not answered.
+            State::Sending if self.outbox.is_open() => Received::consumed(input.len()),
+            State::Awaiting { .. } | State::Sending => Received::consumed(0),
             State::Closing { linger } => {
                 if !input.is_empty() {
                     *linger = Linger::Yes;
                 }
-                Received::quietly(input.len())
+                Received::consumed(input.len())
             }
-            State::Lingering | State::Closed { .. } => Received::quietly(input.len()),
+            State::Lingering | State::Closed { .. } => Received::consumed(input.len()),
         }
     }
 
-    /// Takes note that the peer sends no more. `unused` are the bytes not done with.
+    /// Records that the peer has finished sending. `unused` holds the bytes that are not used yet.
     pub fn receive_eof<'h, 'b: 'h>(
         &mut self,
         unused: &'b [u8],
         storage: &'h mut FieldStorage<'b>,
-        tick: &Tick<'_>,
+        now: &Now<'_>,
     ) -> Option<Event<'h>> {
         match &self.state {
             State::ReceivingHead { .. } => {
-                // What is wrong already is answered; what is merely incomplete is not.
-                if let Err(error) = RequestHead::parse(unused, storage, &tick.options.limits) {
-                    return Some(self.refuse(Refusal::Head(error)));
+                // A malformed head is answered; one that is merely incomplete is not.
+                if let Err(error) = RequestHead::parse(unused, storage, &now.options.limits) {
+                    return Some(self.reject(Rejection::Head(error)));
                 }
                 self.close(Linger::No);
             }
             State::ReceivingContent { .. } => {
-                return Some(self.refuse(Refusal::ContentIncomplete));
+                return Some(self.reject(Rejection::ContentIncomplete));
             }
             State::Idle { .. } => self.close(Linger::No),
             State::Lingering => self.state = State::Closed { reset: false },
-            // What was asked for is still sent to a peer that closed its own side only.
+            State::Sending if self.outbox.is_open() => self.end_stream(),
+            // A peer that closed only its own side still gets its response.
             State::Awaiting { .. }
             | State::Sending
             | State::Closing { .. }
@@ -240,14 +217,14 @@ impl<F> Connection<F> {
         &mut self,
         input: &'b [u8],
         storage: &'h mut FieldStorage<'b>,
-        tick: &Tick<'_>,
+        now: &Now<'_>,
     ) -> Received<'h> {
-        let limits = &tick.options.limits;
+        let limits = &now.options.limits;
         let (head, used) = match RequestHead::parse(input, storage, limits) {
             Ok(Some(parsed)) => parsed,
-            Ok(None) => return Received::quietly(0),
+            Ok(None) => return Received::consumed(0),
             Err(error) => {
-                let event = self.refuse(Refusal::Head(error));
+                let event = self.reject(Rejection::Head(error));
                 return Received {
                     used: input.len(),
                     event: Some(event),
@@ -260,17 +237,17 @@ impl<F> Connection<F> {
         let decoder = match ContentDecoder::new(head.framing, limits.content_bytes_max) {
             Ok(decoder) => decoder,
             Err(error) => {
-                let refusal = Refusal::Content(error);
-                self.refuse(refusal);
+                let rejection = Rejection::Content(error);
+                self.reject(rejection);
                 let request = Some(head);
                 return Received {
                     used,
-                    event: Some(Event::Refused { refusal, request }),
+                    event: Some(Event::Rejected { rejection, request }),
                 };
             }
         };
-        // RFC 9110 §10.1.1: no interim response is sent, since nothing waits for the content, and
-        // whether the client sends it after the final one is up to the client.
+        // RFC 9110 §10.1.1: no interim response is sent, since nothing waits for the content. The
+        // client decides whether to send it after the final response.
         let is_abandoned = decoder.is_some() && head.expectation != Expectation::None;
         if is_abandoned {
             self.persistence = Persistence::Close(Linger::Yes);
@@ -290,21 +267,21 @@ impl<F> Connection<F> {
         &mut self,
         progress: Result<Progress, ContentError>,
         offered: usize,
-        tick: &Tick<'_>,
+        now: &Now<'_>,
     ) -> Received<'h> {
         match progress {
             Ok(Progress::More) => {
                 if offered > 0 {
-                    self.since = tick.now;
+                    self.since = now.instant;
                 }
-                Received::quietly(offered)
+                Received::consumed(offered)
             }
             Ok(Progress::Done(used)) => {
-                self.content_received(tick);
-                Received::quietly(used)
+                self.content_received(now);
+                Received::consumed(used)
             }
             Err(error) => {
-                let event = self.refuse(Refusal::Content(error));
+                let event = self.reject(Rejection::Content(error));
                 Received {
                     used: offered,
                     event: Some(event),
@@ -313,84 +290,122 @@ impl<F> Connection<F> {
         }
     }
 
-    /// The content has come to its end, so the response that waited for it may go.
-    fn content_received(&mut self, tick: &Tick<'_>) {
+    /// Sends the response that waited for the end of the content.
+    fn content_received(&mut self, now: &Now<'_>) {
         match std::mem::replace(&mut self.state, State::Sending) {
-            State::ReceivingContent { response, .. } => self.send(response, tick),
+            State::ReceivingContent { response, .. } => self.send(response, now),
             _ => debug_assert!(false, "content was offered before the request was answered"),
         }
     }
 
-    fn refuse<'h>(&mut self, refusal: Refusal) -> Event<'h> {
+    fn reject<'h>(&mut self, rejection: Rejection) -> Event<'h> {
         self.is_fresh = false;
         self.persistence = Persistence::Close(Linger::Yes);
-        // No content is going to be read, so the connection cannot go on.
+        // The content will not be read, so the connection cannot persist.
         self.state = State::Awaiting { content: None };
-        Event::Refused {
-            refusal,
+        Event::Rejected {
+            rejection,
             request: None,
         }
     }
 
-    /// Answers the event that was handed out.
-    pub fn respond(&mut self, mut response: Response<F>, tick: &Tick<'_>) {
+    /// Answers the reported event.
+    pub fn respond(&mut self, mut response: Response<F>, now: &Now<'_>) {
         let State::Awaiting { content } = &mut self.state else {
             debug_assert!(false, "there is nothing to answer");
             return;
         };
         if self.is_head {
-            // RFC 9110 §9.3.2: the fields of GET, and no content. It is dropped here alone.
+            // RFC 9110 §9.3.2: the fields of GET, and no content. This is the only place that drops
+            // it.
             response.content = Content::empty();
         }
         if let Some(decoder) = content.take() {
             self.state = State::ReceivingContent {
                 decoder,
-                begun: tick.now,
+                begun: now.instant,
                 response,
             };
-            self.since = tick.now;
+            self.since = now.instant;
         } else {
             self.state = State::Sending;
-            self.send(response, tick);
+            self.send(response, now);
         }
     }
 
-    fn send(&mut self, response: Response<F>, tick: &Tick<'_>) {
+    fn send(&mut self, response: Response<F>, now: &Now<'_>) {
         if self.persistence == Persistence::Draining {
-            // Who did not ask for the end may have sent more.
+            // The client did not ask to close, so it may have sent more.
             self.persistence = Persistence::Close(Linger::Yes);
+        }
+        if response.content.is_open() {
+            // It has no length. A client that reads it to the end is slow to close, and is not
+            // waited for.
+            self.persistence = Persistence::Close(Linger::No);
         }
         let connection = match (self.persistence, self.version) {
             (Persistence::Close(_), _) => ConnectionField::Close,
             (_, Version::Http10) => ConnectionField::KeepAlive,
             (_, Version::Http11) => ConnectionField::Absent,
         };
-        self.outbox.enqueue(response, connection, tick);
-        self.since = tick.now;
+        self.outbox.enqueue(response, connection, now);
+        self.since = now.instant;
         self.advance_when_handed_over();
     }
 
-    /// What to send next, if anything.
+    /// Adds bytes to a response without an end. Disconnects a peer that does not read them.
+    pub fn feed(&mut self, bytes: &[u8], now: &Now<'_>) {
+        if !self.is_streaming() {
+            return;
+        }
+        if self.outbox.is_empty() {
+            self.since = now.instant;
+        }
+        if !self.outbox.feed(bytes) {
+            self.abort();
+        }
+    }
+
+    /// Ends a response without an end, if there is one, and its connection.
+    pub fn end_stream(&mut self) {
+        if self.is_streaming() {
+            self.outbox.end();
+            self.advance_when_handed_over();
+        }
+    }
+
+    /// Lends a buffer to encode responses into; see [`Connection::reclaim`].
+    pub fn lend(&mut self, spare: &mut Vec<u8>) {
+        self.outbox.lend(spare);
+    }
+
+    /// Takes the buffer back, unless it holds bytes that could not be sent.
+    pub fn reclaim(&mut self, spare: &mut Vec<u8>) {
+        self.outbox.reclaim(spare);
+    }
+
+    /// Returns the data to send next, if there is any.
     pub fn poll_transmit(&self) -> Option<Transmit<'_, F>> {
         self.outbox.poll_transmit()
     }
 
-    /// Takes note that this many bytes, at least one, have been sent.
-    pub fn transmitted(&mut self, bytes: u64, tick: &Tick<'_>) {
+    /// Records that this many bytes, at least one, have been sent.
+    pub fn transmitted(&mut self, bytes: u64, now: &Now<'_>) {
         self.outbox.transmitted(bytes);
         self.advance_when_handed_over();
-        self.since = tick.now;
+        self.since = now.instant;
         if let State::ReceivingContent { begun, .. } = &mut self.state {
-            // Nothing is received before all is sent, so nothing was late until now.
-            *begun = tick.now;
+            // Nothing is received before everything is sent, so the content could not be late until
+            // now.
+            *begun = now.instant;
         }
     }
 
-    /// Ends the exchange as soon as its response is out of our hands but for the ready bytes.
+    /// Moves to the next state once the response has been handed over, except for the ready bytes.
     fn advance_when_handed_over(&mut self) {
         if matches!(self.state, State::Sending) && self.outbox.is_encoded() {
             match self.persistence {
-                // Where a head has left without a word of the end, one more request is waited for.
+                // A head may have left without `Connection: close`, so one more request is awaited.
                 Persistence::Persist | Persistence::Draining => {
                     self.state = State::Idle { empty_lines: 0 };
                 }
@@ -399,44 +414,37 @@ impl<F> Connection<F> {
         }
     }
 
-    /// Takes note that the sending side is shut.
-    pub fn shut_down(&mut self, tick: &Tick<'_>) {
+    /// Records that the sending side is shut.
+    pub fn shut_down(&mut self, now: &Now<'_>) {
         self.state = State::Lingering;
-        self.since = tick.now;
+        self.since = now.instant;
     }
 
-    /// Ends the connection as soon as what is under way is done.
+    /// Closes the connection as soon as the current request is answered.
     ///
-    /// If nothing is, a request may be on its way nevertheless, and would cross the close: from a
-    /// client that asks for one thing after the other, it is all but certain. So it is waited for,
-    /// if not for long, and its response says that it is the last. The same holds where the head of
-    /// a response has left already without a word of the end.
-    pub fn drain(&mut self, tick: &Tick<'_>) {
+    /// Even if there is no current request, one may be on its way and would cross the close. That
+    /// is almost certain with a client that sends one request after another. So the connection
+    /// waits for it, briefly, and announces in the response that it is the last. The same applies
+    /// if the head of a response has already left without `Connection: close`.
+    ///
+    /// A response without an end is ended.
+    pub fn drain(&mut self, now: &Now<'_>) {
+        self.end_stream();
         if self.persistence != Persistence::Persist {
             return;
         }
         self.persistence = Persistence::Draining;
         if self.is_idle() {
-            self.since = tick.now;
+            self.since = now.instant;
         }
     }
 
-    /// Ends the connection in such a way that the peer does not take what it has for the whole.
+    /// Resets the connection, so that the peer does not mistake what it has for the whole response.
     pub fn abort(&mut self) {
         self.state = State::Closed { reset: true };
     }
 
     fn close(&mut self, linger: Linger) {
         self.state = State::Closing { linger };
-    }
-
-    /// Lends a buffer to encode responses into; see [`Connection::reclaim`].
-    pub fn lend(&mut self, spare: &mut Vec<u8>) {
-        self.outbox.lend(spare);
-    }
-
-    /// Takes the buffer back, unless there is something in it that could not be sent.
-    pub fn reclaim(&mut self, spare: &mut Vec<u8>) {
-        self.outbox.reclaim(spare);
     }
 }

@@ -1,4 +1,4 @@
-//! Each test tells a conversation: what the peer sends, when, and what it gets.
+//! Each test plays a conversation: what the peer sends, when, and what it receives.
 
 use super::*;
 use crate::http::fields::FieldStorage;
@@ -10,22 +10,22 @@ use std::fmt::Write as _;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-const ORIGIN: &[u8] = b"Date: now\r\n";
+const COMMON_FIELDS: &[u8] = b"Date: now\r\n";
 
 /// A connection, its owner, and a clock that the test moves.
 struct Talk {
     connection: Connection<&'static str>,
     options: Options,
     now: Instant,
-    /// What was received and is not used up.
+    /// The bytes that were received and not used yet.
     rest: Vec<u8>,
-    /// What the peer got, files written as `{name offset length}`.
+    /// The bytes that the peer received, with files written as `{name offset length}`.
     sent: String,
-    /// What was asked or refused, in order.
+    /// The requests and rejections, in order.
     events: Vec<String>,
-    /// What requests are answered with.
+    /// The content of the responses.
     content: fn() -> Content<&'static str>,
-    /// Whether they are answered where they come up, and not later.
+    /// `true` if requests are answered as soon as they arrive, `false` if the test calls `respond`.
     answers_at_once: bool,
 }
 
@@ -33,9 +33,9 @@ impl Talk {
     fn new() -> Self {
         let options = Options::default();
         let now = Instant::now();
-        let connection = Connection::new(&Tick {
-            now,
-            origin: ORIGIN,
+        let connection = Connection::new(&Now {
+            instant: now,
+            common_fields: COMMON_FIELDS,
             options: &options,
         });
         let content = || Content::one(Segment::Bytes(Bytes::from_static(b"abc")));
@@ -54,7 +54,7 @@ impl Talk {
 
     fn receive(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
         self.rest.extend_from_slice(bytes.as_ref());
-        self.go_on();
+        self.run();
         self
     }
 
@@ -62,37 +62,37 @@ impl Talk {
         let content = self.content_at_once();
         let rest = std::mem::take(&mut self.rest);
         let mut storage = FieldStorage::default();
-        let tick = Tick {
-            now: self.now,
-            origin: ORIGIN,
+        let now = Now {
+            instant: self.now,
+            common_fields: COMMON_FIELDS,
             options: &self.options,
         };
-        let event = self.connection.receive_eof(&rest, &mut storage, &tick);
+        let event = self.connection.receive_eof(&rest, &mut storage, &now);
         if let Some(event) = event {
             self.events
-                .push(answer(&mut self.connection, &event, content, &tick));
+                .push(answer(&mut self.connection, &event, content, &now));
         }
-        self.go_on();
+        self.run();
         self
     }
 
     fn wait(&mut self, duration: Duration) -> &mut Self {
         self.wait_without_sending(duration);
-        self.go_on();
+        self.run();
         self
     }
 
     fn wait_without_sending(&mut self, duration: Duration) {
         let content = self.content_at_once();
         self.now += duration;
-        let tick = Tick {
-            now: self.now,
-            origin: ORIGIN,
+        let now = Now {
+            instant: self.now,
+            common_fields: COMMON_FIELDS,
             options: &self.options,
         };
-        if let Some(event) = self.connection.handle_timeout(&tick) {
+        if let Some(event) = self.connection.handle_timeout(&now) {
             self.events
-                .push(answer(&mut self.connection, &event, content, &tick));
+                .push(answer(&mut self.connection, &event, content, &now));
         }
     }
 
@@ -100,20 +100,20 @@ impl Talk {
         self.answers_at_once.then_some(self.content)
     }
 
-    /// Answers what was not answered where it came up.
+    /// Answers the request that is still unanswered.
     fn respond(&mut self) -> &mut Self {
-        let tick = Tick {
-            now: self.now,
-            origin: ORIGIN,
+        let now = Now {
+            instant: self.now,
+            common_fields: COMMON_FIELDS,
             options: &self.options,
         };
-        respond(&mut self.connection, Status::Ok, (self.content)(), &tick);
-        self.go_on();
+        respond(&mut self.connection, Status::Ok, (self.content)(), &now);
+        self.run();
         self
     }
 
-    /// Offers what is left and sends what there is, until neither gives anything.
-    fn go_on(&mut self) {
+    /// Offers the remaining bytes and sends the ready ones until neither makes progress.
+    fn run(&mut self) {
         loop {
             let offered = self.offer();
             if !self.transmit() && !offered {
@@ -125,20 +125,20 @@ impl Talk {
     fn offer(&mut self) -> bool {
         let content = self.content_at_once();
         let rest = std::mem::take(&mut self.rest);
-        let tick = Tick {
-            now: self.now,
-            origin: ORIGIN,
+        let now = Now {
+            instant: self.now,
+            common_fields: COMMON_FIELDS,
             options: &self.options,
         };
         let mut at = 0;
         loop {
             let mut storage = FieldStorage::default();
-            let received = self.connection.receive(&rest[at..], &mut storage, &tick);
+            let received = self.connection.receive(&rest[at..], &mut storage, &now);
             at += received.used;
             match received.event {
                 Some(event) => {
                     self.events
-                        .push(answer(&mut self.connection, &event, content, &tick));
+                        .push(answer(&mut self.connection, &event, content, &now));
                 }
                 None if received.used == 0 => break,
                 None => {}
@@ -167,42 +167,42 @@ impl Talk {
                 before.len() as u64 + length
             }
         };
-        let tick = Tick {
-            now: self.now,
-            origin: ORIGIN,
+        let now = Now {
+            instant: self.now,
+            common_fields: COMMON_FIELDS,
             options: &self.options,
         };
-        self.connection.transmitted(count, &tick);
+        self.connection.transmitted(count, &now);
         true
     }
 
-    /// Sends one byte of what is ready.
+    /// Sends one ready byte.
     fn transmit_in_part(&mut self) {
-        let tick = Tick {
-            now: self.now,
-            origin: ORIGIN,
+        let now = Now {
+            instant: self.now,
+            common_fields: COMMON_FIELDS,
             options: &self.options,
         };
-        self.connection.transmitted(1, &tick);
+        self.connection.transmitted(1, &now);
     }
 
     fn drain(&mut self) {
-        let tick = Tick {
-            now: self.now,
-            origin: ORIGIN,
+        let now = Now {
+            instant: self.now,
+            common_fields: COMMON_FIELDS,
             options: &self.options,
         };
-        self.connection.drain(&tick);
+        self.connection.drain(&now);
     }
 
     fn shut_down(&mut self) -> &mut Self {
         assert_eq!(self.connection.wants(), Wants::Shutdown);
-        let tick = Tick {
-            now: self.now,
-            origin: ORIGIN,
+        let now = Now {
+            instant: self.now,
+            common_fields: COMMON_FIELDS,
             options: &self.options,
         };
-        self.connection.shut_down(&tick);
+        self.connection.shut_down(&now);
         self
     }
 
@@ -219,7 +219,7 @@ fn answer(
     connection: &mut Connection<&'static str>,
     event: &Event<'_>,
     content: Option<fn() -> Content<&'static str>>,
-    tick: &Tick<'_>,
+    now: &Now<'_>,
 ) -> String {
     let (text, status) = match event {
         Event::Request(head) => (
@@ -230,10 +230,10 @@ fn answer(
             ),
             Status::Ok,
         ),
-        Event::Refused { refusal, .. } => (format!("{refusal:?}"), refusal.status()),
+        Event::Rejected { rejection, .. } => (format!("{rejection:?}"), rejection.status()),
     };
     if let Some(content) = content {
-        respond(connection, status, content(), tick);
+        respond(connection, status, content(), now);
     }
     text
 }
@@ -242,7 +242,7 @@ fn respond(
     connection: &mut Connection<&'static str>,
     status: Status,
     content: Content<&'static str>,
-    tick: &Tick<'_>,
+    now: &Now<'_>,
 ) {
     let fields = FieldBlockWriter::default().field("A", "b").finish();
     let response = Response {
@@ -250,7 +250,7 @@ fn respond(
         fields,
         content,
     };
-    connection.respond(response, tick);
+    connection.respond(response, now);
 }
 
 fn a_file() -> Content<&'static str> {
@@ -270,7 +270,7 @@ fn error(line: &str) -> String {
 }
 
 #[test]
-fn a_request_is_answered_and_the_connection_goes_on() {
+fn a_request_is_answered_and_the_connection_persists() {
     let mut talk = Talk::new();
     talk.receive(GET).expect(&["GET /"], OK, Wants::Receive);
     talk.receive(GET).expect(&["GET /"], OK, Wants::Receive);
@@ -278,7 +278,7 @@ fn a_request_is_answered_and_the_connection_goes_on() {
 }
 
 #[test]
-fn any_split_gives_the_same_answers() {
+fn input_split_anywhere_gives_the_same_answers() {
     let input = format!(
         "{GET}\r\n\r\nHEAD /h HTTP/1.1\r\nHost: a\r\n\r\nPOST / HTTP/1.1\r\nHost: a\r\n\
          Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nT: t\r\n\r\n\
@@ -298,7 +298,7 @@ fn any_split_gives_the_same_answers() {
 }
 
 #[test]
-fn a_response_that_is_not_sent_holds_up_the_next_request() {
+fn an_unsent_response_delays_the_next_request() {
     let mut talk = Talk::new();
     talk.content = || {
         Content::one(Segment::File {
@@ -311,19 +311,19 @@ fn a_response_that_is_not_sent_holds_up_the_next_request() {
     assert!(talk.offer());
     assert_eq!(talk.events, ["GET /"], "the second one waits");
     assert_eq!(talk.connection.wants(), Wants::Transmit);
-    talk.go_on();
+    talk.run();
     let response = "HTTP/1.1 200 OK\r\nDate: now\r\nA: b\r\n\r\n{f 5 7}";
     talk.expect(&["GET /", "GET /"], &response.repeat(2), Wants::Receive);
 }
 
 #[test]
-fn so_much_is_ready_and_then_it_is_sent_before_the_next_is_read() {
+fn a_full_outbox_is_sent_before_the_next_request_is_read() {
     let mut talk = Talk::new();
     talk.content = || Content::one(Segment::Bytes(Bytes::from(vec![b'x'; 16 * 1024])));
     talk.rest = GET.repeat(100).into_bytes();
     talk.offer();
     assert!(talk.events.len() < 6, "{}", talk.events.len());
-    talk.go_on();
+    talk.run();
     assert_eq!(talk.events.len(), 100);
 }
 
@@ -350,7 +350,7 @@ fn content_of_many_segments_is_sent_in_order() {
 }
 
 #[test]
-fn segments_are_made_as_those_before_them_are_sent() {
+fn segments_are_produced_only_as_earlier_ones_are_sent() {
     let mut talk = Talk::new();
     talk.answers_at_once = false;
     talk.receive(GET);
@@ -360,15 +360,15 @@ fn segments_are_made_as_those_before_them_are_sent() {
         counter.set(number + 1);
         Segment::Bytes(Bytes::from_static(&[b'x'; 1024]))
     });
-    let tick = Tick {
-        now: talk.now,
-        origin: ORIGIN,
+    let now = Now {
+        instant: talk.now,
+        common_fields: COMMON_FIELDS,
         options: &talk.options,
     };
     let content = Content::sequence(segments);
-    respond(&mut talk.connection, Status::Ok, content, &tick);
+    respond(&mut talk.connection, Status::Ok, content, &now);
     assert!(made.get() < 40, "{} made before any is sent", made.get());
-    talk.go_on();
+    talk.run();
     assert_eq!(made.get(), 1000);
     assert_eq!(talk.connection.content_bytes(), 1000 * 1024);
 }
@@ -408,15 +408,15 @@ fn a_request_to_close_is_honoured() {
     let close = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     Talk::new()
         .receive(close)
-        .expect(&["GET /"], OK_CLOSE, Wants::LastLook);
+        .expect(&["GET /"], OK_CLOSE, Wants::FinalRead);
     let old = "GET / HTTP/1.0\r\n\r\n";
     Talk::new()
         .receive(old)
-        .expect(&["GET /"], OK_CLOSE, Wants::LastLook);
+        .expect(&["GET /"], OK_CLOSE, Wants::FinalRead);
 }
 
 #[test]
-fn bytes_after_a_request_to_close_are_lingered_for() {
+fn bytes_after_a_request_to_close_make_the_connection_linger() {
     let input = format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n{GET}");
     Talk::new()
         .receive(input)
@@ -424,7 +424,7 @@ fn bytes_after_a_request_to_close_are_lingered_for() {
 }
 
 #[test]
-fn http_10_persists_when_it_asks_to_and_is_told_so() {
+fn an_http_10_client_that_asks_for_keep_alive_gets_it_confirmed() {
     let keep = "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
     let response = "HTTP/1.1 200 OK\r\nDate: now\r\nA: b\r\nConnection: keep-alive\r\n\r\nabc";
     Talk::new()
@@ -433,7 +433,7 @@ fn http_10_persists_when_it_asks_to_and_is_told_so() {
 }
 
 #[test]
-fn a_refusal_answers_then_shuts_then_waits_for_the_peer() {
+fn a_rejection_is_answered_then_the_connection_shuts_and_waits_for_the_peer() {
     let mut talk = Talk::new();
     let bad_request = error("400 Bad Request");
     talk.receive("nonsense\r\n\r\n")
@@ -445,7 +445,7 @@ fn a_refusal_answers_then_shuts_then_waits_for_the_peer() {
 }
 
 #[test]
-fn a_lingering_connection_waits_no_longer_than_its_deadline() {
+fn a_lingering_connection_closes_at_its_deadline() {
     let mut talk = Talk::new();
     talk.receive("nonsense\r\n\r\n").shut_down();
     talk.sent.clear();
@@ -468,7 +468,7 @@ fn the_response_waits_for_the_end_of_the_content() {
 }
 
 #[test]
-fn content_that_turns_out_malformed_takes_the_place_of_its_response() {
+fn malformed_content_replaces_the_held_response_with_an_error() {
     let post = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcd";
     let events = ["POST /", "Content(Malformed)"];
     Talk::new()
@@ -477,7 +477,7 @@ fn content_that_turns_out_malformed_takes_the_place_of_its_response() {
 }
 
 #[test]
-fn content_above_the_limit_is_refused_at_once_or_as_soon_as_it_is_seen() {
+fn content_over_the_limit_is_rejected_as_soon_as_its_size_is_known() {
     let response = error("413 Content Too Large");
     let post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1048577\r\n\r\n";
     Talk::new()
@@ -491,7 +491,7 @@ fn content_above_the_limit_is_refused_at_once_or_as_soon_as_it_is_seen() {
 }
 
 #[test]
-fn an_expectation_gets_the_final_response_and_the_content_is_not_waited_for() {
+fn an_expectation_gets_the_final_response_without_waiting_for_the_content() {
     let put = "PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n";
     Talk::new()
         .receive(put)
@@ -503,11 +503,11 @@ fn an_expectation_gets_the_final_response_and_the_content_is_not_waited_for() {
     let old = "PUT / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc";
     Talk::new()
         .receive(old)
-        .expect(&["PUT /"], OK_CLOSE, Wants::LastLook);
+        .expect(&["PUT /"], OK_CLOSE, Wants::FinalRead);
 }
 
 #[test]
-fn a_few_empty_lines_before_a_request_are_passed_over() {
+fn a_few_empty_lines_before_a_request_are_skipped() {
     Talk::new()
         .receive(format!("{}{GET}", "\r\n".repeat(4)))
         .expect(&["GET /"], OK, Wants::Receive);
@@ -525,7 +525,7 @@ fn a_few_empty_lines_before_a_request_are_passed_over() {
 }
 
 #[test]
-fn a_head_is_due_within_its_deadline_however_it_trickles() {
+fn trickled_bytes_do_not_extend_the_head_deadline() {
     let mut talk = Talk::new();
     talk.receive("GET / HT");
     for _ in 0..9 {
@@ -539,7 +539,7 @@ fn a_head_is_due_within_its_deadline_however_it_trickles() {
 }
 
 #[test]
-fn a_peer_that_says_nothing_is_left_without_a_word() {
+fn a_silent_peer_is_closed_without_a_response() {
     let mut talk = Talk::new();
     talk.wait(Duration::from_secs(10))
         .expect(&[], "", Wants::Shutdown);
@@ -552,7 +552,7 @@ fn a_peer_that_says_nothing_is_left_without_a_word() {
 }
 
 #[test]
-fn content_may_come_slowly_but_not_stall() {
+fn content_may_arrive_slowly_but_not_stall() {
     let mut talk = Talk::new();
     talk.receive("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n");
     talk.wait(Duration::from_secs(29))
@@ -567,7 +567,7 @@ fn content_may_come_slowly_but_not_stall() {
 }
 
 #[test]
-fn content_that_trickles_is_not_waited_for_without_end() {
+fn trickled_content_reaches_a_final_deadline() {
     let mut talk = Talk::new();
     talk.receive("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n");
     for _ in 0..14 {
@@ -585,12 +585,12 @@ fn a_peer_that_does_not_read_is_reset() {
     talk.offer();
     assert_eq!(talk.connection.wants(), Wants::Transmit);
     talk.now += Duration::from_mins(1);
-    let tick = Tick {
-        now: talk.now,
-        origin: ORIGIN,
+    let now = Now {
+        instant: talk.now,
+        common_fields: COMMON_FIELDS,
         options: &talk.options,
     };
-    assert!(talk.connection.handle_timeout(&tick).is_none());
+    assert!(talk.connection.handle_timeout(&now).is_none());
     assert_eq!(talk.connection.wants(), Wants::Reset);
 }
 
@@ -605,7 +605,7 @@ fn sending_does_not_extend_the_deadline_of_a_head_that_has_begun() {
     assert_eq!(talk.events, ["Timeout"]);
 }
 
-/// Nothing of it is read while responses before it are still to be sent.
+/// Nothing of the request is read while earlier responses are still being sent.
 #[test]
 fn a_head_and_content_are_due_only_once_they_can_be_received() {
     let post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n";
@@ -628,7 +628,7 @@ fn a_head_and_content_are_due_only_once_they_can_be_received() {
 }
 
 #[test]
-fn timeouts_that_change_hold_for_what_has_begun() {
+fn changed_timeouts_apply_to_existing_connections() {
     let mut talk = Talk::new();
     talk.receive(GET).wait(Duration::from_secs(20));
     assert_eq!(talk.connection.wants(), Wants::Receive);
@@ -638,7 +638,7 @@ fn timeouts_that_change_hold_for_what_has_begun() {
 }
 
 #[test]
-fn who_waits_for_us_is_neither_late_nor_slow() {
+fn a_peer_that_waits_for_our_response_is_neither_late_nor_slow() {
     let mut talk = Talk::new();
     talk.answers_at_once = false;
     talk.receive("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n");
@@ -663,7 +663,7 @@ fn a_head_that_takes_too_long_gets_no_content_if_it_asks_for_none() {
 }
 
 #[test]
-fn idleness_is_reckoned_from_its_beginning_whatever_its_deadline() {
+fn idle_time_counts_from_its_beginning() {
     let mut talk = Talk::new();
     let start = talk.now;
     let since = |talk: &Talk| talk.connection.idle_since().map(|since| since - start);
@@ -683,16 +683,16 @@ fn a_half_closed_peer_gets_what_it_asked_for() {
     talk.receive_eof();
     assert!(talk.sent.ends_with("{f 0 7}"));
     talk.receive_eof();
-    assert_eq!(talk.connection.wants(), Wants::LastLook);
+    assert_eq!(talk.connection.wants(), Wants::FinalRead);
 }
 
 #[test]
-fn the_end_of_input_is_answered_where_something_is_wrong_already() {
-    Talk::new().receive_eof().expect(&[], "", Wants::LastLook);
+fn a_malformed_head_is_answered_when_the_peer_closes() {
+    Talk::new().receive_eof().expect(&[], "", Wants::FinalRead);
     Talk::new()
         .receive("GET / HTTP/1.1\r\nHost")
         .receive_eof()
-        .expect(&[], "", Wants::LastLook);
+        .expect(&[], "", Wants::FinalRead);
     let mut talk = Talk::new();
     talk.receive("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nab")
         .receive_eof();
@@ -732,7 +732,7 @@ fn draining_waits_a_moment_for_a_request_that_may_be_on_its_way() {
         talk.wait(Duration::from_millis(299))
             .expect(&[], "", Wants::Receive);
         talk.wait(Duration::from_millis(1))
-            .expect(&[], "", Wants::LastLook);
+            .expect(&[], "", Wants::FinalRead);
     }
 }
 
@@ -748,11 +748,11 @@ fn an_idle_connection_owns_no_buffer() {
 }
 
 #[test]
-fn a_response_may_take_its_time() {
+fn a_response_may_take_as_long_as_it_needs() {
     let mut talk = Talk::new();
     talk.answers_at_once = false;
     talk.receive(GET).expect(&["GET /"], "", Wants::Respond);
-    // Who waits for us is not late.
+    // A peer that waits for us is not late.
     for _ in 0..10 {
         talk.wait(Duration::from_mins(1))
             .expect(&[], "", Wants::Respond);
@@ -762,7 +762,7 @@ fn a_response_may_take_its_time() {
 }
 
 #[test]
-fn requests_behind_one_whose_response_takes_its_time_wait_for_their_turn() {
+fn requests_behind_a_slow_response_wait_for_their_turn() {
     let mut talk = Talk::new();
     talk.answers_at_once = false;
     talk.receive(format!("{GET}HEAD /2 HTTP/1.1\r\nHost: a\r\n\r\n"))
@@ -780,7 +780,7 @@ fn content_is_not_read_before_there_is_a_response() {
     talk.answers_at_once = false;
     talk.receive(head).receive("abc");
     assert_eq!(talk.rest, b"abc");
-    // Neither is it due.
+    // The content is not due either.
     talk.wait(Duration::from_hours(1))
         .expect(&["POST /"], "", Wants::Respond);
     talk.respond().expect(&[], OK, Wants::Receive);
@@ -790,7 +790,7 @@ fn content_is_not_read_before_there_is_a_response() {
 }
 
 #[test]
-fn a_response_that_takes_its_time_is_given_after_the_peers_end_and_while_draining() {
+fn a_slow_response_is_sent_after_the_peer_has_finished_sending_and_while_draining() {
     let mut talk = Talk::new();
     talk.answers_at_once = false;
     talk.receive(GET).receive_eof();
@@ -800,7 +800,7 @@ fn a_response_that_takes_its_time_is_given_after_the_peers_end_and_while_drainin
 }
 
 #[test]
-fn draining_leaves_a_response_that_is_being_sent_its_time() {
+fn draining_lets_a_response_in_progress_finish() {
     for is_file in [false, true] {
         let mut talk = Talk::new();
         if is_file {
@@ -813,16 +813,16 @@ fn draining_leaves_a_response_that_is_being_sent_its_time() {
         assert_eq!(talk.connection.wants(), Wants::Transmit);
         talk.transmit();
         assert!(!talk.sent.contains("close"), "its head had left already");
-        // So there may be one more request, which is not waited for as long as usual.
+        // So one more request may come, and the wait for it is shorter than usual.
         talk.wait(Duration::from_millis(299));
         assert_eq!(talk.connection.wants(), Wants::Receive);
         talk.wait(Duration::from_millis(1));
-        assert_eq!(talk.connection.wants(), Wants::LastLook);
+        assert_eq!(talk.connection.wants(), Wants::FinalRead);
     }
 }
 
 #[test]
-fn the_request_after_a_response_that_was_being_sent_is_the_last() {
+fn the_request_after_a_response_in_progress_is_the_last() {
     let mut talk = Talk::new();
     talk.content = a_file;
     talk.rest = GET.as_bytes().to_vec();
@@ -835,22 +835,109 @@ fn the_request_after_a_response_that_was_being_sent_is_the_last() {
 }
 
 #[test]
-fn a_peer_that_does_not_take_what_came_before_is_not_waited_for() {
+fn a_peer_that_leaves_a_response_unread_is_reset_even_after_its_next_request() {
     let options = Options::default();
-    let tick = |now| Tick {
-        now,
-        origin: ORIGIN,
+    let at = |instant| Now {
+        instant,
+        common_fields: COMMON_FIELDS,
         options: &options,
     };
     let now = Instant::now();
-    let mut connection = Connection::new(&tick(now));
+    let mut connection = Connection::new(&at(now));
     let mut storage = FieldStorage::default();
-    connection.receive(GET.as_bytes(), &mut storage, &tick(now));
-    respond(&mut connection, Status::Ok, Content::empty(), &tick(now));
+    connection.receive(GET.as_bytes(), &mut storage, &at(now));
+    respond(&mut connection, Status::Ok, Content::empty(), &at(now));
     let mut storage = FieldStorage::default();
-    connection.receive(GET.as_bytes(), &mut storage, &tick(now));
+    connection.receive(GET.as_bytes(), &mut storage, &at(now));
     assert_eq!(connection.wants(), Wants::Transmit);
     let later = now + Duration::from_mins(1);
-    assert!(connection.handle_timeout(&tick(later)).is_none());
+    assert!(connection.handle_timeout(&at(later)).is_none());
     assert_eq!(connection.wants(), Wants::Reset);
+}
+
+/// Feeds a response without an end.
+fn feed(talk: &mut Talk, bytes: &str) {
+    let now = Now {
+        instant: talk.now,
+        common_fields: COMMON_FIELDS,
+        options: &talk.options,
+    };
+    talk.connection.feed(bytes.as_bytes(), &now);
+}
+
+/// Returns a conversation in which a response without an end was requested.
+fn streaming(request: &str) -> Talk {
+    let mut talk = Talk::new();
+    talk.content = || Content::open(Bytes::from_static(b"abc"));
+    talk.receive(request)
+        .expect(&["GET /"], OK_CLOSE, Wants::Receive);
+    talk
+}
+
+#[test]
+fn a_response_without_an_end_is_fed_until_it_is_ended_and_has_no_deadline() {
+    let http_10 = "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
+    for request in [GET, http_10] {
+        let mut talk = streaming(request);
+        assert_eq!(talk.connection.phase(), Phase::Stream);
+        assert!(!talk.connection.is_idle() && talk.connection.is_exchanging());
+        let timeouts = &talk.options.timeouts;
+        assert_eq!(talk.connection.poll_timeout(timeouts), None);
+        talk.wait(Duration::from_hours(24));
+        feed(&mut talk, "one");
+        assert_eq!(talk.connection.phase(), Phase::Send);
+        talk.wait(Duration::ZERO).expect(&[], "one", Wants::Receive);
+        feed(&mut talk, "two");
+        talk.connection.end_stream();
+        talk.wait(Duration::ZERO)
+            .expect(&[], "two", Wants::FinalRead);
+        assert_eq!(talk.connection.content_bytes(), 9);
+        feed(&mut talk, "three");
+        talk.expect(&[], "", Wants::FinalRead);
+    }
+}
+
+#[test]
+fn requests_after_one_for_a_response_without_an_end_are_dropped() {
+    let mut talk = streaming(&format!("{GET}{GET}"));
+    talk.receive(vec![b'x'; 100_000])
+        .expect(&[], "", Wants::Receive);
+    assert!(talk.rest.is_empty());
+}
+
+#[test]
+fn a_peer_that_closes_its_side_or_a_drain_ends_a_response_without_an_end() {
+    let mut talk = streaming(GET);
+    talk.receive_eof().expect(&[], "", Wants::FinalRead);
+    let mut talk = streaming(GET);
+    talk.drain();
+    talk.expect(&[], "", Wants::FinalRead);
+}
+
+#[test]
+fn a_peer_that_does_not_read_what_is_fed_is_reset() {
+    let mut talk = streaming(GET);
+    talk.wait(Duration::from_hours(1));
+    feed(&mut talk, "one");
+    talk.wait_without_sending(Duration::from_secs(59));
+    assert_eq!(talk.connection.wants(), Wants::Transmit);
+    talk.wait_without_sending(Duration::from_secs(1));
+    assert_eq!(talk.connection.wants(), Wants::Reset);
+
+    let mut talk = streaming(GET);
+    let much = "x".repeat(100_000);
+    feed(&mut talk, &much);
+    feed(&mut talk, &much);
+    assert_eq!(talk.connection.wants(), Wants::Transmit);
+    feed(&mut talk, &much);
+    assert_eq!(talk.connection.wants(), Wants::Reset);
+}
+
+#[test]
+fn head_gets_no_response_without_an_end() {
+    let mut talk = Talk::new();
+    talk.content = || Content::open(Bytes::from_static(b"abc"));
+    talk.receive("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(!talk.connection.is_streaming() && !talk.sent.contains("abc"));
+    assert_eq!(talk.connection.wants(), Wants::Receive);
 }

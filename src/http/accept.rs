@@ -1,18 +1,18 @@
-//! What a client would rather have: `Accept` (RFC 9110 §12.5.1) and its quality values (§12.4.2).
+//! The preferences of a client: `Accept` (RFC 9110 §12.5.1) and its quality values (§12.4.2).
 
 use super::fields::{FieldName, Fields};
 
-/// How much a client wants something, in thousandths; 0 is not at all.
+/// A preference, in thousandths; 0 means not acceptable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Quality(pub(super) u16);
 
 impl Quality {
-    /// Not at all.
+    /// Not acceptable.
     pub const NONE: Self = Self(0);
-    /// As much as can be said; also where nothing is said.
+    /// The strongest preference, and the default.
     pub const FULL: Self = Self(1000);
 
-    /// Reads a `qvalue`: 0 to 1 with up to three decimals.
+    /// Parses a `qvalue`: 0 to 1 with up to three decimals.
     pub fn parse(value: &[u8]) -> Option<Self> {
         let (whole, decimals) = match value {
             [whole @ (b'0' | b'1')] | [whole @ (b'0' | b'1'), b'.'] => (*whole, &[][..]),
@@ -33,12 +33,11 @@ impl Quality {
     }
 }
 
-/// How much a client wants a media type, like `text/html`: what the most specific range that it
-/// falls into says (RFC 9110 §12.5.1).
+/// Returns the client's preference for a media type, like `text/html`: that of the most specific
+/// range that matches it (RFC 9110 §12.5.1).
 ///
-/// Parameters other than the weight are passed over: nothing here comes in several variants of a
-/// type, and who asks for one is better off with what there is. A member that breaks the grammar
-/// counts as not written.
+/// Parameters other than the weight are ignored. Nothing here has several variants of one type, and
+/// a client that asks for one is better off with the only one there. A malformed member is ignored.
 pub fn media_type_quality(fields: &Fields<'_>, media_type: &str) -> Quality {
     if !fields.contains(FieldName::Accept) {
         return Quality::FULL;
@@ -50,9 +49,9 @@ pub fn media_type_quality(fields: &Fields<'_>, media_type: &str) -> Quality {
         .map_or(Quality::NONE, |(_, quality)| quality)
 }
 
-/// How much a client wants a media type that it names itself, rather than by a range that many
-/// others fall into, too; [`Quality::NONE`] where it does not.
-pub fn named_quality(fields: &Fields<'_>, media_type: &str) -> Quality {
+/// Returns the client's preference for a media type that it names itself, rather than by a range
+/// with wildcards; [`Quality::NONE`] if it does not name it.
+pub fn explicit_quality(fields: &Fields<'_>, media_type: &str) -> Quality {
     fields
         .members(FieldName::Accept)
         .filter_map(|member| range_quality(member, media_type))
@@ -62,8 +61,7 @@ pub fn named_quality(fields: &Fields<'_>, media_type: &str) -> Quality {
         .unwrap_or(Quality::NONE)
 }
 
-/// Whether a client takes whatever there is, and wants nothing more than anything else: it says
-/// nothing, or `*/*` and no more.
+/// Returns `true` if a client accepts everything equally: it sends no `Accept`, or only `*/*`.
 pub fn accepts_anything(fields: &Fields<'_>) -> bool {
     if !fields.contains(FieldName::Accept) {
         return true;
@@ -73,11 +71,11 @@ pub fn accepts_anything(fields: &Fields<'_>) -> bool {
         let range = member.split(|byte| *byte == b';').next();
         range.is_some_and(|range| range.trim_ascii() == b"*/*")
     };
-    // Of what has no weight above 0, or of an empty list, nothing is taken.
+    // A list that is empty, or has no weight above 0, accepts nothing.
     ranges().all(is_any) && media_type_quality(fields, "*/*") > Quality::NONE
 }
 
-/// How specific a media range is.
+/// The specificity of a media range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Specificity {
     /// `*/*`
@@ -88,7 +86,7 @@ enum Specificity {
     Subtype,
 }
 
-/// What a member says of a media type, if that falls into its range.
+/// Returns a member's preference for a media type, if its range matches that.
 fn range_quality(member: &[u8], media_type: &str) -> Option<(Specificity, Quality)> {
     let mut parts = member.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
     let range = parts.next()?;
@@ -149,7 +147,7 @@ mod tests {
             ),
             ("Accept: text/html;q=0.5, text/html;q=0.7\r\n", 700, 0),
             ("Accept: image/png\r\n", 0, 0),
-            // What breaks the grammar says nothing.
+            // A malformed member has no effect.
             ("Accept: text/html;q=2, */*;q=0.5\r\n", 500, 500),
             ("Accept: text/html;q=, a, ;, text\r\n", 0, 0),
             ("Accept: text/htmlx, xtext/html, */json\r\n", 0, 0),
@@ -163,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_type_itself_is_named() {
+    fn only_the_exact_type_counts_as_named() {
         for (accept, expected) in [
             ("", Quality::NONE),
             ("Accept: */*\r\n", Quality::NONE),
@@ -178,7 +176,7 @@ mod tests {
             let parsed = RequestHead::parse(head.as_bytes(), &mut storage, &Limits::default());
             let (head, _) = parsed.unwrap().unwrap();
             assert_eq!(
-                named_quality(&head.fields, "text/html"),
+                explicit_quality(&head.fields, "text/html"),
                 expected,
                 "{accept}"
             );
@@ -186,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_is_accepted_by_who_says_nothing_or_that_alone() {
+    fn a_client_without_accept_or_with_only_a_wildcard_accepts_anything() {
         for (accept, expected) in [
             ("", true),
             ("Accept: */*\r\n", true),

@@ -3,7 +3,7 @@
 use super::accept::Quality;
 use std::fmt;
 
-/// A content coding that a representation can have. To have none is `identity`.
+/// A content coding of a representation. A representation without one is `identity`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coding {
     /// `br` (RFC 7932)
@@ -15,10 +15,10 @@ pub enum Coding {
 }
 
 impl Coding {
-    /// Every coding, the one that makes the smallest files first.
+    /// All codings, starting with the one that makes the smallest files.
     pub const ALL: [Self; 3] = [Self::Brotli, Self::Zstandard, Self::Gzip];
 
-    /// The name in `Content-Encoding`.
+    /// Returns the name in `Content-Encoding`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Brotli => "br",
@@ -27,7 +27,7 @@ impl Coding {
         }
     }
 
-    /// What the names of files end in that are coded so.
+    /// Returns the extension of files with this coding.
     pub const fn extension(self) -> &'static str {
         match self {
             Self::Brotli => ".br",
@@ -36,8 +36,9 @@ impl Coding {
         }
     }
 
-    /// What our entity tags of representations end in that are coded so: the same bytes mean
-    /// something else in another coding, and a tag says which representation its client has.
+    /// Returns the suffix of our entity tags for representations with this coding. The same content
+    /// has other bytes in another coding, and the tag identifies the representation that a client
+    /// has.
     pub const fn tag_suffix(self) -> &'static str {
         match self {
             Self::Brotli => "-br",
@@ -46,7 +47,8 @@ impl Coding {
         }
     }
 
-    /// The coding of this name, in any case (RFC 9110 §8.4.1), and `x-gzip` for `gzip` (§8.4.1.3).
+    /// Returns the coding of this name, in any case (RFC 9110 §8.4.1), and `gzip` for `x-gzip`
+    /// (§8.4.1.3).
     pub fn named(name: &str) -> Option<Self> {
         let is_it = |coding: &Self| coding.name().eq_ignore_ascii_case(name);
         let gzip = name.eq_ignore_ascii_case("x-gzip").then_some(Self::Gzip);
@@ -64,47 +66,107 @@ impl fmt::Display for Coding {
     }
 }
 
-/// Some codings.
+/// A set of codings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CodingSet(u8);
 
 impl CodingSet {
-    /// None at all.
+    /// The empty set.
     pub const EMPTY: Self = Self(0);
 
-    /// These, and one more.
+    /// Returns this set with one more coding.
     #[must_use]
     pub const fn with(self, coding: Coding) -> Self {
         Self(self.0 | coding.bit())
     }
 
-    /// These, and those.
+    /// Returns the union of both sets.
     #[must_use]
     pub const fn union(self, others: Self) -> Self {
         Self(self.0 | others.0)
     }
 
-    /// These, but not this one.
+    /// Returns this set without one coding.
     #[must_use]
     pub const fn without(self, coding: Coding) -> Self {
         Self(self.0 & !coding.bit())
     }
 
-    /// Whether this one is among them.
+    /// Returns `true` if the set contains this coding.
     pub const fn contains(self, coding: Coding) -> bool {
         self.0 & coding.bit() != 0
     }
 
-    /// Whether there is none.
+    /// Returns `true` if the set is empty.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Them, the one that makes the smallest files first.
+    /// Returns the codings, starting with the one that makes the smallest files.
     pub fn iter(self) -> impl Iterator<Item = Coding> {
         Coding::ALL
             .into_iter()
             .filter(move |coding| self.contains(*coding))
+    }
+}
+
+/// The codings in which a file is available. Those that are stored come before those that would
+/// have to be made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Codings {
+    stored: CodingSet,
+    made: CodingSet,
+}
+
+impl Codings {
+    /// No coding.
+    pub const EMPTY: Self = Self::stored(CodingSet::EMPTY);
+
+    /// Returns these codings as stored ones.
+    pub const fn stored(stored: CodingSet) -> Self {
+        let made = CodingSet::EMPTY;
+        Self { stored, made }
+    }
+
+    /// Adds codings that can be made.
+    #[must_use]
+    pub const fn or_made(self, made: CodingSet) -> Self {
+        Self { made, ..self }
+    }
+
+    /// Returns the codings that remain if this one is unavailable. A coding that was stored may
+    /// still be made.
+    #[must_use]
+    pub const fn passing_over(self, coding: Coding) -> Self {
+        if self.is_stored(coding) {
+            let stored = self.stored.without(coding);
+            Self { stored, ..self }
+        } else {
+            let made = self.made.without(coding);
+            Self { made, ..self }
+        }
+    }
+
+    /// Returns `true` if this coding is among them.
+    pub const fn contains(self, coding: Coding) -> bool {
+        self.stored.contains(coding) || self.made.contains(coding)
+    }
+
+    /// Returns `true` if the file is stored in this coding.
+    pub const fn is_stored(self, coding: Coding) -> bool {
+        self.stored.contains(coding)
+    }
+
+    /// Returns `true` if there are no codings.
+    pub const fn is_empty(self) -> bool {
+        self.stored.is_empty() && self.made.is_empty()
+    }
+
+    /// Returns each coding once: first those that are stored, and then the others. Within both
+    /// groups, those that make smaller files come first.
+    pub fn iter(self) -> impl Iterator<Item = Coding> {
+        let made = move |coding: &Coding| !self.stored.contains(*coding);
+        self.stored.iter().chain(self.made.iter().filter(made))
     }
 }
 
@@ -114,22 +176,21 @@ impl FromIterator<Coding> for CodingSet {
     }
 }
 
-/// What `Accept-Encoding` says: how much a client wants each coding.
+/// The preferences of a client for each coding, from `Accept-Encoding`.
 ///
-/// A member that breaks the grammar says nothing, and of two that speak of the same coding the
-/// one that wants it less is believed: a client that contradicts itself is answered as if it had
-/// asked for less.
+/// A malformed member is ignored. If two members name the same coding, the lower preference counts:
+/// a client that contradicts itself is answered as if it had asked for less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Acceptance {
     /// In the order of [`Coding::ALL`].
     codings: [Option<Quality>; Coding::ALL.len()],
     identity: Option<Quality>,
-    /// `*`: whatever is not named.
+    /// `*`: every coding that is not named.
     others: Option<Quality>,
 }
 
 impl Acceptance {
-    /// Reads the members of the field.
+    /// Parses the members of the field.
     pub fn parse<'a>(members: impl Iterator<Item = &'a [u8]>) -> Self {
         let mut acceptance = Self {
             codings: [None; Coding::ALL.len()],
@@ -144,7 +205,7 @@ impl Acceptance {
         acceptance
     }
 
-    /// The slot that a name speaks of, in any case (RFC 9110 §8.4.1).
+    /// Returns the slot for a name, in any case (RFC 9110 §8.4.1).
     fn named(&mut self, name: &[u8]) -> Option<&mut Option<Quality>> {
         let [brotli, zstandard, gzip] = &mut self.codings;
         let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
@@ -153,32 +214,32 @@ impl Acceptance {
             2 if is(b"br") => Some(brotli),
             4 if is(b"gzip") => Some(gzip),
             4 if is(b"zstd") => Some(zstandard),
-            // RFC 9110 §8.4.1.3: an old name of the same.
+            // RFC 9110 §8.4.1.3: an old name for `gzip`.
             6 if is(b"x-gzip") => Some(gzip),
             8 if is(b"identity") => Some(&mut self.identity),
             _ => None,
         }
     }
 
-    /// How much this coding is wanted.
+    /// Returns the preference for this coding.
     pub fn quality(&self, coding: Coding) -> Quality {
         let named = self.codings.get(coding as usize).copied().flatten();
         named.or(self.others).unwrap_or(Quality::NONE)
     }
 
-    /// How much it is wanted that there is no coding. Where nothing is said of that, any coding
-    /// that is named is wanted more, and still it is acceptable.
+    /// Returns the preference for no coding. If the client does not mention it, every named coding
+    /// is preferred, but no coding is still acceptable.
     pub fn identity_quality(&self) -> Quality {
         self.identity.or(self.others).unwrap_or(Quality::NONE)
     }
 
-    /// Whether it is said that there has to be a coding (RFC 9110 §12.5.3).
+    /// Returns `true` if the client rejects content without a coding (RFC 9110 §12.5.3).
     pub fn refuses_identity(&self) -> bool {
         self.identity.or(self.others) == Some(Quality::NONE)
     }
 }
 
-/// Reads `codings [ OWS ";" OWS "q=" qvalue ]`: the name and its quality.
+/// Parses `codings [ OWS ";" OWS "q=" qvalue ]` into the name and its quality.
 fn parse_member(member: &[u8]) -> Option<(&[u8], Quality)> {
     let Some(semicolon) = memchr::memchr(b';', member) else {
         return Some((member, Quality::FULL));
@@ -195,7 +256,7 @@ fn parse_member(member: &[u8]) -> Option<(&[u8], Quality)> {
 mod tests {
     use super::*;
 
-    /// The qualities of br, zstd, gzip and identity, in thousandths.
+    /// Returns the qualities of br, zstd, gzip and identity, in thousandths.
     fn qualities(value: &str) -> [u16; 4] {
         let members = value.as_bytes().split(|byte| *byte == b',');
         let acceptance = Acceptance::parse(members.map(<[u8]>::trim_ascii));
@@ -204,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_coding_that_is_named_has_its_quality_and_any_other_that_of_the_asterisk() {
+    fn a_named_coding_has_its_own_quality_and_others_that_of_the_asterisk() {
         for (value, expected) in [
             ("", [0, 0, 0, 0]),
             ("gzip, deflate, br, zstd", [1000, 1000, 1000, 0]),
@@ -223,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn to_have_no_coding_is_refused_by_name_or_by_the_asterisk() {
+    fn identity_is_rejected_by_name_or_by_the_asterisk() {
         for (value, is_refused) in [
             ("", false),
             ("gzip", false),
@@ -243,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_that_breaks_the_grammar_says_nothing() {
+    fn a_malformed_member_is_ignored() {
         for member in [
             "gzip;",
             "gzip;q",
@@ -273,14 +334,39 @@ mod tests {
     }
 
     #[test]
-    fn who_contradicts_himself_is_taken_to_want_less() {
+    fn the_lower_of_contradicting_qualities_counts() {
         assert_eq!(qualities("gzip, gzip;q=0"), [0, 0, 0, 0]);
         assert_eq!(qualities("gzip;q=0.3, x-gzip;q=0.2"), [0, 0, 200, 0]);
         assert_eq!(qualities("*, *;q=0"), [0, 0, 0, 0]);
     }
 
     #[test]
-    fn a_set_has_what_was_put_in_the_smallest_files_first() {
+    fn stored_codings_come_before_codings_that_would_be_made() {
+        let (br, zstd, gzip) = (Coding::Brotli, Coding::Zstandard, Coding::Gzip);
+        let set = |codings: &[Coding]| codings.iter().copied().collect::<CodingSet>();
+        for (stored, made, expected) in [
+            (&[][..], &[][..], &[][..]),
+            (&[], &[gzip, br], &[br, gzip]),
+            (&[gzip], &[gzip, br], &[gzip, br]),
+            (&[gzip, zstd], &[gzip, br], &[zstd, gzip, br]),
+            (&[br], &[], &[br]),
+        ] {
+            let codings = Codings::stored(set(stored)).or_made(set(made));
+            assert_eq!(codings.iter().collect::<Vec<_>>(), expected);
+            assert_eq!(codings.is_empty(), expected.is_empty());
+            for coding in Coding::ALL {
+                assert_eq!(codings.contains(coding), expected.contains(&coding));
+                assert_eq!(codings.is_stored(coding), stored.contains(&coding));
+                let both = stored.contains(&coding) && made.contains(&coding);
+                let left = codings.passing_over(coding);
+                assert_eq!(left.contains(coding), both);
+                assert!(!left.passing_over(coding).contains(coding));
+            }
+        }
+    }
+
+    #[test]
+    fn a_set_lists_its_codings_with_the_smallest_files_first() {
         let set = CodingSet::from_iter([Coding::Gzip, Coding::Brotli]);
         assert!(set.contains(Coding::Gzip) && !set.contains(Coding::Zstandard));
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Dates as HTTP writes them (RFC 9110 §5.6.7), to the second, and as RFC 3339 does.
+//! Dates in the format of HTTP (RFC 9110 §5.6.7), to the second, and in that of RFC 3339.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -10,28 +10,28 @@ pub struct HttpDate {
 }
 
 impl HttpDate {
-    /// `None` before 1970 and after 9999, which the four-digit year cannot say.
+    /// Returns `None` before 1970 and after 9999, which a four-digit year cannot express.
     pub fn from_unix_seconds(seconds: i64) -> Option<Self> {
         let unix_seconds = u64::try_from(seconds).ok()?;
         (unix_seconds <= LAST_SECOND_OF_9999).then_some(Self { unix_seconds })
     }
 
-    /// The second that `time` lies in, or `None` as for [`HttpDate::from_unix_seconds`].
+    /// Returns the second that contains `time`, or `None` as [`HttpDate::from_unix_seconds`] does.
     pub fn from_system_time(time: SystemTime) -> Option<Self> {
         let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
         Self::from_unix_seconds(i64::try_from(since_epoch.as_secs()).ok()?)
     }
 
-    /// Reads any of the three forms that a recipient must accept: the preferred one, RFC 850's
+    /// Parses any of the three formats that a recipient must accept: the preferred one, RFC 850's
     /// and that of C's `asctime`.
     pub fn parse(value: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(value).ok()?;
         Self::from_system_time(httpdate::parse_http_date(text).ok()?)
     }
 
-    /// The same as RFC 3339 writes it, in UTC: `1994-11-06T08:49:37Z`.
+    /// Returns the date in the format of RFC 3339, in UTC: `1994-11-06T08:49:37Z`.
     pub fn to_rfc3339(self) -> String {
-        // `Sun, 06 Nov 1994 08:49:37 GMT` has all parts, in another order.
+        // `Sun, 06 Nov 1994 08:49:37 GMT` has the same parts in another order.
         let text = self.to_string();
         let part = |range| text.get(range).unwrap_or_default();
         let (day, name, year, time) = (part(5..7), part(8..11), part(12..16), part(17..25));
@@ -48,7 +48,7 @@ impl fmt::Display for HttpDate {
     }
 }
 
-/// As RFC 9110 §5.6.7 writes them.
+/// In the spelling of RFC 9110 §5.6.7.
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_three_forms_name_the_same_second() {
+    fn all_three_formats_express_the_same_second() {
         for form in [
             "Sun, 06 Nov 1994 08:49:37 GMT",
             "Sunday, 06-Nov-94 08:49:37 GMT",
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_are_written_as_rfc_3339_has_them() {
+    fn dates_are_written_in_the_format_of_rfc_3339() {
         for (seconds, expected) in [
             (0, "1970-01-01T00:00:00Z"),
             (784_111_777, "1994-11-06T08:49:37Z"),
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_date_or_cannot_be_written_is_none() {
+    fn invalid_dates_and_years_out_of_range_are_none() {
         for text in ["", "0", "yesterday", "Sun, 06 Nov 1994 08:49:37", "\u{ff}"] {
             assert_eq!(HttpDate::parse(text.as_bytes()), None, "{text}");
         }

@@ -1,9 +1,9 @@
-//! Entity tags (RFC 9110 §8.8.3) and the lists that preconditions carry them in.
+//! Entity tags (RFC 9110 §8.8.3) and the lists of them in preconditions.
 
 use super::coding::Coding;
 use std::fmt;
 
-/// A validator that tells one representation from another.
+/// A validator that distinguishes representations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntityTag {
     weak: bool,
@@ -11,22 +11,23 @@ pub struct EntityTag {
 }
 
 impl EntityTag {
-    /// A strong tag: equal tags mean equal bytes. `opaque` is of `etagc` characters, unquoted.
+    /// Creates a strong tag: equal tags mean equal bytes. `opaque` consists of `etagc` characters,
+    /// without quotes.
     pub fn strong(opaque: impl Into<Box<str>>) -> Self {
         Self::new(false, opaque.into())
     }
 
-    /// A weak tag: equal tags mean equal for a reader, which no range can be built on.
+    /// Creates a weak tag: equal tags mean equivalent content, so ranges cannot rely on it.
     pub fn weak(opaque: impl Into<Box<str>>) -> Self {
         Self::new(true, opaque.into())
     }
 
-    /// What stands between the quotes.
+    /// Returns the text between the quotes.
     pub fn opaque(&self) -> &str {
         &self.opaque
     }
 
-    /// Whether equal tags mean equal bytes.
+    /// Returns `true` if equal tags mean equal bytes.
     pub fn is_strong(&self) -> bool {
         !self.weak
     }
@@ -36,12 +37,12 @@ impl EntityTag {
         Self { weak, opaque }
     }
 
-    /// The comparison that `If-Match` and `If-Range` ask for (RFC 9110 §8.8.3.2).
+    /// Compares as `If-Match` and `If-Range` require (RFC 9110 §8.8.3.2).
     pub fn matches_strongly(&self, other: RequestedTag<'_>) -> bool {
         !self.weak && !other.weak && self.opaque.as_bytes() == other.opaque
     }
 
-    /// The comparison that `If-None-Match` asks for (RFC 9110 §8.8.3.2).
+    /// Compares as `If-None-Match` requires (RFC 9110 §8.8.3.2).
     pub fn matches_weakly(&self, other: RequestedTag<'_>) -> bool {
         self.opaque.as_bytes() == other.opaque
     }
@@ -58,7 +59,7 @@ impl fmt::Display for EntityTag {
     }
 }
 
-/// An entity tag as a request names it.
+/// An entity tag in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestedTag<'a> {
     weak: bool,
@@ -66,7 +67,7 @@ pub struct RequestedTag<'a> {
 }
 
 impl<'a> RequestedTag<'a> {
-    /// Reads one tag from the start of `input`: the tag and what follows it.
+    /// Reads one tag from the start of `input`. Returns the tag and the bytes after it.
     fn read(input: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let (weak, quoted) = match input.strip_prefix(b"W/") {
             Some(quoted) => (true, quoted),
@@ -75,15 +76,15 @@ impl<'a> RequestedTag<'a> {
         let inner = quoted.strip_prefix(b"\"")?;
         let end = memchr::memchr(b'"', inner)?;
         let (opaque, rest) = (inner.get(..end)?, inner.get(end + 1..)?);
-        // Whatever is found, so that many bytes are looked at at once.
+        // Without an early exit, so that many bytes are checked at once.
         let is_sound = opaque
             .iter()
             .fold(true, |sound, byte| sound & is_etagc(*byte));
         is_sound.then_some((Self { weak, opaque }, rest))
     }
 
-    /// The coding of the representation that it is the strong tag of, if it is one of ours and that
-    /// has a coding.
+    /// Returns the coding of the representation, if this is one of our strong tags and the
+    /// representation has a coding.
     pub fn coding(&self) -> Option<Coding> {
         let is_suffix = |coding: &Coding| self.opaque.ends_with(coding.tag_suffix().as_bytes());
         Coding::ALL
@@ -92,18 +93,18 @@ impl<'a> RequestedTag<'a> {
             .filter(|_| !self.weak)
     }
 
-    /// Reads a field value that is one entity tag, as `If-Range` may be.
+    /// Parses a field value that is one entity tag, as `If-Range` may be.
     pub fn parse(value: &'a [u8]) -> Option<Self> {
         let (tag, rest) = Self::read(value)?;
         rest.is_empty().then_some(tag)
     }
 }
 
-/// What the members of `If-Match` or `If-None-Match` say about the current tag.
+/// Compares the members of `If-Match` or `If-None-Match` with the current tag.
 ///
-/// `values` are the field's lines in order; `matches` compares one listed tag. A list that breaks
-/// off in a syntax error has the tags before it: a client that writes one is answered as if it
-/// had asked for less, never as if it had asked for more.
+/// `values` are the field's lines in order; `matches` compares one listed tag. After a syntax
+/// error, only the tags before it count: a client that sends a broken list is answered as if it had
+/// asked for less, never as if it had asked for more.
 pub fn list_matches<'a>(
     values: impl Iterator<Item = &'a [u8]>,
     mut matches: impl FnMut(RequestedTag<'a>) -> bool,
@@ -128,7 +129,7 @@ pub fn list_matches<'a>(
     found
 }
 
-/// The outcome of [`list_matches`].
+/// The result of [`list_matches`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TagList {
     /// The list is `*`.
@@ -146,7 +147,7 @@ fn skip_list_separators(list: &[u8]) -> &[u8] {
     list.get(start.unwrap_or(list.len())..).unwrap_or_default()
 }
 
-/// `etagc` of RFC 9110 §8.8.3.
+/// Returns `true` for an `etagc` of RFC 9110 §8.8.3.
 const fn is_etagc(byte: u8) -> bool {
     matches!(byte, 0x21 | 0x23..=0x7e | 0x80..)
 }
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_read_over_lines_commas_and_spaces() {
+    fn lists_may_span_lines_commas_and_spaces() {
         let tag = EntityTag::strong("a,b");
         assert_eq!(weakly(&tag, &["\"x\", W/\"a,b\""]), TagList::OneMatches);
         assert_eq!(
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_list_matches_only_what_stands_before_the_break() {
+    fn a_broken_list_matches_only_the_tags_before_the_error() {
         let tag = EntityTag::strong("a");
         assert_eq!(weakly(&tag, &["\"a\", b"]), TagList::OneMatches);
         assert_eq!(weakly(&tag, &["b, \"a\""]), TagList::NoneMatch);
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn one_tag_is_read_whole_or_not_at_all() {
+    fn a_single_tag_must_be_the_whole_value() {
         assert!(RequestedTag::parse(b"\"a\"").is_some());
         for broken in [
             &b""[..],
@@ -214,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_strong_tag_names_its_coding() {
+    fn a_strong_tag_identifies_its_coding() {
         for (tag, expected) in [
             (&b"\"a-gzip\""[..], Some(Coding::Gzip)),
             (b"\"a-br\"", Some(Coding::Brotli)),
@@ -229,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_are_written_as_they_are_read() {
+    fn tags_are_written_as_they_are_parsed() {
         assert_eq!(EntityTag::strong("a").to_string(), "\"a\"");
         assert_eq!(EntityTag::weak("a").to_string(), "W/\"a\"");
     }

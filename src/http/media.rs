@@ -9,10 +9,11 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// The value of `Content-Type` for a file of this name; the name may be any bytes.
+/// Returns the `Content-Type` of a file with this name, which may be any bytes.
 ///
-/// A name without an extension that says nothing is of bytes: most such files are programs, archives
-/// and objects that are named by their hash, and as text with `nosniff` they would fill the screen.
+/// A name that reveals nothing gets `application/octet-stream`: most such files are programs,
+/// archives and objects named by their hash. Served as text with `nosniff`, they would fill the
+/// screen.
 pub fn content_type(file_name: &[u8]) -> Cow<'static, str> {
     let media_type = known_type(file_name).unwrap_or(BYTES);
     if is_text(media_type) {
@@ -35,21 +36,22 @@ fn known_type(file_name: &[u8]) -> Option<&'static str> {
         .or_else(|| names::of_first_word(name?))
 }
 
-/// What `mime_guess` has for an extension.
+/// Returns the type that `mime_guess` has for an extension.
 fn guessed(extension: &str) -> Option<&'static str> {
     let guess = mime_guess::from_ext(extension);
     guess.first_raw().map(current_name)
 }
 
-/// The coding that a name of this type tells of by itself: viewers take `.svgz` for SVG that came
-/// over the wire in `gzip` (SVG 2, appendix "Media Type Registration").
+/// Returns the coding that a name implies with this type: viewers read `.svgz` as SVG that was
+/// transferred in `gzip` (SVG 2, appendix "Media Type Registration").
 pub fn implied_coding(file_name: &[u8], content_type: &str) -> Option<Coding> {
     let is_coded_svg = || extension(file_name).is_some_and(|extension| extension == "svgz");
     (content_type.starts_with("image/svg+xml") && is_coded_svg()).then_some(Coding::Gzip)
 }
 
-/// The name of what is in a file that is stored in this coding, and has the coding's extension after
-/// its own: `game.wasm` for `game.wasm.br`, and for `game.wasm.unityweb`, as Unity calls either.
+/// Returns the name of the content of a file that is stored in this coding and has the coding's
+/// extension: `game.wasm` for `game.wasm.br`, and for `game.wasm.unityweb`, which Unity uses for
+/// either coding.
 pub fn decoded_name(file_name: &[u8], coding: Coding) -> &[u8] {
     let extensions = [coding.extension().as_bytes(), b".unityweb"];
     let ends = |extension: &&[u8]| {
@@ -62,7 +64,8 @@ pub fn decoded_name(file_name: &[u8], coding: Coding) -> &[u8] {
     file_name.get(..length).unwrap_or(file_name)
 }
 
-/// What a type that `mime_guess` gives is called by now, or by those who look at it.
+/// Replaces an outdated type from `mime_guess` by the current one, or by one that clients
+/// understand.
 fn current_name(media_type: &'static str) -> &'static str {
     match media_type {
         // RFC 9239 §6: the older name is obsolete.
@@ -74,11 +77,11 @@ fn current_name(media_type: &'static str) -> &'static str {
         "audio/x-mpegurl" => "application/vnd.apple.mpegurl",
         // RFC 6350 §10.1
         "text/x-vcard" => "text/vcard",
-        // RFC 6713: what `.tar.gz` is.
+        // RFC 6713: the type of `.tar.gz`.
         "application/x-compressed" => "application/gzip",
-        // It names what runs on Windows, and nothing knows it.
+        // The type of Windows programs, which no client uses.
         "application/x-msdownload" => BYTES,
-        // Firefox saves text of a type that it does not know, instead of showing it.
+        // Firefox saves text of an unknown type instead of showing it.
         "text/coffeescript" | "text/dlm" | "text/gemini" | "text/jade" | "text/slim"
         | "text/stylus" | "text/vbscript" => "text/plain",
         media_type if media_type.starts_with("text/x-") => "text/plain",
@@ -86,7 +89,7 @@ fn current_name(media_type: &'static str) -> &'static str {
     }
 }
 
-/// A media type with the charset that text is in, unless it has parameters already.
+/// Returns a media type with the charset of its text, unless it has parameters already.
 pub fn with_charset(media_type: &str) -> String {
     if is_text(&media_type.to_ascii_lowercase()) && !media_type.contains(';') {
         format!("{media_type}; charset=utf-8")
@@ -95,16 +98,16 @@ pub fn with_charset(media_type: &str) -> String {
     }
 }
 
-/// What the name of a file has to tell of its type, in lower case.
+/// The part of a file name that determines its type, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NameKind {
-    /// What follows its last dot.
+    /// The text after its last dot.
     Extension(String),
-    /// All of it: it has no extension, as a dot at the start begins none.
+    /// The whole name, if it has no extension. A leading dot does not start one.
     Bare(String),
 }
 
-/// What the name of a file tells; `None` where that is no text.
+/// Returns the part of the name that determines the type; `None` if that is not UTF-8.
 pub fn kind(file_name: &[u8]) -> Option<NameKind> {
     let path = Path::new(OsStr::from_bytes(file_name));
     match path.extension() {
@@ -113,7 +116,7 @@ pub fn kind(file_name: &[u8]) -> Option<NameKind> {
     }
 }
 
-/// The extension of a file name in lower case, if it has one that is text.
+/// Returns the extension of a file name in lower case, if it has one in UTF-8.
 fn extension(file_name: &[u8]) -> Option<String> {
     match kind(file_name)? {
         NameKind::Extension(extension) => Some(extension),
@@ -121,8 +124,8 @@ fn extension(file_name: &[u8]) -> Option<String> {
     }
 }
 
-/// Whether a charset is due: without one, browsers guess the encoding of text, JavaScript, JSON,
-/// SVG and XML from the locale of the reader. The media type is in lower case.
+/// Returns `true` if the type needs a charset: without one, browsers guess the encoding of text,
+/// JavaScript, JSON, SVG and XML from the user's locale. The media type is in lower case.
 fn is_text(media_type: &str) -> bool {
     media_type.starts_with("text/")
         || media_type.ends_with("+xml")
@@ -136,11 +139,11 @@ fn is_text(media_type: &str) -> bool {
         )
 }
 
-/// Whether content of this type is not compressed by itself, so that a content coding makes it
-/// smaller. `content_type` is a value of `Content-Type`.
+/// Returns `true` if content of this type is not already compressed, so that a content coding makes
+/// it smaller. `content_type` is a value of `Content-Type`.
 pub fn is_compressible(content_type: &str) -> bool {
     let media_type = content_type.split(';').next().unwrap_or_default();
-    // RFC 9110 §8.3.1: in any case.
+    // RFC 9110 §8.3.1: types are case-insensitive.
     let media_type = media_type.trim_ascii_end().to_ascii_lowercase();
     is_text(&media_type)
         || matches!(
@@ -177,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn types_follow_the_extension_and_text_says_its_charset() {
+    fn the_type_follows_the_extension_and_text_has_a_charset() {
         for (name, expected) in [
             (&b"index.html"[..], "text/html; charset=utf-8"),
             (b"INDEX.HTML", "text/html; charset=utf-8"),
@@ -235,16 +238,16 @@ mod tests {
     }
 
     #[test]
-    fn what_people_read_is_plain_text() {
+    fn files_for_people_to_read_are_plain_text() {
         for name in [
-            // Of an extension that is not registered, or as something that browsers save.
+            // With an extension that is not registered, or one whose registered type browsers save.
             "install.sh INSTALL.SH paper.tex dump.sql setup.ps1 refs.bib de.po de.pot boot.ipxe",
             "nginx.conf millpond.service wg0.netdev my.cnf php.ini setup.cfg app.log yarn.lock",
             "sample.env Python.gitignore run.bat run.cmd main.rs main.lua site.scss a.less b.styl",
             "app.coffee prog.pl Prog.pm x.t app.rb Main.kt main.zig lib.f90 page.hbs page.pug",
             "key.asc id_ed25519.pub hello_1.0.dsc list.sources fedora.repo notes.org jquery.license",
             "all.md5 all.sha256 all.sha512sum all.sfv film.nfo FILE_ID.DIZ read.me music.cue",
-            // Without an extension, or with one that says nothing.
+            // Without an extension, or with an unknown one.
             "LICENSE LICENSE-MIT LICENSE_APACHE license licence UNLICENSE COPYING COPYING.LESSER",
             "README readme README.cn Readme-de CHANGELOG ChangeLog AUTHORS NOTICE NEWS TODO VERSION",
             "INSTALL THANKS CONTRIBUTORS MAINTAINERS CODEOWNERS PATENTS KEYS CNAME FAQ",
@@ -262,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_registered_has_its_registered_type() {
+    fn registered_types_are_used() {
         for (names, expected) in [
             ("ci.yaml ci.yml", "application/yaml"),
             ("Cargo.toml", "application/toml"),
@@ -294,9 +297,9 @@ mod tests {
     }
 
     #[test]
-    fn what_a_name_does_not_tell_is_bytes() {
+    fn unknown_names_are_octet_streams() {
         for name in [
-            // Programs, objects by their hash, directories of a build.
+            // Programs, objects named by their hash, build directories.
             "busybox",
             "millpond",
             "release",
@@ -322,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn coded_svg_is_told_by_its_name_unless_the_operator_calls_it_something_else() {
+    fn svgz_implies_gzip_unless_the_operator_sets_another_type() {
         for (name, content_type, coding) in [
             (
                 "a/pond.svgz",
@@ -343,13 +346,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stored_in_a_coding_is_called_what_it_is_without_it() {
+    fn the_extension_of_a_coding_is_removed_from_the_name() {
         for (name, coding, expected) in [
             ("Build/game.wasm.br", Coding::Brotli, "Build/game.wasm"),
             ("game.data.GZ", Coding::Gzip, "game.data"),
             ("game.js.zst", Coding::Zstandard, "game.js"),
             ("game.js.unityweb", Coding::Brotli, "game.js"),
-            // It lies there under the name of what is in it.
+            // The file has the name of its content.
             ("app.js", Coding::Gzip, "app.js"),
             ("app.js.gz", Coding::Brotli, "app.js.gz"),
             ("br", Coding::Brotli, "br"),
@@ -360,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_operator_calls_text_is_text_however_it_is_written() {
+    fn a_type_set_by_the_operator_gets_a_charset_in_any_case() {
         for (media_type, said, compressible) in [
             ("text/x-own", "text/x-own; charset=utf-8", true),
             ("Text/X-Own", "Text/X-Own; charset=utf-8", true),
@@ -380,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_compressed_already_is_not_compressible() {
+    fn compressed_types_are_not_compressible() {
         for (name, expected) in [
             ("index.html", true),
             ("app.js", true),

@@ -1,30 +1,22 @@
 //! The vocabulary and grammar of HTTP: RFC 9110 (semantics) and RFC 9112 (HTTP/1.1).
 //!
-//! Everything here is pure: bytes in, values out. Nothing knows of files, sockets, clocks or logs.
+//! Everything here is pure: bytes in, values out. Nothing depends on files, sockets, clocks or
+//! logs.
 
 pub mod accept;
-mod authority;
+pub mod address_range;
 pub mod coded;
 pub mod coding;
-pub mod content;
 pub mod date;
-mod escape;
 pub mod etag;
-pub mod fields;
 pub mod forwarded;
-pub mod framing;
-pub mod host;
-mod limits;
 pub mod media;
-pub mod method;
-pub mod path;
+mod message;
 pub mod range;
-pub mod request;
-pub mod response;
-pub mod status;
-pub mod target;
-pub mod version;
+mod uri;
 
-pub use authority::is_host;
-pub use limits::{FIELDS_CAP, Limits};
-pub use status::Status;
+pub use message::limits::{FIELDS_CAP, Limits};
+pub use message::status::Status;
+pub use message::{basic, content, fields, framing, method, request, response, status, version};
+pub use uri::authority::is_host;
+pub use uri::{base_path, host, path, target};

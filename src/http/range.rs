@@ -1,45 +1,46 @@
-//! Range requests in bytes (RFC 9110 §14): reading `Range`, and fitting it to a length.
+//! Byte ranges (RFC 9110 §14): parsing `Range`, and applying it to a length.
 
 use std::iter;
 use std::ops::Range;
 
-/// The ranges that a request asked for, not yet fitted to a representation.
+/// The ranges of a request, not yet applied to a representation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RangeSet {
     first: RangeSpec,
-    /// Empty, and so without memory of its own, for the one range that most requests ask for.
+    /// Empty, and so without an allocation, in the common case of one range.
     later: Vec<RangeSpec>,
 }
 
-/// The most ranges of one request that are answered with parts. Downloads of what has changed in a
-/// file ask for one per change: zsync for 20 at a time, zchunk for up to 255. More is more often an
-/// attack than a reader (RFC 9110 §17.15); the whole representation answers them.
+/// The most ranges of one request that are answered with parts. Programs that download only the
+/// changed parts of a file ask for one range per change: zsync for 20 at a time, zchunk for up to
+/// 255. A longer list is usually an attack (RFC 9110 §17.15) and is answered with the whole
+/// representation.
 pub const RANGES_MAX: usize = 256;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RangeSpec {
-    /// `first-` and `first-last`, the last byte included; `u64::MAX` stands for the end.
+    /// `first-` and `first-last`, including the last byte; `u64::MAX` stands for the end.
     From(u64, u64),
     /// `-length`: the last bytes.
     Suffix(u64),
 }
 
-/// A range set, fitted to a representation.
+/// The parts of a representation that a range set selects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Satisfaction {
     /// No range can be served: 416.
     Unsatisfiable,
-    /// The range field is answered as if it were not there.
+    /// The range field is ignored.
     Whole,
     /// One part, never empty.
     One(Range<u64>),
-    /// Two or more parts that neither overlap nor touch, in the order in which they were asked for.
+    /// Two or more parts that neither overlap nor touch, in the requested order.
     Many(Vec<Range<u64>>),
 }
 
 impl RangeSet {
-    /// Reads the value of `Range`. `None` for another unit, a syntax error or more than
-    /// [`RANGES_MAX`] ranges, in which case the field is ignored (RFC 9110 §14.2).
+    /// Parses the value of `Range`. Returns `None` for another unit, a syntax error or more than
+    /// [`RANGES_MAX`] ranges; the field is ignored then (RFC 9110 §14.2).
     pub fn parse(value: &[u8]) -> Option<Self> {
         let (unit, list) = value.split_at_checked(b"bytes=".len())?;
         if !unit.eq_ignore_ascii_case(b"bytes=") {
@@ -61,7 +62,7 @@ impl RangeSet {
         Some(Self { first, later })
     }
 
-    /// Fits the set to a representation of `length` bytes.
+    /// Applies the set to a representation of `length` bytes.
     pub fn satisfy(&self, length: u64) -> Satisfaction {
         if length == 0 {
             return self.satisfy_empty();
@@ -80,9 +81,9 @@ impl RangeSet {
         }
     }
 
-    /// An empty representation has no part that a `Content-Range` could name. A client that asks
-    /// for all from the start, as proxies do that fetch a file piece by piece, gets all there is;
-    /// one that asks for what lies behind the start learns that there is nothing.
+    /// Applies the ranges to an empty representation, which has no part that a `Content-Range`
+    /// could name. A client that asks for everything from the start, like a proxy that fetches a
+    /// file in pieces, gets the empty whole. A client that asks for a later part gets 416.
     fn satisfy_empty(&self) -> Satisfaction {
         let is_from_start =
             |spec: &RangeSpec| matches!(spec, RangeSpec::From(0, _) | RangeSpec::Suffix(1..));
@@ -124,8 +125,8 @@ impl RangeSpec {
     }
 }
 
-/// Merges ranges that overlap or touch, each at the place of the first of them, so that no byte is
-/// sent twice and no part only continues another (RFC 9110 §15.3.7.2).
+/// Merges ranges that overlap or touch, in place of the first of them, so that no byte is sent
+/// twice and no part merely continues another (RFC 9110 §15.3.7.2).
 fn merged(ranges: impl Iterator<Item = Range<u64>>) -> Vec<Range<u64>> {
     let mut parts: Vec<(usize, Range<u64>)> = ranges.enumerate().collect();
     parts.sort_unstable_by_key(|(_, range)| range.start);
@@ -141,7 +142,7 @@ fn merged(ranges: impl Iterator<Item = Range<u64>>) -> Vec<Range<u64>> {
     parts.into_iter().map(|(_, range)| range).collect()
 }
 
-/// A position of any number of digits: what does not fit in 64 bits lies past every end.
+/// Parses a position of any number of digits. One that does not fit in 64 bits is past every end.
 fn parse_position(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_past_the_end_is_unsatisfiable_unless_another_range_is_not() {
+    fn ranges_past_the_end_are_unsatisfiable_unless_another_range_fits() {
         assert_eq!(satisfy("bytes=10-", 10), Some(Satisfaction::Unsatisfiable));
         assert_eq!(satisfy("bytes=-0", 10), Some(Satisfaction::Unsatisfiable));
         assert_eq!(
@@ -233,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn several_ranges_keep_their_order_and_those_that_overlap_or_touch_are_merged() {
+    fn ranges_keep_their_order_and_are_merged_if_they_overlap_or_touch() {
         for (value, expected) in [
             ("bytes=0-1,4-5", vec![0..2, 4..6]),
             ("bytes=4-5,0-1", vec![4..6, 0..2]),
@@ -266,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_ranges_as_the_limit_are_served_and_one_more_is_ignored() {
+    fn the_limit_of_ranges_is_served_and_one_more_is_ignored() {
         let ranges = |count: usize| {
             let list: Vec<_> = (0..count).map(|at| format!("{0}-{0}", at * 2)).collect();
             satisfy(&format!("bytes={}", list.join(",")), 1000)

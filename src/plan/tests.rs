@@ -1,8 +1,16 @@
-use super::*;
-use crate::http::Limits;
+mod access;
+mod error_pages;
+mod respond;
+mod rules;
+mod table;
+
+use super::{CanonicalForm, Content, Metadata, Plan, Policy, Unavailable};
+use crate::http::Status;
 use crate::http::date::HttpDate;
 use crate::http::etag::EntityTag;
-use crate::http::fields::FieldStorage;
+use crate::http::host::Host;
+use std::task::Poll;
+use table::{Asked, Row, Spec, Table};
 
 /// 1994-11-06 08:49:37
 const MODIFIED: i64 = 784_111_777;
@@ -10,10 +18,10 @@ const MODIFIED_DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 const EARLIER: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
 const LATER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
 
-fn facts() -> Facts {
-    Facts {
+fn metadata() -> Metadata {
+    Metadata {
         length: 10,
-        stand_in: None,
+        fallback: None,
         content_type: "text/plain".into(),
         coding: None,
         vary: None,
@@ -25,51 +33,51 @@ fn facts() -> Facts {
     }
 }
 
-/// The plan for a request of this first line (without version) and these fields.
-fn plan(line: &str, fields: &[&str], resource: Result<&Facts, Absence>) -> Plan {
+/// Returns the plan for a request with this first line (without version) and these fields.
+fn plan(line: &str, fields: &[&str], resource: Result<&Metadata, Unavailable>) -> Plan {
     plan_for(&[], line, fields, resource)
 }
 
-/// As [`plan`], by a server that answers for these hosts alone.
+/// Returns the plan of a server that answers only for these hosts.
 fn plan_for(
     hosts: &[Host],
     line: &str,
     fields: &[&str],
-    resource: Result<&Facts, Absence>,
+    resource: Result<&Metadata, Unavailable>,
 ) -> Plan {
-    let mut head = format!("{line} HTTP/1.1\r\nHost: pond\r\n");
-    for field in fields {
-        head.push_str(field);
-        head.push_str("\r\n");
-    }
-    head.push_str("\r\n");
-    let mut storage = FieldStorage::default();
-    let parsed = RequestHead::parse(head.as_bytes(), &mut storage, &Limits::default());
-    let (request, _) = parsed.unwrap().unwrap();
-    let representation =
-        resource.map(|facts| Representation::new(facts.clone(), &Policy::default()));
-    match admit(&request, hosts) {
-        Err(plan) => plan,
-        Ok(path) => decide(
-            &request,
-            &path,
-            representation.as_ref().map_err(|miss| *miss),
-            "cut",
-        ),
+    let policy = Policy {
+        hosts: hosts.into(),
+        ..Policy::default()
+    };
+    let row = match resource {
+        Ok(metadata) => Row::File(Spec {
+            metadata: metadata.clone(),
+            ..table::file("a")
+        }),
+        Err(unavailable) => Row::Absent(unavailable),
+    };
+    let paths = [
+        "",
+        "a",
+        "evil.example/a",
+        "evil.example",
+        "\\evil.example",
+        "http:",
+    ];
+    let rows = paths.map(|path| (Asked::Path(path), row.clone()));
+    let mut table = Table::new(policy, rows.into());
+    match table.decide(&format!("{line}\n{}", fields.join("\n"))) {
+        Poll::Ready(decision) => decision.plan,
+        Poll::Pending => panic!("nothing here takes a job"),
     }
 }
 
 fn get(fields: &[&str]) -> Plan {
-    plan("GET /a", fields, Ok(&facts()))
+    plan("GET /a", fields, Ok(&metadata()))
 }
 
 fn field(plan: &Plan, name: &str) -> Option<String> {
-    let lines = std::str::from_utf8(plan.fields.as_bytes()).unwrap();
-    let prefix = format!("{name}: ");
-    lines
-        .lines()
-        .find_map(|line| line.strip_prefix(&prefix))
-        .map(str::to_owned)
+    table::field(&plan.fields, name)
 }
 
 #[test]
@@ -90,16 +98,16 @@ fn the_whole_is_described() {
 }
 
 #[test]
-fn what_is_unknown_is_not_sent() {
-    let facts = Facts {
+fn unknown_metadata_is_not_sent() {
+    let metadata = Metadata {
         entity_tag: None,
         last_modified: None,
-        ..facts()
+        ..metadata()
     };
     let plan = plan(
         "GET /a",
         &["If-Modified-Since: Sun, 06 Nov 2044 08:49:37 GMT"],
-        Ok(&facts),
+        Ok(&metadata),
     );
     assert_eq!(plan.status, Status::Ok);
     assert_eq!(
@@ -109,7 +117,7 @@ fn what_is_unknown_is_not_sent() {
 }
 
 #[test]
-fn each_method_gets_its_own() {
+fn each_method_gets_its_own_response() {
     for (line, status, allow) in [
         ("GET /a", Status::Ok, None),
         ("HEAD /a", Status::Ok, None),
@@ -136,7 +144,7 @@ fn each_method_gets_its_own() {
         ("GET /%zz", Status::BadRequest, None),
         ("GET /a%2fb", Status::NotFound, None),
     ] {
-        let plan = plan(line, &[], Ok(&facts()));
+        let plan = plan(line, &[], Ok(&metadata()));
         assert_eq!(
             (plan.status, field(&plan, "Allow").as_deref()),
             (status, allow),
@@ -145,7 +153,8 @@ fn each_method_gets_its_own() {
     }
 }
 
-/// A field with the date of the last change, or of the second before or after it.
+/// Returns a field with the date of the last change; the next two return the second before and
+/// after it.
 fn same(name: &str) -> String {
     format!("{name}: {MODIFIED_DATE}")
 }
@@ -194,7 +203,7 @@ fn each_precondition_is_evaluated_by_its_own_comparison() {
 }
 
 #[test]
-fn preconditions_come_in_the_order_of_rfc_9110() {
+fn preconditions_are_evaluated_in_the_order_of_rfc_9110() {
     assert_status(
         &["If-Match: \"tag\"", &earlier("If-Unmodified-Since")],
         Status::Ok,
@@ -212,36 +221,39 @@ fn preconditions_come_in_the_order_of_rfc_9110() {
 }
 
 #[test]
-fn lists_are_joined_over_lines_and_repeated_dates_ignored() {
+fn lists_may_span_lines_and_repeated_dates_are_ignored() {
     assert_status(&["If-Match: \"x\"", "If-Match: \"tag\""], Status::Ok);
     let date = later("If-Modified-Since");
     assert_status(&[&date, &date], Status::Ok);
 }
 
 #[test]
-fn what_is_absent_has_no_preconditions() {
-    for (absence, status) in [
-        (Absence::NotFound, Status::NotFound),
-        (Absence::Moved(Move::AddSlash), Status::MovedPermanently),
-        (Absence::Forbidden, Status::Forbidden),
-        (Absence::Exhausted, Status::ServiceUnavailable),
-        (Absence::RootLost, Status::ServiceUnavailable),
-        (Absence::Failed, Status::InternalServerError),
+fn preconditions_do_not_apply_to_missing_files() {
+    for (unavailable, status) in [
+        (Unavailable::NotFound, Status::NotFound),
+        (
+            Unavailable::Moved(CanonicalForm::AddSlash),
+            Status::MovedPermanently,
+        ),
+        (Unavailable::Forbidden, Status::Forbidden),
+        (Unavailable::Exhausted, Status::ServiceUnavailable),
+        (Unavailable::RootLost, Status::ServiceUnavailable),
+        (Unavailable::Failed, Status::InternalServerError),
     ] {
         let plan = plan(
             "GET /a",
             &["If-Match: \"x\"", "If-None-Match: *", "Range: bytes=0-1"],
-            Err(absence),
+            Err(unavailable),
         );
         assert_eq!(plan.status, status);
         let retry = field(&plan, "Retry-After").is_some();
-        let may_pass = [Absence::Exhausted, Absence::RootLost].contains(&absence);
-        assert_eq!(retry, may_pass, "{absence:?}");
+        let may_pass = [Unavailable::Exhausted, Unavailable::RootLost].contains(&unavailable);
+        assert_eq!(retry, may_pass, "{unavailable:?}");
     }
 }
 
 #[test]
-fn a_304_carries_what_guides_a_cache_and_nothing_that_describes_content() {
+fn a_304_has_the_fields_for_caches_and_none_that_describe_content() {
     let plan = get(&["If-None-Match: *"]);
     assert_eq!(
         plan.fields.as_bytes(),
@@ -290,7 +302,7 @@ fn several_ranges_are_parts_whose_length_adds_up() {
 }
 
 #[test]
-fn a_range_past_the_end_learns_the_length() {
+fn a_416_has_the_length() {
     let plan = get(&["Range: bytes=10-"]);
     assert_eq!(plan.status, Status::RangeNotSatisfiable);
     assert_eq!(field(&plan, "Content-Range").as_deref(), Some("bytes */10"));
@@ -314,9 +326,9 @@ fn if_range_decides_whether_the_range_applies() {
             "{if_range}"
         );
     }
-    let unsettled = Facts {
+    let unsettled = Metadata {
         is_date_strong: false,
-        ..facts()
+        ..metadata()
     };
     let plan = plan("GET /a", &["Range: bytes=0-1", &date], Ok(&unsettled));
     assert_eq!(
@@ -348,7 +360,7 @@ fn a_redirect_keeps_the_query_and_the_host() {
         ("GET /%5cevil.example", "%5Cevil.example/"),
         ("GET /http:?//evil.example", "./http:/?//evil.example"),
     ] {
-        let plan = plan(line, &[], Err(Absence::Moved(Move::AddSlash)));
+        let plan = plan(line, &[], Err(Unavailable::Moved(CanonicalForm::AddSlash)));
         assert_eq!(
             field(&plan, "Location").as_deref(),
             Some(location),
@@ -358,7 +370,7 @@ fn a_redirect_keeps_the_query_and_the_host() {
 }
 
 #[test]
-fn an_unknown_expectation_fails_before_all_else() {
+fn an_unknown_expectation_is_checked_first() {
     for (line, fields, status) in [
         ("GET /a", "Expect: 100-continue", Status::Ok),
         ("GET /a", "Expect: tea", Status::ExpectationFailed),
@@ -369,7 +381,7 @@ fn an_unknown_expectation_fails_before_all_else() {
         ),
     ] {
         assert_eq!(
-            plan(line, &[fields], Ok(&facts())).status,
+            plan(line, &[fields], Ok(&metadata())).status,
             status,
             "{fields}"
         );
@@ -390,17 +402,17 @@ fn a_request_for_another_host_is_misdirected() {
         ("POST http://lake/", Status::MisdirectedRequest),
         ("CONNECT lake:80", Status::MisdirectedRequest),
     ] {
-        let plan = plan_for(&hosts, line, &[], Ok(&facts()));
+        let plan = plan_for(&hosts, line, &[], Ok(&metadata()));
         assert_eq!(plan.status, status, "{line}");
     }
-    // RFC 9112 §3.2.2: what the target says wins over the Host field, which is "pond" here.
+    // RFC 9112 §3.2.2: the target overrides the Host field, which is "pond" here.
     let hosts = [Host::parse("lake").unwrap()];
     for (line, status) in [
         ("GET /a", Status::MisdirectedRequest),
         ("OPTIONS *", Status::MisdirectedRequest),
         ("GET http://lake/a", Status::Ok),
     ] {
-        let plan = plan_for(&hosts, line, &[], Ok(&facts()));
+        let plan = plan_for(&hosts, line, &[], Ok(&metadata()));
         assert_eq!(plan.status, status, "{line}");
     }
 }
@@ -408,7 +420,7 @@ fn a_request_for_another_host_is_misdirected() {
 #[test]
 fn the_page_of_a_misdirected_request_names_the_host_and_the_setting() {
     let hosts = [Host::parse("pond").unwrap()];
-    let plan = plan_for(&hosts, "GET http://l&ke:80/", &[], Ok(&facts()));
+    let plan = plan_for(&hosts, "GET http://l&ke:80/", &[], Ok(&metadata()));
     let Content::Page(page) = plan.content else {
         panic!("a page");
     };

@@ -1,36 +1,37 @@
 //! The browser that `--open` opens.
 //!
-//! A browser must not live in the server's sandbox, with the server's privileges, or die of the
-//! Ctrl-C that stops the server. So a shell is started before any of that is entered. It waits for
-//! word that the server is up, leaves the browser to itself, and is gone: the browser is no child
-//! of ours that would have to be waited for.
+//! The browser must not run in the server's sandbox, must not have the server's privileges, and
+//! must not die of the Ctrl-C that stops the server. So a shell is started before any of that takes
+//! effect. It waits for a line that says the server is up, starts the browser in the background,
+//! and exits. The browser is then not our child, so we need not wait for it.
 
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::{env, fmt};
 
-/// A shell that waits for word to open a browser. Dropped without it, it opens none.
+/// A shell that waits for a line before it opens a browser. If it is dropped first, no browser
+/// opens.
 #[derive(Debug)]
-pub struct Opener(Child);
+pub struct BrowserLauncher(Child);
 
-/// Why no browser is opened.
+/// The reason why no browser is opened.
 #[derive(Debug)]
 pub enum NotOpened {
-    /// There is nothing that a browser speaks.
+    /// The server listens on no address that a browser can open.
     NoAddress,
-    /// A browser that strangers lead about must not be root's.
+    /// The server runs as root, and a browser that visits untrusted pages must not.
     Root,
-    /// Nobody sits before a screen: a service, or a login from afar.
+    /// Nobody sits at a screen: this is a service or a remote login.
     NoScreen,
-    /// There is no `xdg-open`.
+    /// The program `xdg-open` is not installed.
     NoProgram,
-    /// The shell could not be started, or spoken to.
+    /// The shell could not be started or written to.
     Shell(io::Error),
 }
 
-impl Opener {
-    /// Gets ready to open a URL.
+impl BrowserLauncher {
+    /// Prepares to open a URL.
     pub fn of(url: Option<String>) -> Result<Self, NotOpened> {
         let url = url.ok_or(NotOpened::NoAddress)?;
         if rustix::process::geteuid().is_root() {
@@ -45,13 +46,14 @@ impl Opener {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // A terminal's Ctrl-C goes to the group that is in front.
+            // The terminal sends Ctrl-C to the foreground process group, so the shell gets another
+            // one.
             .process_group(0)
             .spawn();
         shell.map(Self).map_err(NotOpened::Shell)
     }
 
-    /// Opens the browser, which goes its own way.
+    /// Opens the browser, which then runs on its own.
     pub fn open(mut self) -> Result<(), NotOpened> {
         if let Some(mut word) = self.0.stdin.take() {
             word.write_all(b"\n").map_err(NotOpened::Shell)?;
@@ -65,9 +67,9 @@ impl Opener {
     }
 }
 
-impl Drop for Opener {
+impl Drop for BrowserLauncher {
     fn drop(&mut self) {
-        // No word comes any more, so that the shell ends. If it cannot be waited for, it is gone.
+        // Closing the pipe ends the shell. If waiting fails, the shell has already exited.
         drop(self.0.stdin.take());
         let _ = self.0.wait();
     }
@@ -77,18 +79,19 @@ impl fmt::Display for NotOpened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("no browser is opened: ")?;
         match self {
-            Self::NoAddress => f.write_str("there is no address that it could go to"),
+            Self::NoAddress => f.write_str("the site has no URL to open"),
             Self::Root => f.write_str("it would run as root"),
             Self::NoScreen => {
                 f.write_str("neither DISPLAY nor WAYLAND_DISPLAY names a screen for it")
             }
-            Self::NoProgram => f.write_str("there is no xdg-open, which knows yours (xdg-utils)"),
+            Self::NoProgram => f.write_str("xdg-open is missing; install xdg-utils"),
             Self::Shell(error) => write!(f, "{error}"),
         }
     }
 }
 
-/// Behind the ampersand it is nobody's child but init's, and what it says of itself is not ours.
+/// The ampersand makes the browser a child of init rather than ours. Its own messages are
+/// discarded.
 const SCRIPT: &str = "\
     read -r word || exit 0
     command -v xdg-open >/dev/null || exit 127

@@ -1,8 +1,8 @@
-//! A server in the background: its own session, and no standard streams.
+//! Running in the background: a session of its own and no standard streams.
 //!
-//! A process cannot leave its parent without a fork, which nothing safe can do. So the program
-//! starts itself a second time. The first one waits for word of the second that it serves, or for
-//! its end; the word comes through a pipe that the second one has for its standard input.
+//! A process cannot detach from its parent without a fork, which safe code cannot do. So the
+//! program starts itself a second time. The first process waits until the second one serves or
+//! exits; the second reports through a pipe that it has as standard input.
 
 use rustix::process::setsid;
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
@@ -13,29 +13,29 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{self, Command, ExitStatus};
 
-/// What became of the wish to be in the background.
+/// The result of starting in the background.
 #[derive(Debug)]
 pub enum Daemon {
-    /// This is the process in the foreground, and the server is in the background.
+    /// This process is in the foreground, and the server runs in the background.
     Launched,
-    /// This is the process in the foreground, and the server has ended; it has said why, unless a
-    /// signal has ended it.
+    /// This process is in the foreground, and the server has exited. It has reported why, unless a
+    /// signal killed it.
     Failed(ExitStatus),
-    /// This is the process in the background.
+    /// This process is in the background.
     Detached(Detached),
 }
 
-/// A process in the background that has yet to let go of the terminal.
+/// A background process that is still attached to the terminal.
 #[derive(Debug)]
 pub struct Detached {
-    /// Opened here, since the sandbox refuses it later.
+    /// Opened at the start, because the sandbox refuses it later.
     null: File,
 }
 
 impl Daemon {
-    /// Starts this program in the background, or finds that it is there.
+    /// Starts this program in the background, or detects that this is the background process.
     pub fn start() -> io::Result<Self> {
-        if env::var_os(DETACHED).is_some() {
+        if env::var_os(DETACHED_VARIABLE).is_some() {
             setsid()?;
             let null = OpenOptions::new()
                 .read(true)
@@ -43,20 +43,24 @@ impl Daemon {
                 .open("/dev/null")?;
             return Ok(Self::Detached(Detached { null }));
         }
-        let (mut word, teller) = pipe()?;
+        let (mut ready_reader, ready_writer) = pipe()?;
         let mut arguments = env::args_os();
         let name = arguments.next().unwrap_or_default();
         let mut command = Command::new(env::current_exe()?);
-        command.arg0(name).args(arguments).env(DETACHED, "1");
-        // sd_listen_fds(3): sockets that were handed to us are for nobody else, but the server is
-        // somebody else now.
-        if env::var(RECEIVER).is_ok_and(|receiver| receiver == process::id().to_string()) {
-            command.env_remove(RECEIVER);
+        command
+            .arg0(name)
+            .args(arguments)
+            .env(DETACHED_VARIABLE, "1");
+        // sd_listen_fds(3): inherited sockets are meant for one process id only. The server is now
+        // another process, so the variable must not name this one.
+        if env::var(RECEIVER_VARIABLE).is_ok_and(|receiver| receiver == process::id().to_string()) {
+            command.env_remove(RECEIVER_VARIABLE);
         }
-        let mut child = command.stdin(teller).spawn()?;
-        // Ours of the ends of the pipe to write to: without it, the child's end is the pipe's.
+        let mut child = command.stdin(ready_writer).spawn()?;
+        // Closes our copy of the pipe's write end, so that reading ends when the child's copy
+        // closes.
         drop(command);
-        if word.read(&mut [0])? > 0 {
+        if ready_reader.read(&mut [0])? > 0 {
             return Ok(Self::Launched);
         }
         child.wait().map(Self::Failed)
@@ -64,10 +68,11 @@ impl Daemon {
 }
 
 impl Detached {
-    /// Says that the server serves, and lets go of the standard streams. Those that lead to a file
-    /// stay: whoever started the server wants them there.
-    pub fn let_go(self) -> io::Result<()> {
-        let word = stdin().as_fd().try_clone_to_owned()?;
+    /// Reports that the server is running, and detaches the standard streams. Streams that lead to
+    /// a file stay, because the caller redirected them on purpose.
+    pub fn detach_terminal(self) -> io::Result<()> {
+        super::stderr::finish();
+        let ready_writer = stdin().as_fd().try_clone_to_owned()?;
         dup2_stdin(&self.null)?;
         if !is_file(stdout().as_fd().try_clone_to_owned()?) {
             dup2_stdout(&self.null)?;
@@ -75,19 +80,21 @@ impl Detached {
         if !is_file(stderr().as_fd().try_clone_to_owned()?) {
             dup2_stderr(&self.null)?;
         }
-        File::from(word).write_all(b"\n")
+        super::stderr::reopen();
+        File::from(ready_writer).write_all(b"\n")
     }
 }
 
-/// Whether a standard stream leads to a file, or a daemon has to do without.
+/// Returns `true` if a standard stream leads to a file. A daemon keeps only such streams.
 fn is_file(stream: OwnedFd) -> bool {
     File::from(stream)
         .metadata()
         .is_ok_and(|facts| facts.is_file())
 }
 
-/// Tells the process for which sockets are that are handed over; any, if there is none.
-const RECEIVER: &str = "LISTEN_PID";
+/// The variable that names the process which inherited sockets are meant for; without it, they are
+/// for any process.
+const RECEIVER_VARIABLE: &str = "LISTEN_PID";
 
-/// Tells the program that it has been started a second time.
-const DETACHED: &str = "MILLPOND_DETACHED";
+/// The variable by which the program recognizes that it was started a second time.
+const DETACHED_VARIABLE: &str = "MILLPOND_DETACHED";

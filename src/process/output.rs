@@ -1,50 +1,53 @@
-//! What the access log writes to, and how: a terminal stops at a key, and a pipe is full when nobody
-//! reads it, but the loop goes on.
+//! The output of log lines. A terminal can be stopped with a key, and a pipe or a socket fills up
+//! when nobody reads it, but the loop never waits for them.
 
 use memchr::memrchr;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, FileType, Mode, OFlags, fcntl_setfl, fstat, openat};
 use rustix::io::{Errno, write};
+use rustix::net::{SendFlags, send};
 use rustix::stdio::{stderr, stdout};
-use rustix::termios::tcgetwinsize;
+use rustix::termios::{tcgetsid, tcgetwinsize};
 use std::fs::OpenOptions;
 use std::io::{self, IsTerminal};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
-/// Where records go.
+/// The output that log lines are written to.
 #[derive(Debug)]
 pub(crate) struct Output {
     descriptor: Descriptor,
-    way: Way,
+    mode: WriteMode,
 }
 
 #[derive(Debug)]
 enum Descriptor {
-    /// One of the standard streams, whatever it leads to at the time.
+    /// A standard stream, wherever it leads at the time.
     Stream(BorrowedFd<'static>),
     Opened(OwnedFd),
 }
 
-/// How it is written to.
+/// The way to write to an output without blocking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    /// All at once: a regular file, which nobody has to read.
+enum WriteMode {
+    /// Everything in one call: a regular file, which needs no reader.
     Whole,
-    /// As much as there is room for, until it says that there is none.
-    AsItTakes,
-    /// As it takes, but it has to be asked before each piece. Not to block is a property that those
-    /// share who were given the same stream, so that it is not ours to set.
-    AsItTakesWhenAsked,
+    /// Until the descriptor, which is non-blocking, reports that it is full.
+    Nonblocking,
+    /// Until the socket is full: each call carries the flag not to block.
+    Send,
+    /// In pieces, each after asking whether there is room. Being non-blocking is a property that
+    /// all holders of the stream share, so we must not set it.
+    Polled,
 }
 
-/// What came of an attempt to write.
+/// The result of an attempt to write.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Written {
     pub(crate) bytes: usize,
-    /// Why there will be no more of it; `None` if all is written, or there is no room for the rest.
+    /// The error that ended the attempt; `None` if everything is written or the output is full.
     pub(crate) failure: Option<Errno>,
 }
 
@@ -66,96 +69,108 @@ impl Output {
         Self::of(Descriptor::Stream(stderr()))
     }
 
-    /// Opens a file to append to. If it is a FIFO, this waits until somebody reads it, and says so.
+    /// Opens a file to append to. If it is a FIFO, this waits until somebody reads it, and logs
+    /// that.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         match Self::open_at_once(path) {
-            Err(error) if is_unread(path, &error) => tell_of_wait(path),
+            Err(error) if is_unread(path, &error) => log_wait(path),
             opened => return opened,
         }
         let fifo = append(path, OFlags::empty())?;
         fcntl_setfl(&fifo, OFlags::APPEND | OFlags::NONBLOCK)?;
-        Ok(Self::of_our_own(fifo))
+        Ok(Self::from_nonblocking(fifo))
     }
 
-    /// The same, but a FIFO that nobody reads is an error.
+    /// Opens a file to append to, and fails if it is a FIFO that nobody reads.
     pub(crate) fn open_at_once(path: &Path) -> io::Result<Self> {
-        append(path, OFlags::NONBLOCK).map(Self::of_our_own)
+        append(path, OFlags::NONBLOCK).map(Self::from_nonblocking)
     }
 
-    /// Whether [`Output::open`] could, without creating anything; of a FIFO, whether it would wait.
+    /// Checks that [`Output::open`] would succeed, without creating a file. Logs that it would wait
+    /// if the path is a FIFO that nobody reads.
     pub(crate) fn check(path: &Path) -> io::Result<()> {
         let flags = OFlags::NONBLOCK.bits().cast_signed();
         let mut options = OpenOptions::new();
         match options.append(true).custom_flags(flags).open(path) {
             Err(error) if is_unread(path, &error) => {
-                tell_of_wait(path);
+                log_wait(path);
                 Ok(())
             }
             opened => opened.map(drop),
         }
     }
 
-    /// Of a descriptor that does not block, as nobody else has it.
-    fn of_our_own(opened: OwnedFd) -> Self {
+    /// Wraps a non-blocking descriptor that no other process shares.
+    fn from_nonblocking(opened: OwnedFd) -> Self {
         let mut output = Self::of(Descriptor::Opened(opened));
-        if output.way != Way::Whole {
-            output.way = Way::AsItTakes;
+        if output.mode != WriteMode::Whole {
+            output.mode = WriteMode::Nonblocking;
         }
         output
     }
 
     fn of(descriptor: Descriptor) -> Self {
-        let way = if file_type(descriptor.as_fd()) == FileType::RegularFile {
-            Way::Whole
-        } else {
-            Way::AsItTakesWhenAsked
+        let mode = match file_type(descriptor.as_fd()) {
+            FileType::RegularFile => WriteMode::Whole,
+            FileType::Socket => WriteMode::Send,
+            _ => WriteMode::Polled,
         };
-        Self { descriptor, way }
+        Self { descriptor, mode }
     }
 
-    /// Opens a stream that is a terminal or a pipe once more, so that not to block is ours to set.
-    /// There is no other way to be sure of a terminal, which may have room for a part of what it
-    /// is asked to take, and wait for room for the rest. Where it is not to be had, as where the
-    /// terminal is another user's, all stays.
-    pub(crate) fn for_us_alone(mut self) -> Self {
+    /// Opens a terminal or a pipe again, so that the new descriptor can be non-blocking without
+    /// changing it for others. For a terminal nothing else is safe: it may have room for a part of
+    /// a write, and then block for the rest. If opening fails, for example because the terminal
+    /// belongs to another user, the output stays as it is.
+    pub(crate) fn reopen_nonblocking(mut self) -> Self {
         let stream = self.descriptor.as_fd();
         if file_type(stream) == FileType::Fifo || stream.is_terminal() {
-            let path = format!("/proc/self/fd/{}", stream.as_raw_fd());
             let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-            if let Ok(opened) = openat(CWD, path, flags, Mode::empty()) {
+            let open = |path: &str| openat(CWD, path, flags, Mode::empty());
+            let opened = open(&format!("/proc/self/fd/{}", stream.as_raw_fd()));
+            // The terminal may belong to another user, for example after su. Its session can open
+            // it by this name.
+            let opened = opened.or_else(|error| match tcgetsid(stream) {
+                Ok(_) => open("/dev/tty"),
+                Err(_) => Err(error),
+            });
+            if let Ok(opened) = opened {
                 self.descriptor = Descriptor::Opened(opened);
-                self.way = Way::AsItTakes;
+                self.mode = WriteMode::Nonblocking;
             }
         }
         self
     }
 
-    /// Whether this is a terminal.
+    /// Returns `true` if the output is a terminal.
     pub(crate) fn is_terminal(&self) -> bool {
         self.descriptor.as_fd().is_terminal()
     }
 
-    /// How many characters a line of the terminal holds; `None` if that cannot be told.
+    /// Returns the width of the terminal in characters, or `None` if it is unknown.
     pub(crate) fn columns(&self) -> Option<usize> {
         let size = tcgetwinsize(&self.descriptor).ok()?;
-        // Terminals on a serial line say 0.
+        // Terminals on a serial line report 0.
         Some(size.ws_col.into()).filter(|columns| *columns > 0)
     }
 
-    /// Writes what can be written without waiting for a reader.
+    /// Writes as much as possible without waiting for a reader.
     pub(crate) fn write(&self, bytes: &[u8]) -> Written {
         let mut rest = bytes;
         let failure = loop {
-            if rest.is_empty() || self.way == Way::AsItTakesWhenAsked && !has_room(&self.descriptor)
-            {
+            if rest.is_empty() || self.mode == WriteMode::Polled && !has_room(&self.descriptor) {
                 break None;
             }
-            let piece = if self.way == Way::Whole {
+            let piece = if self.mode == WriteMode::Whole {
                 rest
             } else {
                 piece(rest)
             };
-            match write(&self.descriptor, piece) {
+            let written = match self.mode {
+                WriteMode::Send => send(&self.descriptor, piece, SEND_FLAGS),
+                _ => write(&self.descriptor, piece),
+            };
+            match written {
                 Ok(0) | Err(Errno::AGAIN) => break None,
                 Ok(count) => rest = rest.get(count..).unwrap_or_default(),
                 Err(Errno::INTR) => {}
@@ -168,7 +183,7 @@ impl Output {
         }
     }
 
-    /// Waits until there is room, but not for longer than this.
+    /// Waits until there is room, at most for the given time.
     pub(crate) fn await_room(&self, patience: Duration) {
         wait_for_room(&self.descriptor, patience);
     }
@@ -183,27 +198,23 @@ impl AsFd for Descriptor {
     }
 }
 
-/// Whether a line can be written to standard error without waiting for a reader.
-pub(crate) fn is_stderr_ready() -> bool {
-    has_room(&stderr())
-}
-
 fn append(path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
     let flags = flags.bits().cast_signed();
     let mut options = OpenOptions::new();
-    options.append(true).create(true).custom_flags(flags);
+    options.append(true).create(true);
+    options.mode(MODE).custom_flags(flags);
     options.open(path).map(OwnedFd::from)
 }
 
-/// Whether what could not be opened at once is a FIFO that nobody reads.
+/// Returns `true` if the path could not be opened at once because it is a FIFO that nobody reads.
 fn is_unread(path: &Path, error: &io::Error) -> bool {
     let is_fifo = || path.metadata().is_ok_and(|it| it.file_type().is_fifo());
     error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) && is_fifo()
 }
 
-fn tell_of_wait(path: &Path) {
+fn log_wait(path: &Path) {
     log::warn!(
-        "the access log {} is a FIFO: the server waits until somebody reads it",
+        "the access log {} is a FIFO: the server waits until a program reads it",
         path.display()
     );
 }
@@ -214,7 +225,7 @@ fn file_type(descriptor: BorrowedFd<'_>) -> FileType {
     })
 }
 
-/// As many whole records as make a piece, or a part of one that is longer.
+/// Returns as many whole lines as fit a piece, or a part of a longer line.
 fn piece(bytes: &[u8]) -> &[u8] {
     let piece = bytes.get(..PIECE_BYTES_MAX).unwrap_or(bytes);
     let whole = memrchr(b'\n', piece).and_then(|end| piece.get(..=end));
@@ -225,13 +236,18 @@ fn has_room(descriptor: &impl AsFd) -> bool {
     wait_for_room(descriptor, Duration::ZERO)
 }
 
-/// Whether there is room, or something is wrong that writing would tell of.
+/// Waits until there is room, or until the output has an error that writing would report.
 fn wait_for_room(descriptor: &impl AsFd, patience: Duration) -> bool {
     let mut asked = [PollFd::new(descriptor, PollFlags::OUT)];
     let patience = Timespec::try_from(patience).unwrap_or_default();
-    // An interruption is no sign of room: it is asked again in the next tick.
+    // An interruption does not mean that there is room. The next tick asks again.
     poll(&mut asked, Some(&patience)).is_ok_and(|count| count > 0)
 }
 
-/// `PIPE_BUF`: a pipe that has room has room for so much, and takes it as one (pipe(7)).
+/// The mode of a file that is created: nobody else may write to it. The umask may remove more.
+const MODE: u32 = 0o644;
+
+const SEND_FLAGS: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
+
+/// `PIPE_BUF`: a pipe that is writable accepts this many bytes in one piece (pipe(7)).
 const PIECE_BYTES_MAX: usize = 4096;

@@ -1,7 +1,7 @@
-//! The file that tells the server's process id: written once it listens, removed when it ends.
+//! The PID file: written once the server listens, removed when it ends.
 //!
-//! Whoever has the file locked is alive, so that a number that a killed server has left behind is
-//! no obstacle.
+//! A running server holds a lock on its file. So a file that a killed server has left behind does
+//! not prevent a start.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
@@ -15,32 +15,32 @@ pub(crate) struct PidFile {
     file: File,
 }
 
-/// Why there is no such file.
+/// The reason why the PID file cannot be written.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum PidFileError {
-    /// Another server has it; what it says of it.
+    /// Another server holds the file. Carries the content of the file.
     Taken(String),
-    /// What is there is a link, a device or the like.
+    /// The path is a symbolic link, a device or another special file.
     NoFile,
-    /// It cannot be written.
+    /// The file cannot be written.
     Unwritable(io::Error),
 }
 
-/// Whether the file may be one of a server that runs.
+/// The treatment of a running server that holds the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Predecessor {
-    /// A server that has the file is an obstacle.
+    /// The running server prevents a start.
     Respected,
-    /// A server that takes over from another takes the place of its file as well.
+    /// This server takes over from the running one, and replaces its file.
     Replaced,
 }
 
-/// Whether what is at the path may be written to and removed, if there is anything.
-pub(crate) fn look_at(path: &Path) -> Result<(), PidFileError> {
+/// Checks that the path is free or holds a regular file.
+pub(crate) fn check(path: &Path) -> Result<(), PidFileError> {
     match fs::symlink_metadata(path) {
         Ok(facts) if !facts.is_file() => Err(PidFileError::NoFile),
-        // What cannot be looked at cannot be written either, which says why.
+        // A file that cannot be inspected cannot be written either, and that error has the reason.
         _ => Ok(()),
     }
 }
@@ -48,16 +48,16 @@ pub(crate) fn look_at(path: &Path) -> Result<(), PidFileError> {
 impl PidFile {
     /// Writes the file.
     pub(crate) fn write(path: &Path, predecessor: Predecessor) -> Result<Self, PidFileError> {
-        look_at(path)?;
+        check(path)?;
         match predecessor {
             Predecessor::Respected => Self::claim(path),
             Predecessor::Replaced => Self::replace(path),
         }
     }
 
-    /// Writes the file, unless it is another server's.
+    /// Writes the file, unless another server holds it.
     fn claim(path: &Path) -> Result<Self, PidFileError> {
-        // Without following a link that somebody else may have put there.
+        // Without following a symbolic link that somebody else may have put there.
         let flags = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
         for _ in 0..ATTEMPTS_MAX {
             let mut file = OpenOptions::new()
@@ -65,15 +65,16 @@ impl PidFile {
                 .write(true)
                 .create(true)
                 .truncate(false)
+                .mode(MODE)
                 .custom_flags(flags)
                 .open(path)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
-                    let mut said = String::new();
-                    // Whatever it says is better than nothing.
-                    let _ = file.read_to_string(&mut said);
-                    return Err(PidFileError::Taken(said.trim().to_owned()));
+                    let mut content = String::new();
+                    // Any part of its content is better than nothing.
+                    let _ = file.read_to_string(&mut content);
+                    return Err(PidFileError::Taken(content.trim().to_owned()));
                 }
                 Err(TryLockError::Error(error)) => return Err(error.into()),
             }
@@ -81,7 +82,7 @@ impl PidFile {
                 path: std::path::absolute(path)?,
                 file,
             };
-            // The one who has just removed it may have had it locked when we opened it.
+            // Another server may have removed the file after we opened it and before we locked it.
             if claimed.is_at_its_path() {
                 claimed.file.set_len(0)?;
                 claimed.write_id()?;
@@ -91,7 +92,7 @@ impl PidFile {
         Err(io::Error::from(io::ErrorKind::ResourceBusy).into())
     }
 
-    /// Puts a file in the place of the one of the server that we take over from.
+    /// Replaces the file of the server that we take over from.
     fn replace(path: &Path) -> Result<Self, PidFileError> {
         let path = std::path::absolute(path)?;
         let mut fresh = path.clone().into_os_string();
@@ -99,6 +100,7 @@ impl PidFile {
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
+            .mode(MODE)
             .open(&fresh)?;
         let claimed = Self { path, file };
         let written = claimed
@@ -108,7 +110,7 @@ impl PidFile {
             .and_then(|()| claimed.write_id())
             .and_then(|()| fs::rename(&fresh, &claimed.path));
         if let Err(error) = written {
-            // There is nothing more to be done about what is left.
+            // If the leftover cannot be removed, nothing more can be done.
             let _ = fs::remove_file(&fresh);
             return Err(error.into());
         }
@@ -119,7 +121,8 @@ impl PidFile {
         writeln!(&self.file, "{}", process::id())
     }
 
-    /// Whether the file at the path is still ours, and not that of a server that took over.
+    /// Returns `true` if the file at the path is still ours, and not that of a server that took
+    /// over.
     fn is_at_its_path(&self) -> bool {
         let identity = |facts: fs::Metadata| (facts.dev(), facts.ino());
         let ours = self.file.metadata().map(identity);
@@ -133,7 +136,8 @@ impl Drop for PidFile {
         if !self.is_at_its_path() {
             return;
         }
-        // Without root's powers, or within the sandbox, it may have to stay; but it says nothing.
+        // Without root's privileges, or in the sandbox, the file may have to stay, but it is
+        // emptied.
         let removed = fs::remove_file(&self.path).or_else(|_| self.file.set_len(0));
         if let Err(error) = removed {
             log::warn!("{} could not be removed: {error}", self.path.display());
@@ -150,8 +154,8 @@ impl From<io::Error> for PidFileError {
 impl fmt::Display for PidFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Taken(pid) => write!(f, "it is that of process {pid}, which runs"),
-            Self::NoFile => f.write_str("what is there is no regular file, and is left alone"),
+            Self::Taken(pid) => write!(f, "it belongs to process {pid}, which is running"),
+            Self::NoFile => f.write_str("the path is not a regular file"),
             Self::Unwritable(error) => error.fmt(f),
         }
     }
@@ -159,5 +163,9 @@ impl fmt::Display for PidFileError {
 
 impl std::error::Error for PidFileError {}
 
-/// How often somebody may get in between. Once is rare.
+/// Anyone who could write to the file could make a service manager signal any process. The umask
+/// may remove more.
+const MODE: u32 = 0o644;
+
+/// The number of attempts when another server interferes. Even once is rare.
 const ATTEMPTS_MAX: usize = 3;

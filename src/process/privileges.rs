@@ -1,7 +1,7 @@
-//! Powers that a server needs to start, and must not have once it answers: gone for good.
+//! Dropping privileges: a server needs some to start and must not have any once it answers.
 //!
-//! Names are looked up in /etc/passwd and /etc/group alone: a static binary has no other ways to
-//! them, and an image need not have the files where numbers are given.
+//! Names are looked up only in /etc/passwd and /etc/group, because a static binary has no other
+//! source. Images do not need these files if the user is given as a number.
 
 use rustix::io::Errno;
 use rustix::process::{Gid, Uid, getgroups};
@@ -11,36 +11,36 @@ use rustix::thread::{
 };
 use std::{fmt, fs, io};
 
-/// Whom a server becomes after it has bound its addresses.
+/// The user that a server becomes after it has bound its addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     /// The user.
-    pub user: Identity,
-    /// The one group to be in; `None`: all groups of the user.
-    pub group: Option<Identity>,
+    pub user: NameOrId,
+    /// The only group to belong to; `None` keeps all groups of the user.
+    pub group: Option<NameOrId>,
 }
 
-/// A user or a group, as it was given.
+/// A user or a group, as the operator gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Identity {
-    /// By name.
+pub enum NameOrId {
+    /// A name.
     Name(String),
-    /// By number.
+    /// A number.
     Number(u32),
 }
 
-/// The numbers behind a [`User`].
+/// The numeric ids of a [`User`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Account {
     uid: u32,
     gid: u32,
-    /// All groups, the first one's `gid`.
+    /// All groups. The first one is the primary group.
     groups: Vec<u32>,
-    /// Whether it is to be in that one alone.
+    /// `true` if the account should belong to that group alone.
     is_group_named: bool,
 }
 
-/// Why privileges could not be dropped.
+/// The reason why privileges could not be dropped.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum PrivilegeError {
@@ -48,27 +48,27 @@ pub enum PrivilegeError {
     NoUser(String),
     /// No group has this name.
     NoGroup(String),
-    /// To become root is to drop nothing.
+    /// The user is root, which drops no privileges.
     Root,
-    /// Where names are looked up cannot be read.
+    /// The file with the names cannot be read.
     Unreadable(&'static str, io::Error),
-    /// There are so many threads where there has to be one.
+    /// The process has this many threads, but must have one.
     Threads(usize),
-    /// It is in this group beside the one to be in, and has no powers to leave it.
+    /// The process belongs to this other group, and lacks the privilege to leave it.
     Group(u32),
-    /// The kernel does not allow it.
+    /// The kernel refuses.
     Refused(io::Error),
     /// The kernel would give the privileges back.
     Kept,
 }
 
 impl Account {
-    /// Looks up what has to be.
+    /// Looks up the names, if any.
     pub(crate) fn of(user: &User) -> Result<Self, PrivilegeError> {
-        // Numbers alone work where there are no such files.
-        let is_numeric = matches!(user.user, Identity::Number(_))
-            && !matches!(user.group, Some(Identity::Name(_)));
-        // What they say of other users may be in any encoding.
+        // Numbers work even if these files do not exist.
+        let is_numeric = matches!(user.user, NameOrId::Number(_))
+            && !matches!(user.group, Some(NameOrId::Name(_)));
+        // Other entries may be in any encoding.
         let read = |path| match fs::read(path) {
             Err(error) if !is_numeric => Err(PrivilegeError::Unreadable(path, error)),
             text => Ok(String::from_utf8_lossy(&text.unwrap_or_default()).into_owned()),
@@ -82,20 +82,21 @@ impl Account {
             let [name, _, uid, gid] = first_fields(line)?;
             let (uid, gid) = (number(uid)?, number(gid)?);
             let is_meant = match &user.user {
-                Identity::Name(wanted) => name == wanted,
-                Identity::Number(wanted) => uid == *wanted,
+                NameOrId::Name(wanted) => name == wanted,
+                NameOrId::Number(wanted) => uid == *wanted,
             };
             is_meant.then_some((name, uid, gid))
         });
         let (name, uid, gid) = match (&user.user, entry) {
             (_, Some((name, uid, gid))) => (Some(name), uid, gid),
-            // Without an entry, the group of the same number, as is the custom for users' own.
-            (Identity::Number(number), None) => (None, *number, *number),
-            (Identity::Name(name), None) => return Err(PrivilegeError::NoUser(name.clone())),
+            // Without an entry, assume the group with the same number, as is usual for a user's own
+            // group.
+            (NameOrId::Number(number), None) => (None, *number, *number),
+            (NameOrId::Name(name), None) => return Err(PrivilegeError::NoUser(name.clone())),
         };
         let (gid, others) = match (&user.group, name) {
-            (Some(Identity::Number(gid)), _) => (*gid, Vec::new()),
-            (Some(Identity::Name(name)), _) => (group_named(name, group)?, Vec::new()),
+            (Some(NameOrId::Number(gid)), _) => (*gid, Vec::new()),
+            (Some(NameOrId::Name(name)), _) => (group_named(name, group)?, Vec::new()),
             (None, Some(name)) => (gid, groups_with(name, group)),
             (None, None) => (gid, Vec::new()),
         };
@@ -112,14 +113,14 @@ impl Account {
         })
     }
 
-    /// Becomes this user. Whoever is it already needs no powers for that.
-    fn become_it(&self) -> Result<(), PrivilegeError> {
+    /// Becomes this user. A process that already is this user needs no privileges for it.
+    fn assume(&self) -> Result<(), PrivilegeError> {
         let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
         let groups: Vec<_> = self.groups.iter().copied().map(Gid::from_raw).collect();
-        // An effective id says little: with root as the real or the saved one, this is root in
-        // waiting, and has to be root once more to leave its groups.
+        // The effective id alone is not enough: a process with root as its real or saved id can
+        // still become root, and has to do so once to leave root's groups.
         let is_root = set_thread_uid(Uid::ROOT).is_ok();
-        // Groups first: whoever is no longer root cannot change them.
+        // Groups first: only root can change them.
         let are_set = match set_thread_groups(&groups) {
             Err(Errno::PERM) => false,
             outcome => outcome.map(|()| true).map_err(refused)?,
@@ -128,7 +129,7 @@ impl Account {
         set_thread_res_gid(gid, gid, gid)
             .and_then(|()| set_thread_res_uid(uid, uid, uid))
             .map_err(refused)?;
-        // Unless one is named, those of the user are what whoever made it this user has given it.
+        // If no group is named, the process keeps the groups that it was started with.
         if are_set || !is_root && !self.is_group_named {
             return Ok(());
         }
@@ -138,12 +139,12 @@ impl Account {
     }
 }
 
-/// Shows that privileges were dropped, if any were to be. What has to come after that asks for it.
+/// Proof that privileges were dropped, if any had to be. Later steps take it as an argument.
 #[derive(Debug)]
 pub(crate) struct Dropped(());
 
-/// Becomes the user, if there is one to become. Whoever it is then, no program that it may start
-/// gets more powers than it has.
+/// Becomes the user, if one is given. In any case, no program that this process starts gets more
+/// privileges than it has.
 pub(crate) fn drop_to(user: Option<&User>) -> Result<Dropped, PrivilegeError> {
     set_no_new_privs(true).map_err(refused)?;
     let Some(user) = user else {
@@ -151,8 +152,9 @@ pub(crate) fn drop_to(user: Option<&User>) -> Result<Dropped, PrivilegeError> {
     };
     let account = Account::of(user)?;
     require_one_thread()?;
-    account.become_it()?;
-    // The kernel takes them with the user id, unless it was told to let us keep them.
+    account.assume()?;
+    // The kernel drops the capabilities with the user id, unless the process had been set to keep
+    // them.
     let none = CapabilitySets {
         effective: CapabilitySet::empty(),
         permitted: CapabilitySet::empty(),
@@ -161,21 +163,21 @@ pub(crate) fn drop_to(user: Option<&User>) -> Result<Dropped, PrivilegeError> {
     clear_ambient_capability_set()
         .and_then(|()| set_capabilities(None, none))
         .map_err(refused)?;
-    // Whatever it was before, and however it came to be that.
+    // Checks the result, whatever the process was before.
     match set_thread_uid(Uid::ROOT) {
         Ok(()) => Err(PrivilegeError::Kept),
         Err(_) => Ok(Dropped(())),
     }
 }
 
-/// On Linux users, groups and Landlock's rules belong to a thread, so that the process has only
-/// lost what its one thread has lost.
+/// Requires that the process has one thread. On Linux, users, groups and Landlock rules belong to a
+/// thread, so the process has only dropped what its only thread has dropped.
 pub(crate) fn require_one_thread() -> Result<(), PrivilegeError> {
     match fs::read_dir(TASKS).map(Iterator::count) {
         Ok(1) => Ok(()),
         Ok(count) => Err(PrivilegeError::Threads(count)),
-        // In a jail without /proc. A thread too many would be our own mistake, which shows
-        // everywhere else, so that this is no reason not to start there.
+        // There is no /proc in a chroot. A second thread would be a bug of ours, which tests
+        // elsewhere find, so a missing /proc does not prevent a start.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(PrivilegeError::Unreadable(TASKS, error)),
     }
@@ -190,7 +192,7 @@ fn first_fields<const COUNT: usize>(line: &str) -> Option<[&str; COUNT]> {
     fields.try_into().ok()
 }
 
-/// The highest number is what system calls take for none.
+/// Parses an id. System calls use the highest number for "no id".
 fn number(text: &str) -> Option<u32> {
     text.parse().ok().filter(|number| *number < u32::MAX)
 }
@@ -204,7 +206,7 @@ fn group_named(name: &str, group: &str) -> Result<u32, PrivilegeError> {
     gid.ok_or_else(|| PrivilegeError::NoGroup(name.to_owned()))
 }
 
-/// The groups that have the user as a member.
+/// Returns the groups that have the user as a member.
 fn groups_with(user: &str, group: &str) -> Vec<u32> {
     let gids = group.lines().filter_map(|line| {
         let [_, _, gid, members] = first_fields(line)?;
@@ -214,7 +216,7 @@ fn groups_with(user: &str, group: &str) -> Vec<u32> {
     gids.collect()
 }
 
-impl fmt::Display for Identity {
+impl fmt::Display for NameOrId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name(name) => f.write_str(name),
@@ -223,7 +225,7 @@ impl fmt::Display for Identity {
     }
 }
 
-/// As it is given: `www-data`, `65532:65532`.
+/// Writes the user as it was given: `www-data`, `65532:65532`.
 impl fmt::Display for User {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.user.fmt(f)?;
@@ -246,7 +248,7 @@ impl fmt::Display for PrivilegeError {
         match self {
             Self::NoUser(name) => write!(f, "{PASSWD} has no user {name}"),
             Self::NoGroup(name) => write!(f, "{GROUP} has no group {name}"),
-            Self::Root => f.write_str("root is no user to drop privileges to"),
+            Self::Root => f.write_str("root is not an unprivileged user"),
             Self::Unreadable(path, error) => write!(f, "{path} cannot be read: {error}"),
             Self::Threads(count) => write!(
                 f,
@@ -279,7 +281,7 @@ impl std::error::Error for PrivilegeError {
 const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";
 
-/// An entry for each thread of this process.
+/// The directory with an entry for each thread of this process.
 const TASKS: &str = "/proc/self/task";
 
 #[cfg(test)]
@@ -297,13 +299,13 @@ toor:x:0:0::/:
     const GROUP: &str = "root:x:0:\nwww:x:34:\nlogs:x:40:syslog,www\nalso:x:41:www\nbare:x:42\n";
 
     fn account(user: &str, group: Option<&str>) -> Result<(u32, Vec<u32>), String> {
-        let identity = |text: &str| {
+        let name_or_id = |text: &str| {
             text.parse()
-                .map_or_else(|_| Identity::Name(text.to_owned()), Identity::Number)
+                .map_or_else(|_| NameOrId::Name(text.to_owned()), NameOrId::Number)
         };
         let user = User {
-            user: identity(user),
-            group: group.map(identity),
+            user: name_or_id(user),
+            group: group.map(name_or_id),
         };
         Account::among(&user, PASSWD, GROUP)
             .map(|account| (account.uid, account.groups))
@@ -311,7 +313,7 @@ toor:x:0:0::/:
     }
 
     #[test]
-    fn a_user_brings_its_groups_unless_one_is_named() {
+    fn a_user_keeps_its_groups_unless_one_is_named() {
         assert_eq!(account("www", None), Ok((33, vec![34, 40, 41])));
         assert_eq!(account("33", None), Ok((33, vec![34, 40, 41])));
         assert_eq!(account("www", Some("bare")), Ok((33, vec![42])));
@@ -320,19 +322,19 @@ toor:x:0:0::/:
     }
 
     #[test]
-    fn a_number_without_an_entry_has_the_group_of_its_own_number() {
+    fn a_user_id_without_an_entry_gets_the_group_with_the_same_number() {
         assert_eq!(account("65532", None), Ok((65532, vec![65532])));
     }
 
     #[test]
-    fn what_does_not_exist_or_is_root_is_refused() {
+    fn unknown_names_and_root_are_refused() {
         for (user, group, sentence) in [
             ("nobody", None, "/etc/passwd has no user nobody"),
             ("www", Some("wheel"), "/etc/group has no group wheel"),
             ("broken", None, "/etc/passwd has no user broken"),
-            ("root", None, "root is no user to drop privileges to"),
-            ("0", Some("34"), "root is no user to drop privileges to"),
-            ("toor", Some("www"), "root is no user to drop privileges to"),
+            ("root", None, "root is not an unprivileged user"),
+            ("0", Some("34"), "root is not an unprivileged user"),
+            ("toor", Some("www"), "root is not an unprivileged user"),
         ] {
             assert_eq!(account(user, group), Err(sentence.to_owned()));
         }

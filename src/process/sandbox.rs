@@ -1,9 +1,11 @@
-//! What the kernel keeps this process from, whatever its own code is brought to try: by Landlock,
-//! and by the filter of system calls in `filter`.
+//! The sandbox: it limits what this process can do even if an attacker controls its code. Landlock
+//! confines files and TCP, and the filter in `filter` confines system calls.
 //!
-//! [`Sandbox::new`] is handed what stays allowed, [`Sandbox::enter`] closes everything else for the
-//! rest of the process's life. docs/sandbox.md tells an operator what comes of it.
+//! [`Sandbox::new`] receives what stays allowed. [`Sandbox::close_files`] and then
+//! [`Sandbox::filter_calls`] refuse everything else for the rest of the process's life.
+//! docs/sandbox.md explains the consequences for an operator.
 
+mod calls;
 mod filter;
 mod grant;
 
@@ -17,78 +19,87 @@ use rustix::fs::{CWD, Mode, OFlags};
 use std::path::PathBuf;
 use std::{fmt, io};
 
-pub(crate) use filter::can_refuse_calls;
-pub use filter::{FilterError, refuse_calls};
+pub(crate) use filter::can_filter_calls;
+pub use filter::{CallFilter, CallRefusal, FilterError, NetworkDescriptors};
 pub(crate) use grant::{Grant, LimitNote, Right};
 
-/// Whether there is a sandbox.
+/// The strictness of the sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SandboxMode {
-    /// None.
+    /// No sandbox.
     Off,
-    /// As much of one as the kernel has.
+    /// As much confinement as the kernel supports.
     Auto,
-    /// One that closes files and TCP, or no start.
+    /// Confinement of files and TCP, or the server does not start.
     Require,
-    /// One that closes all files but the root, and nothing around it is open, or no start.
+    /// Access to the served files only, not to the directories around them, or the server does not
+    /// start.
     Strict,
 }
 
-/// What a process may go on doing to the file system.
+/// The sandbox of a process: what it may still do, and how strictly the rest is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sandbox {
     mode: SandboxMode,
+    /// The Landlock version of this kernel. A running server is no longer allowed to ask for it.
+    supported: ABI,
     grants: Vec<Grant>,
     limits: Vec<LimitNote>,
 }
 
-/// Why there is no sandbox where there has to be one.
+/// The reason why a required sandbox is not possible.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SandboxError {
-    /// The kernel has less than is required.
+    /// The kernel supports less than is required.
     Lacking,
-    /// The kernel has none.
+    /// The kernel has no Landlock.
     Missing,
-    /// What is to be allowed cannot be found.
+    /// A path that should stay accessible cannot be found.
     NotFound(PathBuf, io::Error),
-    /// Other threads would stay outside.
+    /// Other threads would stay outside the sandbox.
     Threads(PrivilegeError),
-    /// The kernel refuses what it says it has.
+    /// The kernel refuses a restriction that it claims to support.
     Refused(RulesetError),
     /// System calls cannot be filtered.
     Filter(FilterError),
 }
 
-/// A kind of deed that a version of Landlock can refuse.
+/// Proof that files are closed. This comes before filtering system calls, because the filter
+/// refuses to close more files.
+#[derive(Debug)]
+pub(crate) struct FilesClosed(());
+
+/// A kind of action that Landlock can refuse since a certain version.
 struct Step {
     since: ABI,
     handle: fn(Ruleset) -> Result<Ruleset, RulesetError>,
-    deeds: &'static str,
+    actions: &'static str,
 }
 
 impl Sandbox {
-    /// A sandbox that allows nothing but what is granted, and keeps a server from following some
-    /// changes.
+    /// Creates a sandbox that allows only what is granted. `limits` describes the changes that a
+    /// server in it cannot follow.
     pub(crate) fn new(mode: SandboxMode, grants: Vec<Grant>, limits: Vec<LimitNote>) -> Self {
         Self {
             mode,
+            supported: supported(),
             grants,
             limits,
         }
     }
 
-    /// What it allows.
+    /// Returns the access that stays allowed.
     pub(crate) fn grants(&self) -> &[Grant] {
         &self.grants
     }
 
-    /// Fails where the mode requires what this kernel does not have.
+    /// Fails if the mode requires more than this kernel supports.
     pub(crate) fn check(&self) -> Result<(), SandboxError> {
-        decide(self.mode, supported()).map(drop)
+        decide(self.mode, self.supported).map(drop)
     }
 
-    /// Logs what a running server will not be able to follow.
+    /// Logs the changes that a running server cannot follow.
     pub(crate) fn report_limits(&self) {
         if !self.is_enforced() {
             return;
@@ -103,18 +114,41 @@ impl Sandbox {
         }
     }
 
-    /// Refuses all that is not allowed, permanently. The process must have one thread, and must have
-    /// dropped its privileges: the filter refuses to change users.
-    pub(crate) fn enter(&self, _: &Dropped) -> Result<(), SandboxError> {
-        let has_landlock = decide(self.mode, supported())?;
+    /// Permanently closes all files that are not granted. The process must have one thread, must
+    /// have dropped its privileges, and must have opened everything else that it needs. Threads
+    /// started afterwards are confined too. Start them before [`filter_calls`](Self::filter_calls),
+    /// because a running server must not start any.
+    pub(crate) fn close_files(&self, _: &Dropped) -> Result<FilesClosed, SandboxError> {
+        let has_landlock = decide(self.mode, self.supported)?;
         if self.mode == SandboxMode::Off {
-            return Ok(());
+            return Ok(FilesClosed(()));
         }
         require_one_thread().map_err(SandboxError::Threads)?;
         if has_landlock {
             self.restrict_thread()?;
         }
-        match refuse_calls() {
+        Ok(FilesClosed(()))
+    }
+
+    /// Permanently refuses all system calls that a running server does not make, for all existing
+    /// threads. `datagrams` is the descriptor of the socket to the service manager. `network`
+    /// contains the descriptors for the local network. `is_daemon` states that the process still
+    /// has to leave its terminal.
+    pub(crate) fn filter_calls(
+        &self,
+        _: FilesClosed,
+        datagrams: Option<i32>,
+        network: Option<NetworkDescriptors>,
+        is_daemon: bool,
+    ) -> Result<(), SandboxError> {
+        if self.mode == SandboxMode::Off {
+            return Ok(());
+        }
+        let filter = CallFilter::new(self.mode.call_refusal())
+            .without_addresses_for(datagrams)
+            .with_network(network.unwrap_or_default())
+            .for_a_daemon(is_daemon);
+        match filter.install_for_all_threads() {
             Err(error) if self.mode.is_required() => Err(SandboxError::Filter(error)),
             Err(error) => {
                 log::debug!("system calls are not filtered: {error}");
@@ -124,7 +158,7 @@ impl Sandbox {
         }
     }
 
-    /// Landlock's part of the sandbox, for the calling thread and those that it starts.
+    /// Applies Landlock's part of the sandbox to the calling thread and the threads that it starts.
     pub fn restrict_thread(&self) -> Result<(), SandboxError> {
         let mut ruleset = Ruleset::default();
         for step in &STEPS {
@@ -148,30 +182,39 @@ impl Sandbox {
         }
     }
 
-    /// Whether the kernel enforces any of it.
+    /// Returns `true` if the kernel enforces any part of it.
     pub(crate) fn is_enforced(&self) -> bool {
-        matches!(decide(self.mode, supported()), Ok(true))
+        matches!(decide(self.mode, self.supported), Ok(true))
     }
 }
 
 impl SandboxMode {
-    /// Whether there is to be no server without.
+    /// Returns `true` if the server must not start without a sandbox.
     fn is_required(self) -> bool {
         matches!(self, Self::Require | Self::Strict)
     }
 
-    /// Whether this kernel makes a sandbox of it.
+    /// Returns the reaction to a system call that no server makes.
+    pub(crate) fn call_refusal(self) -> CallRefusal {
+        if self.is_required() {
+            CallRefusal::Kills
+        } else {
+            CallRefusal::Fails
+        }
+    }
+
+    /// Returns `true` if this kernel can enforce a sandbox of this mode.
     pub(crate) fn is_effective(self) -> bool {
         matches!(decide(self, supported()), Ok(true))
     }
 }
 
-/// Whether there is to be a sandbox, on a kernel that can take the steps up to one.
+/// Decides whether to enter a sandbox, on a kernel that supports Landlock up to this version.
 fn decide(mode: SandboxMode, supported: ABI) -> Result<bool, SandboxError> {
     match mode {
         SandboxMode::Off => Ok(false),
         SandboxMode::Require if supported < REQUIRED => Err(SandboxError::Lacking),
-        // What it promises is about files.
+        // `strict` promises something about files, so any version is enough.
         SandboxMode::Strict if supported == ABI::Unsupported => Err(SandboxError::Missing),
         SandboxMode::Auto | SandboxMode::Require | SandboxMode::Strict => {
             Ok(supported > ABI::Unsupported)
@@ -179,7 +222,7 @@ fn decide(mode: SandboxMode, supported: ABI) -> Result<bool, SandboxError> {
     }
 }
 
-/// The last step that this kernel takes.
+/// Returns the last step that this kernel supports.
 fn supported() -> ABI {
     let is_taken = |step: &&Step| {
         let strict = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
@@ -189,11 +232,10 @@ fn supported() -> ABI {
     last.map_or(ABI::Unsupported, |step| step.since)
 }
 
-/// What is allowed, and what the kernel refuses beyond it, in lines.
+/// Writes what is allowed, and what the kernel refuses beyond it, as lines.
 impl fmt::Display for Sandbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let supported = supported();
-        match decide(self.mode, supported) {
+        match decide(self.mode, self.supported) {
             Err(error) => return error.fmt(f),
             Ok(true) => {}
             Ok(false) if self.mode == SandboxMode::Off => {
@@ -205,28 +247,32 @@ impl fmt::Display for Sandbox {
             }
         }
         for Grant { path, right } in &self.grants {
-            let (deeds, place) = match (right, path.is_dir()) {
-                (Right::Serve, _) => ("read and list", "beneath "),
-                (Right::Read, true) => ("read", "beneath "),
-                (Right::Read, false) => ("read", ""),
-                (Right::Append, true) => ("create and write", "beneath "),
-                (Right::Append, false) => ("write", ""),
-                (Right::Remove, _) => ("remove", "beneath "),
+            let (actions, place) = match (right, path.is_dir()) {
+                (Right::Serve, _) => ("reading and listing", "below "),
+                (Right::Read, true) => ("reading", "below "),
+                (Right::Read, false) => ("reading", ""),
+                (Right::Append, true) => ("creating and writing", "below "),
+                (Right::Append, false) => ("writing", ""),
+                (Right::Remove, _) => ("removing", "below "),
             };
             let path = path.display();
-            writeln!(f, "the sandbox allows to {deeds} {place}{path}")?;
+            writeln!(f, "the sandbox allows {actions} {place}{path}")?;
         }
         for limit in &self.limits {
             writeln!(f, "{}", limit.text)?;
         }
         let (refused, open): (Vec<_>, Vec<_>) =
-            STEPS.iter().partition(|step| step.since <= supported);
-        let deeds = |steps: Vec<&Step>| steps.iter().map(|step| step.deeds).collect::<Vec<_>>();
-        write!(f, "the sandbox refuses {}", deeds(refused).join(", "))?;
+            STEPS.iter().partition(|step| step.since <= self.supported);
+        let actions = |steps: Vec<&Step>| steps.iter().map(|step| step.actions).collect::<Vec<_>>();
+        write!(f, "the sandbox refuses {}", actions(refused).join(", "))?;
         if open.is_empty() {
             return Ok(());
         }
-        write!(f, "\nthis kernel cannot refuse {}", deeds(open).join(", "))
+        write!(
+            f,
+            "\nthis kernel cannot refuse {}",
+            actions(open).join(", ")
+        )
     }
 }
 
@@ -272,46 +318,46 @@ impl std::error::Error for SandboxError {
     }
 }
 
-/// What a sandbox that is required must be able to refuse: files, and connections over TCP.
+/// The version that a required sandbox needs: it can refuse access to files and TCP connections.
 const REQUIRED: ABI = ABI::V4;
 
-/// All that is refused, in the order in which kernels learnt to. Renaming and linking from one
-/// directory to another is refused from the first on, unless it is allowed.
+/// All refusable actions, in the order in which kernels learned to refuse them. Renaming and
+/// linking between directories is refused from the first version on, unless it is allowed.
 const STEPS: [Step; 7] = [
     Step {
         since: ABI::V1,
         handle: |ruleset| ruleset.handle_access(AccessFs::from_all(ABI::V1)),
-        deeds: "all other files",
+        actions: "all other files",
     },
     Step {
         since: ABI::V3,
         handle: |ruleset| ruleset.handle_access(AccessFs::Truncate),
-        deeds: "truncation",
+        actions: "truncation",
     },
     Step {
         since: ABI::V4,
         handle: |ruleset| ruleset.handle_access(AccessNet::BindTcp | AccessNet::ConnectTcp),
-        deeds: "new TCP listeners and connections",
+        actions: "new TCP listeners and connections",
     },
     Step {
         since: ABI::V5,
         handle: |ruleset| ruleset.handle_access(AccessFs::IoctlDev),
-        deeds: "control of devices",
+        actions: "control of devices",
     },
     Step {
         since: ABI::V6,
         handle: |ruleset| ruleset.scope(Scope::AbstractUnixSocket | Scope::Signal),
-        deeds: "abstract sockets and signals to others",
+        actions: "abstract sockets and signals to others",
     },
     Step {
         since: ABI::V9,
         handle: |ruleset| ruleset.handle_access(AccessFs::ResolveUnix),
-        deeds: "sockets in the file system",
+        actions: "sockets in the file system",
     },
     Step {
         since: ABI::V10,
         handle: |ruleset| ruleset.handle_access(AccessNet::BindUdp | AccessNet::ConnectSendUdp),
-        deeds: "UDP",
+        actions: "UDP",
     },
 ];
 
@@ -320,7 +366,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_kernel_lacks_matters_where_a_sandbox_is_required() {
+    fn missing_kernel_support_is_an_error_only_if_a_sandbox_is_required() {
         use SandboxMode::{Auto, Off, Require, Strict};
         for (mode, supported, outcome) in [
             (Off, ABI::Unsupported, Some(false)),
@@ -348,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_stand_in_the_order_of_their_versions() {
+    fn steps_are_ordered_by_version() {
         assert!(STEPS.is_sorted_by_key(|step| step.since));
         assert!(STEPS.iter().any(|step| step.since == REQUIRED));
     }

@@ -1,5 +1,5 @@
-//! What the system knows of this process. `/proc` is closed in the sandbox, so what is read there
-//! is opened before.
+//! The system's figures for this process. `/proc` is closed in the sandbox, so its files are opened
+//! before.
 
 use rustix::fd::OwnedFd;
 use rustix::fs::{CWD, Dir, Mode, OFlags};
@@ -7,7 +7,7 @@ use rustix::process::{Resource, getrlimit};
 use rustix::time::ClockId;
 use std::time::{Duration, SystemTime};
 
-/// The ways to what is asked for again and again.
+/// The open files that the figures are read from.
 #[derive(Debug)]
 pub(crate) struct Process {
     started: SystemTime,
@@ -15,7 +15,7 @@ pub(crate) struct Process {
     descriptors: Option<Dir>,
 }
 
-/// What holds at a moment; `None` where the system does not tell.
+/// The figures at one moment; `None` where the system does not provide one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ProcessFigures {
     pub(crate) started: SystemTime,
@@ -65,16 +65,16 @@ fn read(file: &OwnedFd) -> Option<String> {
     String::from_utf8(text).ok()
 }
 
-/// The number in a line like `VmRSS:      1234 kB`.
+/// Returns the number in a line like `VmRSS:   1234 kB`, in bytes.
 fn bytes(status: &str, name: &str) -> Option<u64> {
     let value = status.lines().find_map(|line| line.strip_prefix(name))?;
     let kibibytes: u64 = value.trim().strip_suffix(" kB")?.parse().ok()?;
     kibibytes.checked_mul(1024)
 }
 
-/// How many descriptors are open.
+/// Returns the number of open descriptors.
 fn count(directory: &mut Dir) -> Option<u64> {
-    // Linux 6.2 tells at once; before that, they are to be counted.
+    // Linux 6.2 reports the number directly; older kernels make us count.
     match directory.stat() {
         Ok(stat) if stat.st_size > 0 => return u64::try_from(stat.st_size).ok(),
         _ => directory.rewind(),
@@ -86,7 +86,7 @@ fn count(directory: &mut Dir) -> Option<u64> {
     Some(count)
 }
 
-/// Some 60 lines, of which one lists the processors.
+/// The size of the buffer. The file has about 60 lines, of which one lists the processors.
 const STATUS_BYTES_MAX: usize = 8 * 1024;
 
 #[cfg(test)]
@@ -97,7 +97,7 @@ mod tests {
     fn figures_are_those_of_this_process() {
         let mut process = Process::open(SystemTime::now());
         let before = process.look();
-        // More than other tests, of which this process runs some at once, are likely to close.
+        // More files than the other tests of this process are likely to close in the meantime.
         let files = [(); 100].map(|()| std::fs::File::open("/").unwrap());
         let after = process.look();
         assert!(before.resident_bytes > Some(100_000), "{before:?}");
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_not_there_has_no_number() {
+    fn a_missing_line_has_no_number() {
         let status = "Name:\tmillpond\nVmSize:\t    2048 kB\nVmRSS:\tmany kB\n";
         assert_eq!(bytes(status, "VmSize:"), Some(2 * 1024 * 1024));
         assert_eq!(bytes(status, "VmRSS:"), None);

@@ -1,85 +1,112 @@
-//! A server on its way up: it listens, and then gives up all that it does not need to serve.
+//! A starting server: it listens, and then drops everything that it does not need for serving.
 
-use super::admin::respond;
 use super::answer::endpoint::AdminSite;
-use super::answer::responder::{Responder, open_site};
+use super::answer::responder::Responder;
+use super::answer::sites::Sites;
 use super::audience::Audience;
 use super::clock::Clock;
-use super::connections::admission::Room;
-use super::connections::table::Sessions;
-use super::context::{Context, Front};
+use super::context::Context;
 use super::error::StartError;
-use super::event_loop::Server;
+use super::event_loop::{EventLoop, Parts, control_token};
 use super::grants;
-use super::lifecycle::Lifecycle;
+use super::ingress::Ingress;
 use super::listen_address::ListenAddress;
+use super::live::hub::Hub;
 use super::net::bind;
 use super::net::listener::Listener;
+use super::net::mdns::Announcer;
+use super::net::tls::Certificates;
 use super::observe::access_log::{self, AccessLog};
-use super::options::{Options, Side};
+use super::options::{ListenerRole, Options};
+use super::passwords::{LoadedFiles, Verifier};
 use super::signals::Signals;
+use super::supervisor::Server;
+use super::workers::pending_reload::PendingReload;
+use super::workers::start::{Plan, Workers, start};
 use crate::process::pid_file::{PidFile, Predecessor};
 use crate::process::privileges;
 use crate::process::service_manager::Notifier;
 use crate::process::stats::Process;
-use mio::{Poll, Registry, Token};
-use std::{env, io};
+use mio::{Poll, Registry};
+use std::env;
+use std::time::Instant;
 
-/// A server whose sockets are open. Clients can connect; they are answered once it is confined and
-/// runs.
+/// A server with open sockets. Clients can connect, and are answered once it is confined and runs.
 #[derive(Debug)]
 pub struct Bound {
     options: Options,
     audience: Audience,
-    /// The operator's first: they stay while connections are drained.
+    /// The listeners, starting with those of the admin port, which stay open while connections are
+    /// drained.
     listeners: Vec<Listener>,
+    /// `None` if no address uses HTTPS.
+    certificates: Option<Box<Certificates>>,
+    users: LoadedFiles,
 }
 
 impl Bound {
-    /// Opens the listeners, with the privileges that this may take. Call it before any other
-    /// descriptor is opened: sockets that were handed over are known by number.
+    /// Opens the listeners, with the privileges that this may need. Call this before any other
+    /// descriptor is opened, because inherited sockets are identified by number.
     pub fn listen(options: Options) -> Result<Self, StartError> {
         let listeners = bind::listen(&options)?;
+        // With the privileges that reading a key may need.
+        let certificates = if listeners.iter().any(Listener::is_tls) {
+            let loaded = Certificates::load(&options, Instant::now());
+            Some(Box::new(loaded.map_err(StartError::Certificate)?))
+        } else {
+            None
+        };
+        let users = LoadedFiles::load(options.user_files(), Instant::now());
         Ok(Self {
+            certificates,
+            users: users.map_err(StartError::Users)?,
             audience: Audience::of(&options, &listeners),
             options,
             listeners,
         })
     }
 
-    /// What the server was started with.
+    /// Returns the options that the server was started with.
     pub fn options(&self) -> &Options {
         &self.options
     }
 
-    /// Whom the server is for.
+    /// Returns the audience of the server.
     pub fn audience(&self) -> Audience {
         self.audience
     }
 
-    /// Where the site is served.
+    /// Returns the SHA-256 fingerprint of the server's self-signed certificate, if clients may get
+    /// it.
+    pub fn self_signed_fingerprint(&self) -> Option<String> {
+        self.certificates.as_ref()?.fingerprint()
+    }
+
+    /// Returns the addresses of the site.
     pub fn addresses(&self) -> Vec<ListenAddress> {
-        self.addresses_of(Side::Public)
+        self.addresses_of(ListenerRole::Public)
     }
 
-    /// Where the operator is answered.
+    /// Returns the addresses of the admin port.
     pub fn admin_addresses(&self) -> Vec<ListenAddress> {
-        self.addresses_of(Side::Admin)
+        self.addresses_of(ListenerRole::Admin)
     }
 
-    fn addresses_of(&self, side: Side) -> Vec<ListenAddress> {
+    fn addresses_of(&self, role: ListenerRole) -> Vec<ListenAddress> {
         let listeners = self.listeners.iter();
-        let listeners = listeners.filter(|listener| listener.side() == side);
+        let listeners = listeners.filter(|listener| listener.role() == role);
         listeners.map(Listener::address).cloned().collect()
     }
 
-    /// Writes the pid file, drops privileges, opens the root and the log as the user that it is then,
-    /// and enters the sandbox.
+    /// Writes the PID file, drops privileges, opens the root and the log as the new user, and
+    /// enters the sandbox.
     pub fn confine(self) -> Result<Server, StartError> {
         let Self {
             options,
             audience,
             listeners,
+            certificates,
+            users,
         } = self;
         let poll = Poll::new().map_err(StartError::System)?;
         let pid_file = write_pid_file(&options)?;
@@ -87,58 +114,113 @@ impl Bound {
         let dropped = privileges::drop_to(options.user.as_ref())
             .map_err(|error| StartError::Privileges(options.user.clone(), error))?;
         let clock = Clock::new(options.policy.server_field);
-        let has_admin = listeners.first().is_some_and(|it| it.side() == Side::Admin);
-        let reserved = if has_admin {
-            respond::DESCRIPTORS_MAX
-        } else {
-            0
-        };
-        let (max, per_client_max) = (options.connections_max, options.connections_per_client_max);
-        let room = Room::new(max, per_client_max, reserved);
-        let site = open_site(&options, audience, room.files_kept_open_max(), clock.now())?;
+        let has_admin = listeners
+            .first()
+            .is_some_and(|it| it.role() == ListenerRole::Admin);
+        let workers = Workers::of(&options, &listeners, &poll)?;
+        let admission = workers.admission(&options, has_admin);
+        let files_max = admission.files_kept_open_max();
+        let own = options.of_worker(workers.count());
+        let sites = Sites::open(&own, audience, files_max, None, clock.now())?;
         let access_log = AccessLog::open(&options.access_log, stream, options.log_style())
             .map_err(|error| StartError::AccessLog(options.access_log.clone(), error))?;
-        // The sandbox does not allow to open what it reads.
+        // The sandbox does not allow opening the files that it reads.
         let admin = has_admin.then(|| Box::new(AdminSite::new(Process::open(clock.wall()))));
         let notifier = Notifier::connect(clock.now());
+        let signals = Signals::new(poll.registry(), control_token(&listeners), options.daemon)
+            .map_err(StartError::System)?;
+        let ingress = Ingress::of(&options, audience, &listeners);
+        let mut context = Context::new(ingress, clock, options.connection.clone(), access_log);
+        let verifier = Verifier::of(users);
+        if let Some(verifier) = &verifier {
+            context.passwords = Some(verifier.passwords(workers.first_waker(&poll, &listeners)?));
+        }
+        context.live = Hub::of(options.policy.live, context.clock.now());
         let at: Vec<_> = listeners.iter().map(|it| it.address().clone()).collect();
-        let sandbox = grants::sandbox_at(&options, &at).map_err(StartError::System)?;
-        sandbox.enter(&dropped).map_err(StartError::Sandbox)?;
-        sandbox.report_limits();
-        let control = Token(listeners.len());
-        register(&listeners, poll.registry(), control).map_err(StartError::System)?;
-        let signals =
-            Signals::new(poll.registry(), control, options.daemon).map_err(StartError::System)?;
-        let front = Front {
-            hosts: options.answered_hosts(audience),
-            trusted_proxies: options.trusted_proxies.clone(),
-        };
-        let context = Context::new(front, clock, options.connection.clone(), access_log);
-        Ok(Server {
-            poll,
-            root_token: Token(listeners.len() + 1),
-            sessions: Sessions::new(listeners.len() + 2, room),
+        let plan = workers.plan(&mut context, own, audience, files_max);
+        let parts = Parts {
             listeners,
-            signals,
-            is_called: false,
+            admission,
             context,
-            responder: Responder::new(site),
+            responder: Responder::new(sites),
+            certificates,
             admin,
-            lifecycle: Lifecycle::Running,
+        };
+        let announcer = open_announcer(&options, &parts.listeners, poll.registry());
+        let mut event_loop = EventLoop::new(poll, parts).map_err(StartError::System)?;
+        // Last, because it refuses actions that a server performs once at startup.
+        let sandbox = grants::sandbox_at(&options, &at).map_err(StartError::System)?;
+        let files_closed = sandbox.close_files(&dropped).map_err(StartError::Sandbox)?;
+        start_threads(plan.as_ref(), verifier.as_ref(), &mut event_loop)?;
+        let network = announcer.as_ref().map(|it| it.descriptors());
+        sandbox
+            .filter_calls(files_closed, notifier.descriptor(), network, options.daemon)
+            .map_err(StartError::Sandbox)?;
+        sandbox.report_limits();
+        check_reach(&mut event_loop, verifier.as_ref());
+        Ok(Server {
+            event_loop,
+            verifier,
+            signals,
             options,
             audience,
             working_directory: env::current_dir().ok(),
             sandbox,
             notifier,
+            announcer,
+            reload: PendingReload::default(),
             _pid_file: pid_file,
         })
     }
 }
 
-/// Lets the poll report each listener by its place, and by `control` what else wants one of them.
-fn register(listeners: &[Listener], registry: &Registry, control: Token) -> io::Result<()> {
-    let mut listeners = listeners.iter().zip(0..);
-    listeners.try_for_each(|(listener, token)| listener.register(registry, Token(token), control))
+/// Opens the announcer, if the server should be announced in the local network. A failure is only
+/// logged: the server works without it.
+fn open_announcer(
+    options: &Options,
+    listeners: &[Listener],
+    registry: &Registry,
+) -> Option<Box<Announcer>> {
+    if !options.is_announced() {
+        return None;
+    }
+    let public = listeners
+        .iter()
+        .filter(|it| it.role() == ListenerRole::Public);
+    let addresses: Vec<_> = public.map(Listener::address).cloned().collect();
+    let announcer = Announcer::open(&options.name, &addresses, Instant::now());
+    let announcer = announcer.and_then(|announcer| {
+        announcer.register(registry, control_token(listeners))?;
+        Ok(Box::new(announcer))
+    });
+    let warn = |error| log::warn!("the server cannot be found by its name in the network: {error}");
+    announcer.map_err(warn).ok()
+}
+
+/// Starts the other workers, and the thread that verifies passwords, if there are to be any. No thread
+/// can be started once system calls are filtered.
+fn start_threads(
+    plan: Option<&Plan>,
+    verifier: Option<&Verifier>,
+    event_loop: &mut EventLoop,
+) -> Result<(), StartError> {
+    if let Some(plan) = plan {
+        event_loop.crew = Some(Box::new(start(plan)?));
+    }
+    match verifier {
+        Some(verifier) => verifier.start().map_err(StartError::System),
+        None => Ok(()),
+    }
+}
+
+/// Reports what can no longer be read again, such as a renewed certificate.
+fn check_reach(event_loop: &mut EventLoop, verifier: Option<&Verifier>) {
+    if let Some(certificates) = &mut event_loop.certificates {
+        certificates.check_reach();
+    }
+    if let Some(verifier) = verifier {
+        verifier.check_reach();
+    }
 }
 
 fn write_pid_file(options: &Options) -> Result<Option<PidFile>, StartError> {

@@ -1,7 +1,7 @@
-//! One reading of the clock a tick, and what is rendered from it once a second.
+//! One reading of the clock in each tick, and the text that is rendered from it once a second.
 
 use crate::http::date::HttpDate;
-use crate::site::Moment;
+use crate::site::LookupTime;
 use std::io::Write as _;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -10,38 +10,53 @@ use std::time::{Duration, Instant, SystemTime};
 pub(crate) struct Clock {
     tick: u64,
     now: Instant,
-    /// The moment of the last look at the wall clock, by both clocks.
+    /// The clock of deadlines. A test hands in its own, as with the next one.
+    monotonic: fn() -> Instant,
+    time_of_day: fn() -> SystemTime,
+    /// The last reading of the wall clock, with the time of both clocks.
     compared: (Instant, SystemTime),
-    /// From when on the rendered second is over.
+    /// The end of the rendered second.
     next_second: Instant,
     server_field: bool,
-    origin: Vec<u8>,
+    common_fields: Vec<u8>,
     date: String,
-    /// The same second as RFC 3339 writes it.
+    /// The same second in RFC 3339 format.
     second: String,
 }
 
-/// When something happened, as log lines have it.
+/// The time of an event in log lines.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LogTime<'a> {
-    /// The second, as in `Date`. Empty from a clock that cannot be right.
+    /// The second, as in `Date`; empty if the clock cannot be right.
     pub(crate) date: &'a str,
-    /// The same second as RFC 3339 writes it: `1994-11-06T08:49:37Z`. Empty likewise.
+    /// The same second in RFC 3339 format: `1994-11-06T08:49:37Z`. Empty if the clock cannot be
+    /// right.
     pub(crate) second: &'a str,
-    /// What is gone of the second.
+    /// The milliseconds of the second.
     pub(crate) milliseconds: u32,
 }
 
 impl Clock {
     pub(crate) fn new(server_field: bool) -> Self {
-        let now = Instant::now();
+        Self::reading(Instant::now, SystemTime::now, server_field)
+    }
+
+    /// Creates a clock that reads these two.
+    pub(crate) fn reading(
+        monotonic: fn() -> Instant,
+        time_of_day: fn() -> SystemTime,
+        server_field: bool,
+    ) -> Self {
+        let now = monotonic();
         let mut clock = Self {
             tick: 0,
             now,
-            compared: (now, SystemTime::now()),
+            monotonic,
+            time_of_day,
+            compared: (now, time_of_day()),
             next_second: now,
             server_field,
-            origin: Vec::new(),
+            common_fields: Vec::new(),
             date: String::new(),
             second: String::new(),
         };
@@ -49,13 +64,20 @@ impl Clock {
         clock
     }
 
-    /// Begins a tick. The wall clock is looked at once a second: in between it is reckoned from
-    /// the steady one.
+    /// Uses another clock than the system's for the time of day.
+    pub(crate) fn set_time_of_day(&mut self, time_of_day: fn() -> SystemTime) {
+        self.time_of_day = time_of_day;
+        self.next_second = self.now;
+        self.tick();
+    }
+
+    /// Begins a tick. The wall clock is read once a second; in between, its time is computed from
+    /// the monotonic clock.
     pub(crate) fn tick(&mut self) {
         self.tick += 1;
-        self.now = Instant::now();
+        self.now = self.read();
         if self.now >= self.next_second {
-            let wall = SystemTime::now();
+            let wall = (self.time_of_day)();
             self.compared = (self.now, wall);
             let since_epoch = wall
                 .duration_since(SystemTime::UNIX_EPOCH)
@@ -69,55 +91,66 @@ impl Clock {
     fn render(&mut self, wall: SystemTime) {
         self.date.clear();
         self.second.clear();
-        self.origin.clear();
+        self.common_fields.clear();
         if self.server_field {
-            self.origin.extend_from_slice(b"Server: millpond\r\n");
+            self.common_fields
+                .extend_from_slice(b"Server: millpond\r\n");
         }
-        // RFC 9110 §6.6.1: no Date from a clock that cannot be right.
+        // RFC 9110 §6.6.1: no Date if the clock cannot be right.
         if let Some(date) = HttpDate::from_system_time(wall) {
             self.date = date.to_string();
             self.second = date.to_rfc3339();
             // Writing to a vector cannot fail.
-            let _ = write!(self.origin, "Date: {date}\r\n");
+            let _ = write!(self.common_fields, "Date: {date}\r\n");
         }
     }
 
-    /// Whether responses name the server's software from now on.
+    /// Sets whether responses name the server's software.
     pub(crate) fn show_server(&mut self, is_shown: bool) {
         self.server_field = is_shown;
         self.render(self.wall());
     }
 
-    /// Which tick this is.
+    /// Returns the number of this tick.
     pub(crate) fn count(&self) -> u64 {
         self.tick
     }
 
-    /// The time by which deadlines are reckoned.
+    /// Returns the time that deadlines are compared with.
     pub(crate) fn now(&self) -> Instant {
         self.now
     }
 
-    /// The present moment, for a look at the site.
-    pub(crate) fn moment(&self) -> Moment {
-        Moment {
+    /// Reads the clock within a tick, to measure how long something takes.
+    pub(crate) fn read(&self) -> Instant {
+        (self.monotonic)()
+    }
+
+    /// Returns the time since a moment, of this tick or an earlier one.
+    pub(crate) fn since(&self, earlier: Instant) -> Duration {
+        self.read().saturating_duration_since(earlier)
+    }
+
+    /// Returns the present time for a lookup in the site.
+    pub(crate) fn moment(&self) -> LookupTime {
+        LookupTime {
             tick: self.tick,
             now: self.now,
-            reference: self.compared,
+            anchor: self.compared,
         }
     }
 
-    /// The time that files are stamped with.
+    /// Returns the time on the clock of file times.
     pub(crate) fn wall(&self) -> SystemTime {
         self.moment().wall()
     }
 
-    /// The `Server` and `Date` lines of every response in this tick.
-    pub(crate) fn origin(&self) -> &[u8] {
-        &self.origin
+    /// Returns the `Server` and `Date` lines of every response in this tick.
+    pub(crate) fn common_fields(&self) -> &[u8] {
+        &self.common_fields
     }
 
-    /// The present moment, for the access log.
+    /// Returns the present time for the access log.
     pub(crate) fn log_time(&self) -> LogTime<'_> {
         let since_epoch = self.wall().duration_since(SystemTime::UNIX_EPOCH);
         LogTime {
@@ -128,8 +161,8 @@ impl Clock {
     }
 }
 
-/// A time in UTC for the log of what happens: `1994-11-06T08:49:37Z`, or `-` from a clock that
-/// cannot be right.
+/// Returns a time in UTC for diagnostics: `1994-11-06T08:49:37Z`, or `-` if the clock cannot be
+/// right.
 pub fn timestamp(time: SystemTime) -> String {
     let date = HttpDate::from_system_time(time);
     date.map_or_else(|| "-".to_owned(), HttpDate::to_rfc3339)
@@ -140,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_timestamp_is_sortable_and_none_of_a_clock_that_cannot_be_right() {
+    fn a_timestamp_is_sortable_and_absent_if_the_clock_cannot_be_right() {
         let epoch = SystemTime::UNIX_EPOCH;
         let time = epoch + Duration::from_secs(784_111_777);
         assert_eq!(timestamp(time), "1994-11-06T08:49:37Z");

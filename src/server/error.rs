@@ -1,4 +1,4 @@
-//! What can keep a server from starting, in sentences for its operator.
+//! The errors that prevent a start, in sentences for the operator.
 
 use super::listen_address::ListenAddress;
 use super::net::holder::Holder;
@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::{env, fmt, io};
 
-/// Why a server cannot start.
+/// The reason why a server cannot start.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StartError {
@@ -21,33 +21,39 @@ pub enum StartError {
     Listen(ListenAddress, io::Error),
     /// Another program listens on an address.
     InUse {
-        /// What was wanted.
+        /// The requested address.
         address: ListenAddress,
-        /// Who has it, if that can be told.
+        /// The program that uses it, if known.
         holder: Option<Holder>,
-        /// What could be had.
+        /// A free alternative.
         free: Option<FreePort>,
     },
-    /// A socket that was handed over is of no use.
+    /// An inherited socket cannot be used.
     Inherited(io::Error),
-    /// The process id cannot be told.
+    /// There is no certificate for an HTTPS address, for this reason.
+    Certificate(String),
+    /// A password file cannot be used, for this reason.
+    Users(String),
+    /// Live reload is not possible together with this.
+    Live(&'static str),
+    /// The PID file cannot be written.
     PidFile(PathBuf, PidFileError),
-    /// The server cannot go to the background.
+    /// The server cannot run in the background.
     Daemon(io::Error),
-    /// The user cannot be dropped to.
+    /// Privileges cannot be dropped to the user.
     Privileges(Option<User>, PrivilegeError),
-    /// There is no sandbox where there has to be one.
+    /// A required sandbox is not possible.
     Sandbox(SandboxError),
-    /// The system refuses what every server needs.
+    /// The system refuses something that every server needs.
     System(io::Error),
 }
 
-/// What to listen on in place of a port that is taken.
+/// An alternative to a port in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FreePort {
-    /// This port, of the addresses that are listened on by default.
+    /// This port, on the default addresses.
     Alone(u16),
-    /// The address that was asked for, with another port.
+    /// The requested address, with another port.
     OfAddress(SocketAddr),
 }
 
@@ -65,57 +71,58 @@ impl fmt::Display for StartError {
                 }
             }
             Self::Root(path, error) => {
-                write!(
-                    f,
-                    "the directory {} cannot be opened: {error}",
-                    path.display()
-                )
+                write!(f, "cannot open the directory {}: {error}", path.display())
             }
             Self::AccessLog(LogDestination::File(path), error) => {
-                write!(
-                    f,
-                    "the access log {} cannot be opened: {error}",
-                    path.display()
-                )
+                write!(f, "cannot open the access log {}: {error}", path.display())
             }
-            Self::AccessLog(_, error) => write!(f, "the access log cannot be opened: {error}"),
+            Self::AccessLog(_, error) => write!(f, "cannot open the access log: {error}"),
             Self::InUse {
                 address,
                 holder,
                 free,
             } => write_in_use(f, address, holder.as_ref(), *free),
             Self::Inherited(error) => {
-                write!(f, "a socket that was handed over cannot be used: {error}")
+                write!(f, "cannot use an inherited socket: {error}")
             }
+            Self::Certificate(reason) | Self::Users(reason) => f.write_str(reason),
+            Self::Live(reason) => write!(
+                f,
+                "cannot reload pages with {reason}: --live is for the author of a site, in a terminal. \
+                 Start millpond without --live"
+            ),
             Self::Listen(address, error) => {
-                write!(f, "{address} cannot be listened on: {error}")?;
-                match address {
-                    ListenAddress::Tcp(address)
+                write!(f, "cannot listen on {address}: {error}")?;
+                match address.socket_address() {
+                    Some(address)
                         if address.port() < ROOT_PORTS_END
                             && error.kind() == io::ErrorKind::PermissionDenied =>
                     {
-                        write_ways_to_low_ports(f, *address)
+                        write_ways_to_low_ports(f, address)
                     }
                     _ => Ok(()),
                 }
             }
             Self::PidFile(path, PidFileError::Taken(pid)) if is_number(pid) => write!(
                 f,
-                "millpond runs already, as process {pid}, by the pid file {}; to stop it: kill {pid}",
+                "millpond is already running as process {pid} (pid file {}); stop it with: kill {pid}",
                 path.display()
             ),
             Self::PidFile(path, error) => {
-                write!(f, "the pid file {} cannot be had: {error}", path.display())
+                write!(f, "cannot create the pid file {}: {error}", path.display())
             }
-            Self::Daemon(error) => write!(f, "the server cannot go to the background: {error}"),
+            Self::Daemon(error) => write!(f, "cannot run in the background: {error}"),
             Self::Privileges(Some(user), error) => {
-                write!(f, "the server cannot become {user}: {error}")
+                write!(f, "cannot drop privileges to {user}: {error}")
             }
             Self::Privileges(None, error) => {
-                write!(f, "programs may go on getting more powers: {error}")
+                write!(f, "cannot set no_new_privs: {error}")
             }
             Self::Sandbox(error) => error.fmt(f),
-            Self::System(error) => write!(f, "the system refuses what a server needs: {error}"),
+            Self::System(error) => write!(
+                f,
+                "the system refused a call that the server needs: {error}"
+            ),
         }
     }
 }
@@ -132,12 +139,12 @@ impl std::error::Error for StartError {
             Self::PidFile(_, error) => Some(error),
             Self::Privileges(_, error) => Some(error),
             Self::Sandbox(error) => Some(error),
-            Self::InUse { .. } => None,
+            Self::Certificate(_) | Self::Users(_) | Self::InUse { .. } | Self::Live(_) => None,
         }
     }
 }
 
-/// The directory that a file is in, if it is a file.
+/// Returns the directory of a file, if the path is a file.
 fn directory_of(file: &Path) -> Option<&Path> {
     let parent = file.parent().filter(|_| file.is_file())?;
     Some(if parent.as_os_str().is_empty() {
@@ -147,13 +154,13 @@ fn directory_of(file: &Path) -> Option<&Path> {
     })
 }
 
-/// The flag to try.
+/// Writes the flag to try.
 impl fmt::Display for FreePort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (port, option) = match self {
             Self::Alone(port) => (*port, format!("--port {port}")),
             Self::OfAddress(free @ SocketAddr::V4(_)) => (free.port(), format!("--listen {free}")),
-            // Shells take brackets for a pattern.
+            // Shells treat brackets as a pattern.
             Self::OfAddress(free @ SocketAddr::V6(_)) => {
                 (free.port(), format!("--listen '{free}'"))
             }
@@ -172,7 +179,7 @@ fn write_missing_root(f: &mut fmt::Formatter<'_>, path: &Path) -> fmt::Result {
     Ok(())
 }
 
-/// An address that is in use, and which port is free in its place.
+/// Writes that an address is in use, and which port is free.
 fn write_in_use(
     f: &mut fmt::Formatter<'_>,
     address: &ListenAddress,
@@ -192,32 +199,32 @@ fn write_holder(
         (Some(Holder { program, process }), _) if holder.is_some_and(Holder::is_millpond) => {
             write!(
                 f,
-                "{program} runs already at {address}, as process {process}; to stop it: kill {process}"
+                "{program} is already running at {address} as process {process}; stop it with: kill {process}"
             )
         }
         (Some(Holder { program, process }), _) => {
             write!(f, "{address} is in use by {program}, process {process}")
         }
-        (None, ListenAddress::Tcp(at)) => write!(
+        (None, ListenAddress::Tcp(at) | ListenAddress::Tls(at)) => write!(
             f,
-            "{address} is in use by another program, which sudo ss -ltnp 'sport = {}' names",
+            "{address} is in use by another program; find it with: sudo ss -ltnp 'sport = {}'",
             at.port()
         ),
         (None, ListenAddress::Unix(_)) => write!(
             f,
-            "{address} is in use by another program, which sudo ss -lxp names"
+            "{address} is in use by another program; find it with: sudo ss -lxp"
         ),
     }
 }
 
-/// What there is to do about a port that only root may have, a line each.
+/// Writes the ways to use a privileged port, one line each.
 fn write_ways_to_low_ports(f: &mut fmt::Formatter<'_>, address: SocketAddr) -> fmt::Result {
     let high = SocketAddr::new(address.ip(), HIGH_PORT);
     let program = env::current_exe().unwrap_or_else(|_| env!("CARGO_PKG_NAME").into());
     let program = program.display();
     writeln!(
         f,
-        ". Ports below {ROOT_PORTS_END} are for root alone. Do one of these:"
+        ". Only root can use ports below {ROOT_PORTS_END}. Do one of these:"
     )?;
     writeln!(f, "  use a higher port: --listen '{high}'")?;
     writeln!(
@@ -238,11 +245,11 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Linux lets nobody but root have the ports before, unless `net.ipv4.ip_unprivileged_port_start` says
-/// otherwise.
+/// On Linux, only root can use lower ports, unless `net.ipv4.ip_unprivileged_port_start` changes
+/// that.
 const ROOT_PORTS_END: u16 = 1024;
 
-/// A port in place of one that only root may have.
+/// An alternative to a privileged port.
 const HIGH_PORT: u16 = 8080;
 
 #[cfg(test)]
@@ -251,16 +258,16 @@ mod tests {
     use std::net::Ipv4Addr;
 
     #[test]
-    fn who_may_not_have_a_port_is_told_whose_it_is() {
+    fn a_privileged_port_is_explained() {
         let refused = |port| {
             let address = ListenAddress::Tcp((Ipv4Addr::LOCALHOST, port).into());
             let error = io::Error::from(io::ErrorKind::PermissionDenied);
             StartError::Listen(address, error).to_string()
         };
-        let said = refused(80);
+        let message = refused(80);
         assert!(
-            said.starts_with("http://127.0.0.1:80/ cannot be listened on: permission denied. "),
-            "{said}"
+            message.starts_with("cannot listen on http://127.0.0.1:80/: permission denied. "),
+            "{message}"
         );
         for way in [
             "--listen '127.0.0.1:8080'",
@@ -269,14 +276,14 @@ mod tests {
             "config/millpond.socket",
             "setcap cap_net_bind_service=+ep /",
         ] {
-            assert_eq!(said.matches(way).count(), 1, "{way}: {said}");
+            assert_eq!(message.matches(way).count(), 1, "{way}: {message}");
         }
         assert!(refused(8080).ends_with(": permission denied"));
     }
 
     #[test]
-    fn an_address_in_use_names_who_has_it_and_what_to_do() {
-        let said = |holder: Option<&str>, free: Option<&str>| {
+    fn an_address_in_use_is_reported_with_its_holder_and_advice() {
+        let message = |holder: Option<&str>, free: Option<&str>| {
             let holder = holder.map(|program| Holder {
                 program: program.to_owned(),
                 process: 7,
@@ -289,18 +296,18 @@ mod tests {
             error.to_string()
         };
         assert_eq!(
-            said(Some("millpond"), Some("127.0.0.1:8081")),
-            "millpond runs already at http://127.0.0.1:8080/, as process 7; to stop it: kill 7; \
+            message(Some("millpond"), Some("127.0.0.1:8081")),
+            "millpond is already running at http://127.0.0.1:8080/ as process 7; stop it with: kill 7; \
              the next free port is 8081: try --listen 127.0.0.1:8081"
         );
         assert_eq!(
-            said(Some("nginx"), None),
+            message(Some("nginx"), None),
             "http://127.0.0.1:8080/ is in use by nginx, process 7"
         );
         assert_eq!(
-            said(None, Some("[::1]:8081")),
-            "http://127.0.0.1:8080/ is in use by another program, which \
-             sudo ss -ltnp 'sport = 8080' names; the next free port is 8081: try --listen '[::1]:8081'"
+            message(None, Some("[::1]:8081")),
+            "http://127.0.0.1:8080/ is in use by another program; find it with: \
+             sudo ss -ltnp 'sport = 8080'; the next free port is 8081: try --listen '[::1]:8081'"
         );
     }
 }

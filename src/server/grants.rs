@@ -1,4 +1,4 @@
-//! What a server has to be allowed: places, as narrow as they can be, and what may be done there.
+//! The access that a server needs: paths, as narrow as possible, and the right to each.
 
 use super::listen_address::ListenAddress;
 use super::net::bind::addresses;
@@ -11,13 +11,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-/// The sandbox of a server with these options.
+/// Returns the sandbox of a server with these options.
 pub fn sandbox(options: &Options) -> io::Result<Sandbox> {
     sandbox_at(options, &addresses(options))
 }
 
-/// The sandbox of a server with these options that listens at these addresses: sockets that were
-/// handed over are where others decided.
+/// Returns the sandbox of a server with these options and listen addresses. Inherited sockets may
+/// have other addresses than the options.
 pub(crate) fn sandbox_at(options: &Options, at: &[ListenAddress]) -> io::Result<Sandbox> {
     let reach = Reach::of(options, at.iter().chain(&options.admin));
     let grants = all(options, &reach)?;
@@ -26,7 +26,8 @@ pub(crate) fn sandbox_at(options: &Options, at: &[ListenAddress]) -> io::Result<
     Ok(Sandbox::new(options.sandbox, grants, notes))
 }
 
-/// What other options need that a sandbox does not grant; `None` if a server can have them.
+/// Returns a path that other options need and the sandbox does not grant; `None` if a server can
+/// use these options.
 pub(crate) fn obstacle(sandbox: &Sandbox, options: &Options) -> io::Result<Option<PathBuf>> {
     if !sandbox.is_enforced() {
         return Ok(None);
@@ -34,15 +35,16 @@ pub(crate) fn obstacle(sandbox: &Sandbox, options: &Options) -> io::Result<Optio
     uncovered(sandbox.grants(), options)
 }
 
-/// What a server with these options can make use of, now and after a reload.
+/// Returns everything that a server with these options can use, now and after a reload.
 fn all(options: &Options, reach: &Reach) -> io::Result<Vec<Grant>> {
     let mut grants = needs(options)?;
-    let root = &options.site.root;
-    // What a rebuild or a swap of the root's link may lead to.
-    let releases = releases_around(root).filter(|_| *reach != Reach::Strict);
-    let around = reach.around_root(root).into_iter().chain(releases);
-    grants.extend(around.map(|path| Grant::new(path, Right::Serve)));
-    // Every change by rename makes another file of it, which only its directory leads to.
+    for root in options.roots() {
+        // The directory that a rebuild or a swap of the root's link may lead to.
+        let releases = releases_around(root).filter(|_| *reach != Reach::Strict);
+        let around = reach.around_root(root).into_iter().chain(releases);
+        grants.extend(around.map(|path| Grant::new(path, Right::Serve)));
+    }
+    // A change by rename creates another file, which is reachable only through its directory.
     let settings = options.settings_file.as_deref();
     let settings = settings.filter(|path| regular_file(path).is_some());
     let around = settings.and_then(|path| reach.around_settings(path).or(own_directory(path)));
@@ -50,8 +52,13 @@ fn all(options: &Options, reach: &Reach) -> io::Result<Vec<Grant>> {
     let listeners = options.listen.iter().chain(&options.admin);
     let sockets = listeners.filter_map(|address| match address {
         ListenAddress::Unix(path) => own_directory(path),
-        ListenAddress::Tcp(_) => None,
+        ListenAddress::Tcp(_) | ListenAddress::Tls(_) => None,
     });
+    let files = options.certificates.iter();
+    let files = files.flat_map(|it| [it.certificate.clone(), it.key.clone()]);
+    let users = options.user_files().map(|path| path.to_path_buf());
+    let renewed = files.chain(users).flat_map(|path| directories_of(&path));
+    grants.extend(renewed.map(|path| Grant::new(path, Right::Read)));
     let pid_file = options.pid_file.as_deref().and_then(own_directory);
     let sockets = sockets.chain(pid_file);
     grants.extend(sockets.map(|path| Grant::new(path, Right::Remove)));
@@ -69,21 +76,23 @@ fn all(options: &Options, reach: &Reach) -> io::Result<Vec<Grant>> {
     Ok(kept)
 }
 
-/// What a server with these grants cannot follow.
+/// Returns the changes that a server with these grants cannot follow.
 fn limits(options: &Options, reach: &Reach, grants: &[Grant]) -> Vec<Limit> {
     let covers = |path: &Path, right| {
         let wanted = Grant::new(path.to_owned(), right);
         grants.iter().any(|grant| grant.covers(&wanted))
     };
-    let root = Limit::of_root(&options.site.root, reach, |path| covers(path, Right::Serve));
+    let is_served = |path: &Path| covers(path, Right::Serve);
+    let roots = options.roots();
+    let roots = roots.filter_map(|root| Limit::of_root(root, reach, is_served));
     let settings = options.settings_file.as_deref();
     let settings = settings.filter(|path| regular_file(path).is_some());
     let settings =
         settings.and_then(|path| Limit::of_settings(path, reach, |path| covers(path, Right::Read)));
-    root.into_iter().chain(settings).collect()
+    roots.chain(settings).collect()
 }
 
-/// What other options need that is not granted; `None` if a server can have them.
+/// Returns a path that other options need and that is not granted; `None` if a server can use them.
 fn uncovered(grants: &[Grant], options: &Options) -> io::Result<Option<PathBuf>> {
     let is_uncovered = |need: &Grant| !grants.iter().any(|grant| grant.covers(need));
     Ok(needs(options)?
@@ -92,15 +101,31 @@ fn uncovered(grants: &[Grant], options: &Options) -> io::Result<Option<PathBuf>>
         .map(|need| need.path))
 }
 
-/// What a server with these options cannot do without.
+/// Returns everything that a server with these options requires.
 fn needs(options: &Options) -> io::Result<Vec<Grant>> {
-    let root = options.site.root.canonicalize()?;
-    let mut needs = vec![Grant::new(root, Right::Serve)];
-    // What is no file, a pipe for one, has been read for the only time.
+    let mut needs = Vec::new();
+    for root in options.roots() {
+        match root.canonicalize() {
+            Ok(root) => needs.push(Grant::new(root, Right::Serve)),
+            // The root may appear later, and the other sites are served without it.
+            Err(_) if !options.sites.is_empty() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    // One that is missing is reported by the warnings.
+    let links = options.links().filter_map(|it| it.canonicalize().ok());
+    needs.extend(links.map(|path| Grant::new(path, Right::Serve)));
+    // Anything that is not a file, such as a pipe, can be read only once.
     let settings = options.settings_file.as_deref().and_then(regular_file);
     needs.extend(settings.map(|path| Grant::new(path, Right::Read)));
+    // A reload may name others in the same directories.
+    let users = options.user_files().filter_map(|path| regular_file(&path));
+    needs.extend(users.map(|path| Grant::new(path, Right::Read)));
     if let LogDestination::File(path) = &options.access_log {
-        let releases = releases_around(&options.site.root);
+        let releases: Vec<_> = options
+            .roots()
+            .filter_map(|it| releases_around(it))
+            .collect();
         let read = needs.iter().map(|grant| &grant.path).chain(&releases);
         let place = log_place(path, &read.collect::<Vec<_>>())?;
         needs.extend(place.map(|place| Grant::new(place, Right::Append)));
@@ -108,15 +133,16 @@ fn needs(options: &Options) -> io::Result<Vec<Grant>> {
     Ok(needs)
 }
 
-/// What has to be written to so that a log can be opened anew after it was renamed: its directory.
-/// But if that holds one of the `others`, which are read, or lies in it, the file alone: nobody who
-/// takes this process over is to change what it serves.
+/// Returns the path that must be writable so that a renamed log can be opened again: its directory.
+/// If that directory contains one of the `others`, which are read, or is inside one, returns only
+/// the file: an attacker who controls this process must not be able to change the files that it
+/// serves.
 fn log_place(path: &Path, others: &[&PathBuf]) -> io::Result<Option<PathBuf>> {
     let file = match path.canonicalize() {
         // A device or a FIFO, which is not renamed.
         Ok(real) if !real.is_file() => return Ok(Some(real)),
         Ok(real) => real,
-        // A descriptor by name, such as /dev/stdout: it is open and stays so.
+        // A descriptor by name, such as /dev/stdout, which is already open and stays so.
         Err(_) if path.exists() => return Ok(None),
         Err(_) => {
             let path = std::path::absolute(path)?;
@@ -137,17 +163,30 @@ fn log_place(path: &Path, others: &[&PathBuf]) -> io::Result<Option<PathBuf>> {
     Ok(Some(place.to_owned()))
 }
 
+/// Returns the directories in which a renewed file will be: that of the given path and, if links
+/// are swapped, that of its target.
+fn directories_of(path: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let named = path.parent().map(|it| {
+        let is_here = it.as_os_str().is_empty();
+        if is_here { Path::new(".") } else { it }
+    });
+    let named = named.and_then(|it| it.canonicalize().ok());
+    let real = path.canonicalize().ok();
+    let real = real.and_then(|it| it.parent().map(Path::to_owned));
+    named.into_iter().chain(real)
+}
+
 fn regular_file(path: &Path) -> Option<PathBuf> {
     path.canonicalize().ok().filter(|real| real.is_file())
 }
 
-/// The directory in which the root's link finds one release after the other: the parent of where
-/// it leads. `None` where nothing of that kind is to be seen.
+/// Returns the directory in which the root's link finds one release after another: the parent of
+/// its target. Returns `None` if the root has no such link.
 ///
-/// A link further up the path, as in `current/public`, counts if it leads to a place beside or
+/// A link further up the path, as in `current/public`, counts if it leads to a directory beside or
 /// below itself. Others, such as /home or /var/run, lead across the system and are not swapped.
 fn releases_around(root: &Path) -> Option<PathBuf> {
-    // Without a slash at its end, behind which no link would be seen.
+    // Without a trailing slash, which would hide a link.
     let root: PathBuf = std::path::absolute(root).ok()?.components().collect();
     let link = root.ancestors().find(|path| path.is_symlink())?;
     let releases = link.canonicalize().ok()?.parent()?.to_owned();
@@ -157,8 +196,8 @@ fn releases_around(root: &Path) -> Option<PathBuf> {
     is_told.then_some(releases)
 }
 
-/// The directory of a file, if it is there for that file alone: a right to the directory then is
-/// no right to anything else.
+/// Returns the directory of a file, if it exists only for that file: a right to that directory
+/// gives access to nothing else.
 fn own_directory(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?;
     let directory = std::path::absolute(path)
@@ -166,7 +205,7 @@ fn own_directory(path: &Path) -> Option<PathBuf> {
         .parent()?
         .canonicalize()
         .ok()?;
-    // Copies that editors make; and, as the kubelet lays out a ConfigMap, `..data`.
+    // Copies made by editors, and `..data` in the kubelet's layout of a ConfigMap.
     let belongs = |entry: &OsStr| {
         let entry = entry.as_bytes();
         let visible = entry.strip_prefix(b".").unwrap_or(entry);
@@ -182,7 +221,7 @@ mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
 
-    /// A directory of its own for each test, by its real path, removed after it.
+    /// A directory for one test, by its real path, which is removed after the test.
     struct Home(PathBuf);
 
     impl Home {
@@ -210,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_root_by_its_own_name_opens_nothing_around_it() {
+    fn a_root_without_links_grants_nothing_around_it() {
         let home = directory("plain");
         fs::create_dir(home.join("site")).unwrap();
         assert_eq!(releases_around(&home.join("site")), None);
@@ -218,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_root_that_is_a_link_opens_the_parent_of_where_it_leads() {
+    fn a_root_that_is_a_link_grants_the_parent_of_its_target() {
         let home = directory("releases");
         fs::create_dir_all(home.join("releases/1/public")).unwrap();
         fs::create_dir_all(home.join("app/current")).unwrap();
@@ -232,12 +271,13 @@ mod tests {
             ("current/", &releases),
             ("./current", &releases),
             ("stable", &releases),
-            // The link is in the middle, and what it leads to beside it.
+            // The link is in the middle of the path, and its target is beside it.
             ("current/public", &releases),
-            // There, it leads elsewhere: more would be opened than the one who swaps it owns.
+            // This link leads elsewhere: opening that would give access to more than the owner of
+            // the link has.
             ("app/away/public", &None),
             ("app/away", &releases),
-            // Everything would be.
+            // This would open everything.
             ("system", &None),
         ] {
             assert_eq!(&releases_around(&home.join(root)), expected, "{root}");
@@ -245,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_is_a_files_own_if_nothing_else_is_in_it() {
+    fn a_directory_belongs_to_a_file_if_it_contains_nothing_else() {
         let home = directory("own");
         let settings = home.join("millpond/millpond.toml");
         file(&settings);
@@ -259,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_needs_its_directory_and_a_device_itself_alone() {
+    fn a_log_needs_its_directory_and_a_device_only_itself() {
         let home = directory("log");
         let place = |path: &Path| log_place(path, &[]);
         assert_eq!(place(&home.join("new")).unwrap(), Some(home.0.clone()));
@@ -273,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_beside_above_or_in_what_is_read_opens_no_directory() {
+    fn a_log_in_a_directory_with_other_files_that_are_read_grants_no_directory() {
         let home = directory("near");
         file(home.join("log/log"));
         file(home.join("site/log"));
@@ -293,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reload_may_ask_for_what_is_open_already() {
+    fn a_reload_may_need_paths_that_are_already_granted() {
         let home = directory("reload");
         fs::create_dir_all(home.join("releases/1")).unwrap();
         fs::create_dir_all(home.join("releases/2")).unwrap();

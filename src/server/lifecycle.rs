@@ -1,11 +1,11 @@
-//! How far a server is on its way from running to stopped.
+//! The state of a server between running and stopped.
 
 use std::time::Instant;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Lifecycle {
     Running,
-    /// No connection is accepted any more; what is under way may go on until the deadline.
+    /// No connection is accepted any more. Requests in progress may continue until the deadline.
     Draining {
         deadline: Instant,
     },

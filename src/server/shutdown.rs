@@ -1,102 +1,77 @@
-//! From running to stopped: what is finished, for how long, and what is closed before.
+//! The requests of signals and other servers, and the way from running to stopped.
 
-use super::event_loop::Server;
 use super::lifecycle::Lifecycle;
-use super::net::listener::Listener;
-use super::options::{Load, Side};
+use super::options::Load;
 use super::signals::{Request, reap};
-use crate::conn::Phase;
+use super::supervisor::Server;
+use crate::process::diagnostics::Unlimited;
 
 impl Server {
-    /// Does what signals and other servers have asked for since the last tick.
-    pub(crate) fn obey(&mut self, load: &Load<'_>) {
-        if !std::mem::take(&mut self.is_called) {
-            return;
+    /// Performs everything that signals and other servers have requested since the last tick.
+    pub(crate) fn handle_signals(&mut self, load: &Load<'_>) {
+        // Actions that an operator requests are reported in full.
+        let _unlimited = Unlimited::begin();
+        if let Some(announcer) = &mut self.announcer {
+            announcer.note_ready();
         }
-        for listener in &mut self.listeners {
+        for listener in &mut self.event_loop.listeners {
             listener.hand_over();
         }
         for request in self.signals.take() {
-            match (request, self.lifecycle) {
+            match (request, self.event_loop.lifecycle) {
                 (Request::Stop, Lifecycle::Running) => self.drain(),
-                (Request::Stop, _) => self.lifecycle = Lifecycle::Stopped,
+                (Request::Stop, _) => self.event_loop.lifecycle = Lifecycle::Stopped,
                 (Request::Reload, Lifecycle::Running) => self.reload(load),
-                // Settings are of no use any more, but a log may be waited for.
+                // Settings no longer matter, but someone may wait for a log.
                 (Request::Reload | Request::ReopenLog, _) => self.reopen_log(),
                 (Request::Reap, _) => reap(),
             }
         }
     }
 
-    /// What the service manager shows of a server that is well.
+    /// Returns the status of a running server for the service manager.
     pub(crate) fn status(&self) -> String {
-        let root = self.options.site.root.display();
-        format!("serves {root} at {}", self.addresses().join(" "))
+        let subject = self.options.subject();
+        format!("serves {subject} at {}", self.addresses().join(" "))
     }
 
-    /// Stops accepting, closes what is idle, and lets the rest finish.
+    /// Stops accepting, closes idle connections, and lets the others finish.
     fn drain(&mut self) {
-        self.notifier.stopping("finishes what is under way");
-        let deadline = self.context.clock.now() + self.options.drain_timeout;
-        self.lifecycle = Lifecycle::Draining { deadline };
-        self.close_listeners();
-        for key in self.sessions.keys() {
-            // A request that is here already is still answered.
-            if let Some(session) = self.sessions.get_mut(key) {
-                session.note_readable();
-            }
-            self.pump(key);
-            if let Some(session) = self.sessions.get_mut(key) {
-                session.drain(&self.context);
-                self.pump(key);
-            }
+        self.notifier.stopping("finishes requests in progress");
+        // The name is withdrawn before the listeners close, so that no client is directed to closed
+        // ports.
+        if let Some(mut announcer) = self.announcer.take() {
+            announcer.say_goodbye();
         }
-        self.tell_what_is_under_way();
+        self.abandon_reload();
+        let deadline = self.event_loop.now() + self.options.drain_timeout;
+        self.event_loop.drain(deadline);
+        if self.event_loop.crew.is_none() {
+            self.report_requests_in_progress(0);
+        }
     }
 
-    /// Tells whoever waits for the end what it is that takes so long, if anything does.
-    fn tell_what_is_under_way(&self) {
-        let phases = self.sessions.gauges(true).phases;
-        let count_in = |phase: Phase| phases.get(phase as usize).copied().unwrap_or_default();
-        let count = count_in(Phase::Send) + count_in(Phase::Content);
+    /// Reports why stopping takes time, once all workers have begun to drain.
+    pub(crate) fn report_draining(&mut self) {
+        let crew = self.event_loop.crew.as_mut();
+        if let Some(count) = crew.and_then(|crew| crew.take_draining()) {
+            let _unlimited = Unlimited::begin();
+            self.report_requests_in_progress(count);
+        }
+    }
+
+    /// Reports why stopping takes time, if it does. `others` is the number of requests in progress
+    /// in other workers.
+    fn report_requests_in_progress(&self, others: usize) {
+        let count = self.event_loop.in_flight_count() + others;
         if count == 0 {
-            log::debug!("stopping: nothing is under way");
+            log::debug!("shutting down: no requests in progress");
         } else {
             log::info!(
-                "stopping: exchanges under way: {count}, with up to {:?} to finish; another signal \
-                 ends it now",
+                "shutting down: requests in progress: {count}, with up to {:?} to \
+                 finish; another signal stops at once",
                 self.options.drain_timeout
             );
         }
     }
-
-    /// Closes all listeners, but the operator's as long as nobody else answers there.
-    fn close_listeners(&mut self) {
-        // Who connected before is still let in; those who wait would be reset.
-        for _ in 0..ACCEPTING_TURNS_MAX {
-            let waiting = self.listeners.iter_mut().map(Listener::has_waiting);
-            // All are to take note, so that none must be left out here.
-            if waiting.filter(|it| *it).count() == 0 || self.sessions.is_accepting_paused() {
-                break;
-            }
-            self.accept_waiting();
-        }
-        let goes = |listener: &Listener| listener.side() == Side::Public || listener.is_shared();
-        let first = self.listeners.iter().position(goes);
-        self.listeners
-            .truncate(first.unwrap_or(self.listeners.len()));
-    }
-
-    pub(crate) fn is_done(&self) -> bool {
-        match self.lifecycle {
-            Lifecycle::Running => false,
-            Lifecycle::Draining { deadline } => {
-                self.sessions.len() == 0 || self.context.clock.now() >= deadline
-            }
-            Lifecycle::Stopped => true,
-        }
-    }
 }
-
-/// Enough for a full queue; if it is filled as fast as it is emptied, somebody has to be last.
-const ACCEPTING_TURNS_MAX: usize = 64;

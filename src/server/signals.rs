@@ -1,12 +1,12 @@
-//! The signals that the server answers.
+//! The signals that the server handles.
 //!
-//! | signal | what it does |
+//! | signal | effect |
 //! | --- | --- |
-//! | TERM, INT | stops once what is under way is done; a second one stops now |
-//! | HUP | reads the settings again and opens the access log again |
-//! | USR1 | opens the access log again, after it was renamed |
-//! | CHLD, if this is process 1 | lets orphans that have ended go |
-//! | XFSZ | nothing: a log that may not grow shows in the write that fails |
+//! | TERM, INT | stops when requests in progress are done; a second one stops at once |
+//! | HUP | reloads the settings and reopens the access log |
+//! | USR1 | reopens the access log after it was renamed |
+//! | CHLD, if this is process 1 | reaps orphans that have ended |
+//! | XFSZ | nothing: a log at its size limit is reported by the failing write |
 
 use mio::{Interest, Registry, Token};
 use rustix::process::{WaitOptions, getpid, wait};
@@ -15,7 +15,7 @@ use std::fmt;
 use std::io::{self, IsTerminal, stderr};
 use std::sync::Arc;
 
-/// What a signal asks for.
+/// The request of a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
     Stop,
@@ -24,24 +24,25 @@ pub(crate) enum Request {
     Reap,
 }
 
-/// The signals that the loop answers.
+/// The signals that the loop handles.
 pub(crate) struct Signals {
     source: signal_hook_mio::v1_0::Signals,
-    /// Whether a terminal that is closed is to end the server.
+    /// `true` if closing the terminal should end the server.
     has_terminal: bool,
 }
 
 impl Signals {
-    /// `is_daemon` tells a server that outlives the terminal it was started from.
+    /// Starts to catch signals. `is_daemon` is `true` for a server that outlives the terminal it
+    /// was started from.
     pub(crate) fn new(registry: &Registry, token: Token, is_daemon: bool) -> io::Result<Self> {
-        // Before signals are caught: a terminal that is closed earlier ends the process anyhow.
+        // Before signals are caught: a terminal that is closed earlier ends the process anyway.
         let has_terminal = !is_daemon && stderr().is_terminal();
         let mut signals = vec![SIGTERM, SIGINT, SIGHUP, SIGUSR1];
-        // In a container, whoever loses its parent becomes a child of process 1.
+        // In a container, processes without a parent become children of process 1.
         if getpid().is_init() {
             signals.push(SIGCHLD);
         }
-        // Whoever does not ask for it is ended by it.
+        // The default action would end the process.
         signal_hook::flag::register(SIGXFSZ, Arc::default())?;
         let mut source = signal_hook_mio::v1_0::Signals::new(signals)?;
         registry.register(&mut source, token, Interest::READABLE)?;
@@ -51,10 +52,10 @@ impl Signals {
         })
     }
 
-    /// What was asked for since the last call.
+    /// Returns the requests since the last call.
     pub(super) fn take(&mut self) -> Vec<Request> {
         let request = |signal| match signal {
-            // The kernel says so when a terminal is closed, and nobody is left to press Ctrl-C.
+            // The kernel sends this when a terminal is closed, and nobody is left to press Ctrl-C.
             SIGHUP if self.has_terminal && !stderr().is_terminal() => Request::Stop,
             SIGHUP => Request::Reload,
             SIGUSR1 => Request::ReopenLog,
@@ -71,7 +72,7 @@ impl fmt::Debug for Signals {
     }
 }
 
-/// Takes note of all children that have ended, so that the kernel can forget them.
+/// Waits for all children that have ended, so that the kernel can remove them.
 pub(super) fn reap() {
     while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
 }

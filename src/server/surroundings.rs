@@ -1,10 +1,10 @@
-//! The directories around what is served and around the settings file.
+//! The directories around the root and around the settings file.
 //!
-//! The kernel knows files and directories, and not their names: a right to `/home/me/site/dist` goes
-//! away with that directory, and a build that makes another one of the same name makes one that
-//! nobody has a right to. So does an editor that puts another settings file in the place of the one
-//! before. Only a right to the directory around them leads to what comes next, and to all else that
-//! lies there. It is given where that is no more than a reasonable risk, see [`Reach`].
+//! The kernel knows files and directories, not their names: a right to `/home/me/site/dist`
+//! disappears with that directory. A build that creates another directory with this name creates
+//! one without a right. The same applies to an editor that replaces the settings file. Only a right
+//! to the parent directory covers the replacement, and also everything else there. It is granted if
+//! that is a reasonable risk, see [`Reach`].
 
 use super::listen_address::ListenAddress;
 use super::options::Options;
@@ -14,49 +14,49 @@ use rustix::fs::{AtFlags, CWD, StatVfsMountFlags, StatxAttributes, StatxFlags, s
 use std::path::{Path, PathBuf};
 use std::{env, fmt, fs};
 
-/// Around what a right may be given.
+/// The directories that may be granted in addition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// Around nothing.
+    /// No directory.
     Strict,
-    /// Around anything: only programs on this machine can connect, most of which can read the files
-    /// of whoever runs them anyway.
+    /// Any: only programs on this machine can connect, and most of them can read the user's files
+    /// anyway.
     ThisMachine,
-    /// Around what is neither the top of the file system nor one of these directories, nor holds
-    /// one.
+    /// All except the top of the file system, these directories, and directories that contain one
+    /// of them.
     Others { homes: Vec<PathBuf> },
 }
 
-/// A change that the sandbox keeps a running server from following.
+/// A change that a running server in the sandbox cannot follow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Limit {
     subject: Subject,
-    /// What is replaced.
+    /// The path that is replaced.
     path: PathBuf,
     reason: Reason,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Subject {
-    /// A directory that is served.
+    /// The served directory.
     Root,
-    /// A link to one.
+    /// A link to the served directory.
     Link,
     Settings,
 }
 
-/// Why there is no right to the directory around something.
+/// The reason why the directory around a path is not granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Reason {
     Strict,
     /// It is the top of the file system.
     Top,
-    /// It is this home directory, or holds it.
+    /// It is this home directory, or contains it.
     Home(PathBuf),
 }
 
 impl Reach {
-    /// What a server with these options may have that listens at these addresses.
+    /// Returns the reach of a server with these options that listens on these addresses.
     pub(crate) fn of<'a>(
         options: &Options,
         mut addresses: impl Iterator<Item = &'a ListenAddress>,
@@ -76,10 +76,12 @@ impl Reach {
         }
     }
 
-    /// The directories around a root to which a right may be given. To follow a link that is swapped
-    /// takes less than the directory that the link is in.
+    /// Returns the directories around a root that may be granted. A swapped link needs less than
+    /// the directory of the link.
     pub(crate) fn around_root(&self, root: &Path) -> Vec<PathBuf> {
-        let mut around: Vec<_> = parent_of_root(root).into_iter().collect();
+        // A missing root may appear in its parent directory.
+        let around = parent_of_root(root).or_else(|| parent(root));
+        let mut around: Vec<_> = around.into_iter().collect();
         if *self == Self::ThisMachine {
             around.extend(parent(root));
         }
@@ -87,7 +89,7 @@ impl Reach {
         around
     }
 
-    /// The directory around a settings file, if a right to it may be given.
+    /// Returns the directory of a settings file, if it may be granted.
     pub(crate) fn around_settings(&self, path: &Path) -> Option<PathBuf> {
         parent(path).filter(|directory| self.refusal(directory).is_none())
     }
@@ -106,7 +108,7 @@ impl Reach {
 }
 
 impl Limit {
-    /// Of a root, unless there is a right to what it is in.
+    /// Returns the limit of a root, unless its directory is granted.
     pub(crate) fn of_root(
         root: &Path,
         reach: &Reach,
@@ -117,10 +119,11 @@ impl Limit {
         } else {
             Subject::Root
         };
-        Self::of(subject, root, &parent_of_root(root)?, reach, is_allowed)
+        let around = parent_of_root(root).or_else(|| parent(root))?;
+        Self::of(subject, root, &around, reach, is_allowed)
     }
 
-    /// Of a settings file, unless there is a right to what it is in.
+    /// Returns the limit of a settings file, unless its directory is granted.
     pub(crate) fn of_settings(
         path: &Path,
         reach: &Reach,
@@ -136,7 +139,7 @@ impl Limit {
         reach: &Reach,
         is_allowed: impl Fn(&Path) -> bool,
     ) -> Option<Self> {
-        // Whatever the rights: a mount stays with what was mounted.
+        // Independent of rights: a mount keeps the directory that was mounted.
         let is_fixed = is_mount(path) || is_read_only(path);
         let reason = reach.refusal(directory)?;
         (!is_fixed && !is_allowed(directory)).then(|| Self {
@@ -146,7 +149,7 @@ impl Limit {
         })
     }
 
-    /// What to report of it.
+    /// Returns the message about the limit.
     pub(crate) fn note(&self) -> LimitNote {
         LimitNote {
             text: self.to_string(),
@@ -155,20 +158,20 @@ impl Limit {
     }
 }
 
-/// The directory that the root itself lies in, wherever links lead; none of one that is replaced by
-/// swapping a link, and of the top.
+/// Returns the parent of the root itself, after following links. Returns `None` for a root that is
+/// replaced by swapping a link, and for the top directory.
 fn parent_of_root(root: &Path) -> Option<PathBuf> {
     Some(root.canonicalize().ok()?.parent()?.to_owned())
 }
 
-/// The directory that a name is in.
+/// Returns the directory that contains a name.
 fn parent(path: &Path) -> Option<PathBuf> {
     let path = std::path::absolute(path).ok()?;
     path.parent()?.canonicalize().ok()
 }
 
-/// The home directories of those who can log in, by `passwd(5)`: those of services are often where
-/// their files are, such as /var/www.
+/// Returns the home directories of users who can log in, according to `passwd(5)`. Those of
+/// services are often the directories of their files, such as /var/www.
 fn homes(passwd: &str) -> impl Iterator<Item = PathBuf> + '_ {
     passwd.lines().filter_map(|line| {
         let mut fields = line.split(':').skip(5);
@@ -186,8 +189,8 @@ fn is_mount(path: &Path) -> bool {
         .is_ok_and(|facts| facts.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
-/// Whether nothing there can change: in a container that was started read-only. Elsewhere, it may be
-/// so for this process alone, as systemd has it.
+/// Returns `true` if nothing there can change, as in a container that was started read-only.
+/// Elsewhere, it may be read-only only for this process, as with systemd.
 fn is_read_only(path: &Path) -> bool {
     let is_container = rustix::process::getpid().is_init();
     is_container && statvfs(path).is_ok_and(|it| it.f_flag.contains(StatVfsMountFlags::RDONLY))
@@ -204,12 +207,13 @@ impl fmt::Display for Limit {
             )?,
             Subject::Link => write!(
                 f,
-                "where the link {path} leads to next is not served before a restart"
+                "if the link {path} is switched to another directory, that one is not served \
+                 until a restart"
             )?,
             Subject::Settings => write!(
                 f,
-                "once {path} is replaced, as editors and sed -i do it, a reload cannot read it; it \
-                 takes a restart"
+                "if {path} is replaced, as editors and sed -i do, a reload cannot read it, and it \
+                 needs a restart"
             )?,
         }
         match &self.reason {
@@ -238,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn homes_are_those_of_who_can_log_in() {
+    fn homes_are_those_of_users_who_can_log_in() {
         let passwd = "root:x:0:0:root:/root:/bin/bash\n\
                       daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n\
                       sync:x:4:65534:sync:/bin:/bin/sync\n\
@@ -255,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn where_others_can_connect_no_home_and_nothing_above_one_is_opened() {
+    fn no_home_or_parent_of_one_is_granted_if_others_can_connect() {
         let homes = vec![PathBuf::from("/home/me"), PathBuf::from("/srv/deploy")];
         let others = Reach::Others { homes };
         for (directory, is_refused) in [
@@ -281,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn who_can_connect_is_told_by_every_address() {
+    fn every_address_determines_who_can_connect() {
         let reach = |listen: &[&str], admin: &[&str]| {
             let parse = |address: &&str| match address.strip_prefix("unix:") {
                 Some(path) => ListenAddress::Unix(path.into()),

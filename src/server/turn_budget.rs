@@ -1,29 +1,29 @@
-//! How much is done for one connection before the others have their turn.
+//! The amount of work for one connection before others have their turn.
 //!
-//! Work is counted in bytes that are sent and received, and each request counts for some more. A
-//! session has a budget of its own in each of its turns, and the sessions that send much share one in
-//! each step of a tick.
+//! Work is counted in bytes sent and received, plus a constant for each request. A session has a
+//! budget in each of its turns, and the sessions with large responses share one in each step of a
+//! tick.
 
-/// Counts work, and says when it is somebody else's turn.
+/// Counts work, and ends turns.
 #[derive(Debug, Default)]
 pub(crate) struct TurnBudget {
-    /// What has been done so far, for all sessions.
+    /// The work so far, for all sessions.
     spent: u64,
-    /// The work at which the share is spent that the present step of the loop has of a tick.
+    /// The amount of work at which the share of the present step ends.
     share_end: u64,
 }
 
-/// The work at which a session's turn began.
+/// The amount of work at which a session's turn began.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TurnStart(u64);
 
 impl TurnBudget {
-    /// Begins a step of the loop, which has a share of work of its own.
+    /// Begins a step of the loop with its own share of work.
     pub(crate) fn begin_share(&mut self) {
         self.share_end = self.spent + BYTES_A_TURN as u64;
     }
 
-    /// Returns `true` if what takes long is left for the next step.
+    /// Returns `true` if long work should wait for the next step.
     pub(crate) fn is_share_spent(&self) -> bool {
         self.spent >= self.share_end
     }
@@ -38,7 +38,7 @@ impl TurnBudget {
         self.spent - start.0 >= BYTES_A_TURN as u64
     }
 
-    /// Counts bytes that were sent or received.
+    /// Counts bytes sent or received.
     pub(crate) fn charge(&mut self, bytes: usize) {
         self.spent += bytes as u64;
     }
@@ -49,15 +49,15 @@ impl TurnBudget {
     }
 }
 
-/// Per-turn work budget, in bytes. Once a session has spent it, the next session runs. Also caps a
-/// single `sendfile`.
+/// The work budget of a turn, in bytes. Once a session has spent it, the next session runs. It also
+/// limits a single `sendfile`.
 pub(crate) const BYTES_A_TURN: usize = 1024 * 1024;
 
-/// What a request weighs in a turn besides its bytes: a small one may have a file opened and read.
+/// The cost of a request besides its bytes: even a small one may open and read a file.
 const REQUEST_BYTES: u64 = 16 * 1024;
 
-/// Content up to this size is sent at once, however many ask for it: as much as is kept in memory of
-/// a file. To come back for it costs more than to be done with it.
+/// Content up to this size is sent at once, however many clients request it: the same size up to
+/// which a file is kept in memory. Returning to it later would cost more than sending it.
 pub(crate) const SMALL_BYTES_MAX: usize = 64 * 1024;
 
 #[cfg(test)]
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_turn_ends_after_its_budget_and_some_dozens_of_requests_are_one() {
+    fn a_turn_ends_after_its_budget_or_some_dozens_of_requests() {
         let mut budget = TurnBudget::default();
         let turn = budget.begin_turn();
         budget.charge(BYTES_A_TURN - 1);
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn each_step_has_a_share_of_its_own() {
+    fn each_step_has_its_own_share() {
         let mut budget = TurnBudget::default();
         budget.begin_share();
         budget.charge(BYTES_A_TURN);

@@ -1,22 +1,27 @@
-//! The file of settings: from TOML to given values and the places where they stand.
+//! The settings file: parsing TOML into assignments with their positions.
 
-use super::tables::{self, Contents, Table};
-use super::{Given, Origin, Problem, options};
-use std::{ffi::OsString, io, ops::Range, path::Path};
+use super::assignment::Assignment;
+use super::error::Problem;
+use super::option_spec::OptionSpec;
+use super::options;
+use super::origin::Origin;
+use super::suggest::nearest;
+use super::tables::{self, Source, SpannedError, TABLES, Table, TableValue, Texts, texts};
+use std::{io, ops::Range, path::Path};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
 
-/// What stands under a key.
+/// The content of a top-level key.
 pub(super) enum Entry {
     /// The values of an option.
-    Option(Given),
+    Option(Assignment),
     /// A table, or all the tables of an array.
-    Table(&'static Table, Contents, Origin),
+    Table(&'static Table, TableValue, Origin),
 }
 
-/// Has the file at `path` read and takes what it gives, or tells what is wrong.
+/// Reads the file at `path` with `read`, and returns its entries and its errors.
 pub(super) fn read(
     path: &Path,
     read: impl Fn(&Path) -> io::Result<String>,
@@ -28,12 +33,13 @@ pub(super) fn read(
                 path: path.to_owned(),
                 place: None,
             },
-            message: format!("the file cannot be read: {error}"),
+            message: format!("cannot read the file: {error}"),
         })],
     }
 }
 
-/// Reads the text of the file at `path`: what it gives and what is wrong with it, from the top.
+/// Parses the text of the file at `path`. Returns its entries and its errors in the order of the
+/// file.
 fn parse(path: &Path, text: &str) -> Vec<Result<Entry, Problem>> {
     let place = |span: Range<usize>| place(path, text, span.start);
     let table = match DeTable::parse(text) {
@@ -45,105 +51,63 @@ fn parse(path: &Path, text: &str) -> Vec<Result<Entry, Problem>> {
         }
     };
     let mut entries: Vec<_> = table.iter().collect();
-    // The table is in the order of its keys.
+    // The parser orders the table by key.
     entries.sort_by_key(|(key, _)| key.span().start);
     let problem = |(span, message)| Problem {
         origin: place(span),
         message,
     };
+    let source = Source {
+        option: options::find,
+        place: &place,
+    };
     let read = entries.into_iter().flat_map(|(key, value)| {
         if let Some(table) = tables::find(key.get_ref()) {
-            return match (table.read)(value) {
-                Ok(contents) => vec![Ok(Entry::Table(table, contents, place(key.span())))],
-                Err(faults) => faults.into_iter().map(problem).map(Err).collect(),
+            return match (table.read)(value, &source) {
+                Ok(read) => vec![Ok(Entry::Table(table, read, place(key.span())))],
+                Err(errors) => errors.into_iter().map(problem).map(Err).collect(),
             };
         }
-        vec![
-            entry(key, value)
-                .map_err(problem)
-                .map(|(definition, texts)| {
-                    let (values, spans): (_, Vec<_>) = texts.into_iter().unzip();
-                    Entry::Option(Given {
-                        definition,
-                        values,
-                        origin: place(value.span()),
-                        origins: spans.into_iter().map(place).collect(),
-                    })
-                }),
-        ]
+        vec![entry(key, value).map_err(problem).map(|(option, texts)| {
+            let (values, spans): (_, Vec<_>) = texts.into_iter().unzip();
+            Entry::Option(Assignment {
+                option,
+                values,
+                origin: place(value.span()),
+                origins: spans.into_iter().map(place).collect(),
+            })
+        })]
     });
     read.collect()
 }
 
-type Texts = Vec<(OsString, Range<usize>)>;
-
-/// The option that `key` names and the texts of its `value`, or what is wrong and where.
+/// Returns the option of `key` and the texts of `value`, or the error and its position.
 fn entry(
     key: &Spanned<std::borrow::Cow<'_, str>>,
     value: &Spanned<DeValue<'_>>,
-) -> Result<(&'static options::Definition, Texts), (Range<usize>, String)> {
+) -> Result<(&'static OptionSpec, Texts), SpannedError> {
     let name = key.get_ref();
-    let definition =
-        options::find(name).ok_or_else(|| (key.span(), unknown(name, value.get_ref())))?;
-    let (types, wanted) = definition.kind.toml_types();
-    let mistyped = |value: &Spanned<DeValue<'_>>| {
-        let found = value.get_ref().type_str();
-        (
-            value.span(),
-            format!("{name}: write {wanted}; this is of type {found}"),
-        )
-    };
-    if !types.contains(&value.get_ref().type_str()) {
-        return Err(mistyped(value));
-    }
-    let texts = match value.get_ref() {
-        DeValue::Array(elements) => elements
-            .iter()
-            .map(|element| match element.get_ref() {
-                value if !types.contains(&value.type_str()) => Err(mistyped(element)),
-                value => {
-                    let text = scalar(value).ok_or_else(|| mistyped(element))?;
-                    Ok((text, element.span()))
-                }
-            })
-            .collect::<Result<_, _>>()?,
-        _ => vec![(
-            scalar(value.get_ref()).ok_or_else(|| mistyped(value))?,
-            value.span(),
-        )],
-    };
-    Ok((definition, texts))
-}
-
-/// A value as it would be written on the command line; nothing for what never could.
-fn scalar(value: &DeValue<'_>) -> Option<OsString> {
-    match value {
-        DeValue::String(text) => Some(text.as_ref().into()),
-        DeValue::Boolean(switch) => Some(switch.to_string().into()),
-        DeValue::Integer(integer) => {
-            let number = tables::number(integer);
-            let text = number.map_or_else(|| integer.to_string(), |number| number.to_string());
-            Some(text.into())
-        }
-        DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
-    }
+    let option = options::find(name).ok_or_else(|| (key.span(), unknown(name, value.get_ref())))?;
+    Ok((option, texts(option, value)?))
 }
 
 fn unknown(name: &str, value: &DeValue<'_>) -> String {
-    let nearest = options::nearest_name(name);
+    let names = options::all().map(|option| option.name);
+    let names = names.chain(TABLES.iter().map(|table| table.name));
+    let nearest = nearest(name, names);
     match (nearest, value) {
         (Some(nearest), DeValue::Table(_)) if tables::find(nearest).is_some() => {
-            format!("there is no table {name:?}; did you mean {nearest}?")
+            format!("unknown table {name:?}; did you mean {nearest}?")
         }
         (_, DeValue::Table(_)) => {
-            format!("there is no table {name:?}; settings stand outside of any")
+            format!("unknown table {name:?}; write settings outside of tables")
         }
-        (Some(nearest), _) => format!("there is no setting {name:?}; did you mean {nearest}?"),
-        (None, _) => format!("there is no setting {name:?}"),
+        (Some(nearest), _) => format!("unknown setting {name:?}; did you mean {nearest}?"),
+        (None, _) => format!("unknown setting {name:?}"),
     }
 }
 
-/// The line and column, counted in characters and from 1, of what is at `offset`.
+/// Returns the line and column of `offset`, counted in characters and from 1.
 fn place(path: &Path, text: &str, offset: usize) -> Origin {
     let before = text.get(..offset).unwrap_or(text);
     let line = before.matches('\n').count().saturating_add(1);

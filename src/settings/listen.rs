@@ -1,11 +1,11 @@
-//! How an address to listen on is written, and what is said of one that is wrong.
+//! The syntax of listen addresses, and the messages for wrong ones.
 //!
-//! Other servers have taught people a dozen spellings. All that can mean one thing alone are taken:
-//! `3000`, `:3000`, `*:3000`, `localhost`, `[::]`, `http://127.0.0.1:3000/`, `/run/millpond.sock`.
-//! A port by itself names no network, so it gets none: it is this machine's alone, as with `--port`.
-//! A colon or an asterisk before it stands for every address, as it does in Caddy, Go and `ss`.
+//! Other servers have taught people a dozen spellings. All unambiguous ones are accepted: `3000`,
+//! `:3000`, `*:3000`, `localhost`, `[::]`, `http://127.0.0.1:3000/`, `/run/millpond.sock`. A port
+//! alone names no network, so it is open to this machine only, as with `--port`. A colon or an
+//! asterisk before it stands for every address, as in Caddy, Go and `ss`.
 
-use super::value::{is_number, path, utf8};
+use super::text::{is_number, path, utf8};
 use crate::server::ListenAddress;
 use std::{
     ffi::OsStr,
@@ -14,28 +14,38 @@ use std::{
     path::PathBuf,
 };
 
-/// An address to listen on, as it is written.
+/// A listen address, as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum WrittenAddress {
     Tcp {
-        /// One, or one of each family. Their own ports mean nothing.
+        /// `true` for HTTPS.
+        is_tls: bool,
+        /// One address, or one of each family. Their ports are ignored.
         hosts: Vec<SocketAddr>,
-        /// None where it is left to the option `port`.
+        /// `None` if the option `port` sets it.
         port: Option<u16>,
     },
     Unix(PathBuf),
 }
 
 impl WrittenAddress {
-    /// What is to be listened on, if `port` is the port of addresses that name none.
+    /// Returns the addresses to listen on; `port` is used where none is written.
     pub(super) fn resolve(&self, port: u16) -> Vec<ListenAddress> {
         match self {
-            Self::Tcp { hosts, port: own } => {
+            Self::Tcp {
+                is_tls,
+                hosts,
+                port: own,
+            } => {
                 let port = own.unwrap_or(port);
                 let address = |host: &SocketAddr| {
                     let mut address = *host;
                     address.set_port(port);
-                    ListenAddress::Tcp(address)
+                    if *is_tls {
+                        ListenAddress::Tls(address)
+                    } else {
+                        ListenAddress::Tcp(address)
+                    }
                 };
                 hosts.iter().map(address).collect()
             }
@@ -43,37 +53,42 @@ impl WrittenAddress {
         }
     }
 
-    /// Whether it depends on the option `port`.
+    /// Returns `true` if the address depends on the option `port`.
     pub(super) fn lacks_port(&self) -> bool {
         matches!(self, Self::Tcp { port: None, .. })
     }
 
-    /// Whether two listeners cannot have the same address: port 0 gives each a port of its own.
+    /// Returns `true` if no second listener can use this address. Port 0 gives each listener its
+    /// own port.
     pub(super) fn is_exclusive(&self) -> bool {
         !matches!(self, Self::Tcp { port: Some(0), .. })
     }
 }
 
-/// Reads an address to listen on.
+/// Parses a listen address.
 pub(super) fn parse(text: &OsStr) -> Result<WrittenAddress, String> {
     if let Some(path) = socket_path(text.as_bytes()) {
         return unix(OsStr::from_bytes(path?), text);
     }
     let text = utf8(text)?.trim();
-    let authority = authority(text)?;
+    let (is_tls, authority) = authority(text)?;
     let (host, port) = split(authority, text)?;
     let hosts = match host {
         None => LOOPBACK.to_vec(),
-        // What is empty has been left out by mistake, and is not to mean everything.
+        // An empty address is probably a mistake, so it does not stand for every address.
         Some("") if port.is_none() => return Err(unknown(text)),
         Some("" | "*") => ALL.to_vec(),
         Some(host) if host.eq_ignore_ascii_case("localhost") => LOOPBACK.to_vec(),
         Some(host) => vec![ip(host).ok_or_else(|| no_ip(host, text))?],
     };
-    Ok(WrittenAddress::Tcp { hosts, port })
+    Ok(WrittenAddress::Tcp {
+        is_tls,
+        hosts,
+        port,
+    })
 }
 
-/// Reads an address to listen on that has to name its port.
+/// Parses a listen address that must include a port.
 pub(super) fn parse_with_port(text: &OsStr) -> Result<WrittenAddress, String> {
     let address = parse(text)?;
     if address.lacks_port() {
@@ -85,27 +100,28 @@ pub(super) fn parse_with_port(text: &OsStr) -> Result<WrittenAddress, String> {
     Ok(address)
 }
 
-/// Writes an address to listen on.
+/// Writes a listen address.
 pub(super) fn text(address: &ListenAddress) -> String {
     match address {
         ListenAddress::Tcp(address) => address.to_string(),
+        ListenAddress::Tls(address) => format!("https://{address}"),
         ListenAddress::Unix(path) => format!("unix:{}", path.display()),
     }
 }
 
-/// Reads a port. Where an address stands in its place, it says where that belongs.
+/// Parses a port. For an address, the message explains where it belongs.
 pub(super) fn port(text: &str) -> Result<u16, String> {
     if is_number(text) {
         return number(text);
     }
     Err(match parse(OsStr::new(text)) {
-        Ok(_) => format!("{text:?} is an address, which --listen takes; a port is a number alone"),
+        Ok(_) => format!("{text:?} is an address; use --listen for it, or write the port alone"),
         Err(_) => format!("{text:?} is not a port; write a number up to {}", u16::MAX),
     })
 }
 
-/// The path, if a socket in the file system is meant: `unix:/a`, `unix:///a` as in URLs, `unix//a`
-/// as in Caddy, or the path by itself.
+/// Returns the path if the text is a socket in the file system: `unix:/a`, `unix:///a` as in URLs,
+/// `unix//a` as in Caddy, or only the path.
 fn socket_path(text: &[u8]) -> Option<Result<&[u8], String>> {
     if let Some(rest) = text.strip_prefix(b"unix:") {
         return Some(match rest.strip_prefix(b"//") {
@@ -135,38 +151,34 @@ fn unix(socket: &OsStr, text: &OsStr) -> Result<WrittenAddress, String> {
     }
 }
 
-/// What stands in a URL between the scheme and the path, which has to be empty; or else all.
-fn authority(text: &str) -> Result<&str, String> {
+/// Returns whether a URL is HTTPS, and the part between the scheme and the path. The path must be
+/// empty. Text without a scheme is HTTP.
+fn authority(text: &str) -> Result<(bool, &str), String> {
     let Some((scheme, rest)) = text.split_once("://") else {
-        return Ok(text);
+        return Ok((false, text));
     };
-    match scheme.to_ascii_lowercase().as_str() {
-        "http" | "tcp" => {}
-        "https" => {
-            return Err(format!(
-                "{text:?} asks for HTTPS, which millpond does not have; put a proxy in front that \
-                 has it, and write http://{rest}"
-            ));
-        }
+    let is_tls = match scheme.to_ascii_lowercase().as_str() {
+        "http" | "tcp" => false,
+        "https" => true,
         _ => return Err(unknown(text)),
-    }
+    };
     let authority = rest.strip_suffix('/').unwrap_or(rest);
     match authority.split_once(['/', '?', '#']) {
         None if authority.is_empty() => Err(unknown(text)),
-        None => Ok(authority),
+        None => Ok((is_tls, authority)),
         Some((authority, _)) => Err(format!(
-            "{text:?} has a path, and an address has none; write http://{authority}/"
+            "{text:?} has a path, and an address has none; write {scheme}://{authority}/"
         )),
     }
 }
 
-/// The host and the port. There is no host where a port stands by itself.
+/// Splits an authority into host and port. A port alone has no host.
 fn split<'t>(authority: &'t str, text: &str) -> Result<(Option<&'t str>, Option<u16>), String> {
     if is_number(authority) {
         return Ok((None, Some(number(authority)?)));
     }
     let (host, port) = match authority.rsplit_once(':') {
-        // Colons of an IPv6 address.
+        // The colon is part of an IPv6 address.
         Some((host, _)) if host.contains(':') && !host.ends_with(']') => {
             return unbracketed(authority, text).map(|host| (Some(host), None));
         }
@@ -188,18 +200,18 @@ fn split<'t>(authority: &'t str, text: &str) -> Result<(Option<&'t str>, Option<
     Ok((Some(host), port))
 }
 
-/// An IPv6 address without brackets, unless its end could be a port.
+/// Returns an IPv6 address without brackets, unless its end could be a port.
 fn unbracketed<'t>(authority: &'t str, text: &str) -> Result<&'t str, String> {
     match authority.rsplit_once(':') {
         Some((host, port)) if is_number(port) && ip(host).is_some() => Err(format!(
-            "{text:?} has no brackets, so its port cannot be told from the address; write \
+            "{text:?} has no brackets around the IPv6 address, so its port is ambiguous; write \
              [{host}]:{port}"
         )),
         _ => Ok(authority),
     }
 }
 
-/// The address, in brackets or not, with port 0.
+/// Parses an IP address, in brackets or not. The result has port 0.
 fn ip(host: &str) -> Option<SocketAddr> {
     if let Ok(ip) = host.parse::<Ipv4Addr>() {
         return Some(SocketAddr::from((ip, 0)));
@@ -207,7 +219,7 @@ fn ip(host: &str) -> Option<SocketAddr> {
     let bare = host
         .strip_prefix('[')
         .map_or(Some(host), |it| it.strip_suffix(']'))?;
-    // Unlike that of an address alone, this grammar has the number of an interface: fe80::1%2.
+    // Unlike `Ipv6Addr`, this type accepts an interface number: fe80::1%2.
     format!("[{bare}]:0").parse().ok()
 }
 
@@ -220,7 +232,7 @@ fn number(digits: &str) -> Result<u16, String> {
     })
 }
 
-/// What is said of a host that is no IP address.
+/// Returns the message for a host that is not an IP address.
 fn no_ip(host: &str, text: &str) -> String {
     let is_name = |char: char| char.is_alphanumeric() || ".-_".contains(char);
     let has_letter = host.contains(char::is_alphabetic);
@@ -260,7 +272,7 @@ const ALL: [SocketAddr; 2] = [
     SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0),
 ];
 
-/// What `sockaddr_un` holds on Linux, without the NUL at the end (unix(7)).
+/// The size of the path in `sockaddr_un` on Linux, without the final NUL (unix(7)).
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 #[cfg(test)]
@@ -274,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn every_spelling_of_an_address_is_taken() {
+    fn every_spelling_of_an_address_is_accepted() {
         let (all, own) = ("0.0.0.0:3000 [::]:3000", "127.0.0.1:3000 [::1]:3000");
         for (written, expected) in [
             ("3000", own),
@@ -295,6 +307,8 @@ mod tests {
             ("127.0.0.1:3000", "127.0.0.1:3000"),
             ("http://127.0.0.1:3000", "127.0.0.1:3000"),
             ("HTTP://127.0.0.1:3000/", "127.0.0.1:3000"),
+            ("https://127.0.0.1:3000", "https://127.0.0.1:3000"),
+            ("HTTPS://127.0.0.1/", "https://127.0.0.1:8080"),
             ("tcp://0.0.0.0:3000", "0.0.0.0:3000"),
             ("0.0.0.0:0", "0.0.0.0:0"),
             ("0.0.0.0", "0.0.0.0:8080"),
@@ -322,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_wrong_gets_advice() {
+    fn a_wrong_address_gets_advice() {
         for (written, advice) in [
             (
                 "",
@@ -367,10 +381,6 @@ mod tests {
             (":::3000", "write [::]:3000"),
             ("::1:3000", "write [::1]:3000"),
             (
-                "https://localhost:3000",
-                "asks for HTTPS, which millpond does not have",
-            ),
-            (
                 "http://localhost:3000/blog",
                 "has a path, and an address has none; write http://localhost:3000/",
             ),
@@ -388,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_for_the_operator_names_its_port() {
+    fn an_admin_address_needs_a_port() {
         for written in ["9090", "localhost:9090", "*:9090", "[::1]:9090", "/run/a"] {
             assert!(parse_with_port(OsStr::new(written)).is_ok(), "{written}");
         }
@@ -399,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_is_a_number_and_an_address_in_its_place_is_sent_where_it_belongs() {
+    fn a_port_is_a_number_and_an_address_as_port_gets_advice() {
         for (text, expected) in [("0", 0), ("80", 80), ("65535", 65535), ("08080", 8080)] {
             assert_eq!(port(text), Ok(expected), "{text}");
         }
@@ -415,10 +425,10 @@ mod tests {
             ("3000/tcp", "is not a port"),
             (
                 ":3000",
-                "\":3000\" is an address, which --listen takes; a port is a number alone",
+                "\":3000\" is an address; use --listen for it, or write the port alone",
             ),
-            ("0.0.0.0:3000", "is an address, which --listen takes"),
-            ("/tmp/web.socket", "is an address, which --listen takes"),
+            ("0.0.0.0:3000", "is an address; use --listen for it"),
+            ("/tmp/web.socket", "is an address; use --listen for it"),
         ] {
             let message = port(text).expect_err(text);
             assert!(message.contains(advice), "{text}: {message}");
@@ -426,14 +436,14 @@ mod tests {
     }
 
     #[test]
-    fn the_path_of_a_socket_need_not_be_utf8() {
+    fn a_socket_path_need_not_be_utf8() {
         let address = parse(OsStr::from_bytes(b"unix:/run/\xff"));
         let path = PathBuf::from(OsStr::from_bytes(b"/run/\xff"));
         assert_eq!(address, Ok(WrittenAddress::Unix(path)));
     }
 
     #[test]
-    fn the_path_of_a_socket_fits_the_kernels_structure() {
+    fn a_socket_path_must_fit_the_structure_of_the_kernel() {
         let longest = format!("unix:{}", "x".repeat(107));
         assert!(read(&longest).is_ok());
         assert!(read(&format!("{longest}x")).is_err());

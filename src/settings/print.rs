@@ -1,21 +1,19 @@
-//! Settings written as a TOML file: all at their defaults, for `config/millpond.toml`, or as they
-//! are in force.
+//! Settings as a TOML file: all defaults, for `config/millpond.toml`, or the settings in force.
 
 use super::{
-    Settings,
-    options::{Definition, GROUPS},
-    tables::TABLES,
+    option_spec::OptionSpec, options::GROUPS, store::Settings, tables::TABLES, wrap::wrap,
 };
 
-/// What `config/millpond.toml` holds: every option, explained, and commented out at its default.
+/// Returns the content of `config/millpond.toml`: every option, explained, and commented out at its
+/// default.
 pub fn sample_file() -> String {
-    let options = document(SAMPLE_INTRODUCTION, |definition| {
-        let explanation = format!("{}. {}", definition.help, definition.reason);
+    let options = document(SAMPLE_INTRODUCTION, |option| {
+        let explanation = format!("{}. {}", option.help, option.reason);
         let explanation = wrap(&explanation, COMMENT_WIDTH).join("\n# ");
         format!(
             "\n# {explanation}\n#{} = {}\n",
-            definition.name,
-            definition.default()
+            option.name,
+            option.default()
         )
     });
     let tables = TABLES.iter().map(|table| {
@@ -28,15 +26,18 @@ pub fn sample_file() -> String {
 }
 
 impl Settings {
-    /// The settings in force as a file that gives them again, and where each comes from.
+    /// Returns the settings in force as a file that sets them again, with the source of each.
     pub fn to_file(&self) -> String {
-        let options = document(IN_FORCE_INTRODUCTION, |definition| {
-            let Definition { name, kind, .. } = definition;
-            let meaning = kind.meaning(self);
+        let options = document(IN_FORCE_INTRODUCTION, |option| {
+            let OptionSpec { name, value, .. } = option;
+            if self.has_no_default_site() && *name == "root" {
+                return NO_ROOT.to_owned();
+            }
+            let meaning = value.meaning(self);
             let meaning = meaning.map_or(String::new(), |it| format!(": {it}"));
             format!(
                 "{name} = {}  # {}{meaning}\n",
-                kind.show(self),
+                value.print(self),
                 self.origin(name)
             )
         });
@@ -47,16 +48,21 @@ impl Settings {
         options + &tables.collect::<String>()
     }
 
-    /// Where the value of an option, or a table, comes from.
+    /// Returns `true` if all sites are tables. A root outside of the tables would be another site.
+    fn has_no_default_site(&self) -> bool {
+        !self.sites.is_empty() && !self.origins.contains_key("root")
+    }
+
+    /// Returns the source of an option or a table.
     fn origin(&self, name: &str) -> String {
         let origin = self.origins.get(name);
         let origin = origin.map_or("default".to_owned(), ToString::to_string);
-        // A path may hold what no comment can.
+        // A path may contain characters that a comment cannot.
         origin.replace(char::is_control, "?")
     }
 }
 
-fn document(introduction: &str, line: impl Fn(&Definition) -> String) -> String {
+fn document(introduction: &str, line: impl Fn(&OptionSpec) -> String) -> String {
     let mut document = introduction.to_owned();
     for group in GROUPS {
         if let Some(heading) = group.heading {
@@ -67,39 +73,26 @@ fn document(introduction: &str, line: impl Fn(&Definition) -> String) -> String 
     document
 }
 
-/// The words of `text` in lines of at most `width` characters, if none is longer by itself.
-pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.len().saturating_add(word.len()) < width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
-}
-
-/// In columns.
+/// The width in columns.
 const COMMENT_WIDTH: usize = 98;
 
 const SAMPLE_INTRODUCTION: &str = "\
-# The settings of millpond, each at its default. To change one, take away the # before its name:
+# All settings of millpond, at their defaults. To change one, remove the # before its name. Test the
+# file with:
 #
 #     millpond --config millpond.toml --check
 #
-# tests the file. The flag of the same name beats what stands here, and so does the environment
-# variable: --idle-timeout, MILLPOND_IDLE_TIMEOUT.
+# A flag or an environment variable of the same name overrides a setting in this file:
+# --idle-timeout, MILLPOND_IDLE_TIMEOUT.
 ";
 
 const TABLES_INTRODUCTION: &str = "
 # --- Tables ---
 #
-# These have no flag and no variable. They come last, since TOML takes what follows a table for a
-# part of it. What stands in them here are examples.
+# Tables have no flag and no environment variable. They come last, because in TOML all lines after
+# the name of a table belong to it. These are examples.
 ";
 
-const IN_FORCE_INTRODUCTION: &str =
-    "# The settings of millpond that are in force, and where each comes from.\n\n";
+const NO_ROOT: &str = "# no root: all sites are in tables below\n";
+
+const IN_FORCE_INTRODUCTION: &str = "# The settings in use, and where each comes from.\n\n";

@@ -1,25 +1,25 @@
-//! Environment variables that are probably meant for settings and name none.
+//! Environment variables that are probably misspelt settings.
 //!
-//! To name none is no mistake by itself: for a service called millpond, Kubernetes sets
-//! `MILLPOND_PORT_80_TCP` and the like, and images have variables of their own.
+//! An unknown name alone is not an error: for a service called millpond, Kubernetes sets
+//! `MILLPOND_PORT_80_TCP` and similar variables, and images define variables of their own.
 
 use super::{
-    CONFIG_VARIABLE,
-    likeness::mistyped,
-    options::{self, PREFIX},
+    option_spec::{CONFIG_VARIABLE, OptionSpec, PREFIX},
+    options,
+    suggest::mistyped,
 };
 use std::{ffi::OsString, fmt};
 
-/// A variable that was probably meant to be another.
+/// A variable that was probably meant to be another one.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Misspelt {
     variable: String,
     meant: String,
 }
 
-/// Those of these variables that differ by little from one that would be read.
+/// Returns those of these variables that are similar to the name of a setting.
 pub fn misspelt(variables: impl IntoIterator<Item = OsString>) -> Vec<Misspelt> {
-    let known = options::all().map(options::Definition::variable);
+    let known = options::all().map(OptionSpec::variable);
     let known: Vec<_> = known.chain([CONFIG_VARIABLE.to_owned()]).collect();
     let names = known.iter().filter_map(|known| known.strip_prefix(PREFIX));
     let variables = variables.into_iter().filter_map(|it| it.into_string().ok());
@@ -37,7 +37,7 @@ pub fn misspelt(variables: impl IntoIterator<Item = OsString>) -> Vec<Misspelt> 
 impl fmt::Display for Misspelt {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { variable, meant } = self;
-        write!(out, "{variable} names no setting; did you mean {meant}?")
+        write!(out, "{variable} is not a setting; did you mean {meant}?")
     }
 }
 
@@ -46,18 +46,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_differs_by_little_is_taken_for_a_mistake() {
+    fn only_similar_names_are_reported() {
         for (name, meant) in [
             ("LISEN", Some("LISTEN")),
-            ("HOST", Some("HOSTS")),
+            ("ALLOWED_HOST", Some("ALLOWED_HOSTS")),
             ("IDEL_TIMEOUT", Some("IDLE_TIMEOUT")),
             ("ACESS_LOG_FORMT", Some("ACCESS_LOG_FORMAT")),
             ("idle-timeout", Some("IDLE_TIMEOUT")),
             ("CONFG", Some("CONFIG")),
-            // Right ones.
+            // Correct names.
             ("LISTEN", None),
             ("CONFIG", None),
-            // Those of orchestrators, for services called millpond and millpond-admin.
+            // Variables of orchestrators, for services called millpond and millpond-admin.
             ("PORT", None),
             ("PORT_80_TCP", None),
             ("PORT_80_TCP_ADDR", None),
@@ -69,7 +69,7 @@ mod tests {
             ("ADMIN_PORT", None),
             ("ADMIN_PORT_9090_TCP_PROTO", None),
             ("ADMIN_SERVICE_HOST", None),
-            // Those that people have for themselves.
+            // Variables that users define for themselves.
             ("1", None),
             ("VERSION", None),
             ("TOKEN", None),

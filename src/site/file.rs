@@ -1,70 +1,70 @@
-//! A file as a look at the site finds it: what can be said of it, and where its bytes are.
+//! A file as a lookup finds it: its metadata and its source.
 
-use super::variants::Variants;
-use crate::http::coding::CodingSet;
-use crate::plan::{Representation, StandIn};
+use crate::http::coding::Codings;
+use crate::plan::{Fallback, Representation};
+use crate::site::codings::Variants;
 use bytes::Bytes;
 use rustix::fd::OwnedFd;
 use std::rc::Rc;
 
-/// A file, opened and looked at, or what is made in place of one.
+/// A file, opened and inspected, or content that was generated instead.
 #[derive(Debug)]
 pub struct File {
-    /// Whether it is there, or was made.
+    /// Whether the file exists on disk or was made by the server.
     pub origin: Origin,
-    /// What a response can say of it.
+    /// The metadata for responses.
     pub representation: Representation,
-    /// Where its bytes are.
+    /// The source of its bytes.
     pub source: Source,
-    /// Where it was found, relative to the root.
-    pub place: Box<[u8]>,
-    pub(super) variants: Option<Variants>,
+    /// Its path, relative to the root.
+    pub path_on_disk: Box<[u8]>,
+    pub(crate) variants: Option<Variants>,
 }
 
 impl File {
-    /// What it is served in place of; `None` where it was asked for.
-    pub fn stand_in(&self) -> Option<StandIn> {
-        self.representation.facts().stand_in
+    /// Returns the fallback that the file serves as; `None` if it was requested itself.
+    pub fn fallback(&self) -> Option<Fallback> {
+        self.representation.metadata().fallback
     }
 
-    /// The codings that its content is to be had in besides.
-    pub fn codings(&self) -> CodingSet {
+    /// Returns the codings that its content is available in.
+    pub fn codings(&self) -> Codings {
         let variants = self.variants.as_ref();
-        variants.map_or(CodingSet::EMPTY, Variants::codings)
+        variants.map_or(Codings::EMPTY, Variants::codings)
     }
 
-    /// Whether it is there in coded forms alone, so that there is nothing to be sent but in one of them,
-    /// or expanded.
-    pub fn is_coded_alone(&self) -> bool {
+    /// Returns `true` if the file is stored only in precompressed forms, so it must be sent in one
+    /// of them or expanded.
+    pub fn is_only_precompressed(&self) -> bool {
         matches!(self.source, Source::Coded)
     }
 
-    /// Whether it holds a descriptor.
-    pub(super) fn is_open(&self) -> bool {
+    /// Returns `true` if the file holds a descriptor.
+    pub(crate) fn is_open(&self) -> bool {
         matches!(self.source, Source::Descriptor(_))
     }
 }
 
-/// What a file is made of.
+/// The origin of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// It is one on disk.
+    /// A file on disk.
     Disk,
-    /// It is not on disk, but coded forms of it are.
+    /// A file that exists on disk only in precompressed forms.
     Coded,
-    /// It was expanded from a coded form.
+    /// The expansion of a precompressed file.
     Expanded,
-    /// It lists a directory.
+    /// The listing of a directory.
     Listing,
 }
 
-/// Where the bytes of a file are.
+/// The source of a file's bytes.
 #[derive(Clone, Debug)]
 pub enum Source {
-    /// In memory, as they were when the file was read.
+    /// Memory, with the content as it was when the file was read.
     Memory(Bytes),
-    /// In the file, to be sent from there.
+    /// The file itself, from which the bytes are sent.
     Descriptor(Rc<OwnedFd>),
-    /// In files beside it, in which they are coded.
+    /// Precompressed files beside it.
     Coded,
 }

@@ -117,7 +117,7 @@ def judge_sense(text: str) -> None:
 
     grace = spec["terminationGracePeriodSeconds"]
     sleep = container["lifecycle"]["preStop"]["sleep"]["seconds"]
-    drain = int(environment["MILLPOND_DRAIN_TIMEOUT"].removesuffix("s"))
+    drain = int(environment["MILLPOND_SHUTDOWN_TIMEOUT"].removesuffix("s"))
     say("a pod is killed only after it has drained", grace > sleep + drain, (grace, sleep, drain))
 
     used = {mount["name"] for mount in container.get("volumeMounts", [])}

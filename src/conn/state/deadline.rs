@@ -1,17 +1,18 @@
-//! When a peer is late, and what comes of that: read off the state, by the timeouts that hold now.
+//! The deadlines of a peer and what happens when they pass, derived from the state and the timeouts
+//! in force.
 
 use super::{Connection, Linger, Persistence, State};
-use crate::conn::event::{Event, Refusal};
+use crate::conn::event::{Event, Rejection};
+use crate::conn::now::Now;
 use crate::conn::options::Timeouts;
-use crate::conn::tick::Tick;
 use std::time::{Duration, Instant};
 
 impl<F> Connection<F> {
-    /// When [`Connection::handle_timeout`] is to be called, unless something happens before; `None`
-    /// while the peer waits for us.
+    /// Returns the time at which to call [`Connection::handle_timeout`], unless something happens
+    /// before; `None` while the peer waits for us.
     pub fn poll_timeout(&self, timeouts: &Timeouts) -> Option<Instant> {
         let timeout = match &self.state {
-            // Nothing is received before all is sent.
+            // Nothing is received before everything is sent.
             _ if !self.outbox.is_empty() => timeouts.send_stall,
             State::Idle { .. } => match self.persistence {
                 Persistence::Persist if self.is_fresh => timeouts.head,
@@ -20,6 +21,8 @@ impl<F> Connection<F> {
             },
             State::ReceivingHead { .. } => timeouts.head,
             State::Awaiting { .. } => return None,
+            // There is nothing to send at the moment.
+            State::Sending if self.outbox.is_open() => return None,
             State::ReceivingContent { begun, .. } => {
                 let whole = timeouts.content_stall * CONTENT_STALLS_MAX;
                 return Some((self.since + timeouts.content_stall).min(*begun + whole));
@@ -30,10 +33,10 @@ impl<F> Connection<F> {
         Some(self.since + timeout)
     }
 
-    /// Acts on a deadline that has passed; does nothing before.
-    pub fn handle_timeout(&mut self, tick: &Tick<'_>) -> Option<Event<'static>> {
-        let deadline = self.poll_timeout(&tick.options.timeouts);
-        if deadline.is_none_or(|deadline| tick.now < deadline) {
+    /// Acts on a deadline that has passed; otherwise does nothing.
+    pub fn handle_timeout(&mut self, now: &Now<'_>) -> Option<Event<'static>> {
+        let deadline = self.poll_timeout(&now.options.timeouts);
+        if deadline.is_none_or(|deadline| now.instant < deadline) {
             return None;
         }
         if !self.outbox.is_empty() {
@@ -42,12 +45,12 @@ impl<F> Connection<F> {
         }
         match self.state {
             State::ReceivingHead { .. } | State::ReceivingContent { .. } => {
-                return Some(self.refuse(Refusal::Timeout));
+                return Some(self.reject(Rejection::Timeout));
             }
-            // A request may be on its way just now; it shall not be answered with a reset.
+            // A request may be on its way, and must not be answered with a reset.
             State::Idle { .. } => match self.persistence {
                 Persistence::Persist => self.close(Linger::Yes),
-                // It has been waited for.
+                // The grace period for such a request is over.
                 Persistence::Draining | Persistence::Close(_) => self.close(Linger::No),
             },
             State::Awaiting { .. }
@@ -60,10 +63,10 @@ impl<F> Connection<F> {
     }
 }
 
-/// Content that never quite stalls is due within so many times the stall's timeout: nothing here
-/// waits for it, and a connection is more than it is worth.
+/// Content that never quite stalls is due within this many stall timeouts. Nothing here needs it,
+/// so it is not worth holding a connection for longer.
 const CONTENT_STALLS_MAX: u32 = 10;
 
-/// How long a request may be on its way to a connection that is idle when it is to be drained:
-/// longer than most ways around the world.
+/// The grace period for a request that may be on its way when an idle connection is drained. It is
+/// longer than most round trips around the world.
 const DRAIN_GRACE: Duration = Duration::from_millis(300);

@@ -1,34 +1,34 @@
-//! Media types that `mime_guess` does not know, or has an older or another thing's name for.
+//! Media types that `mime_guess` does not know, or knows only under an older or wrong name.
 //!
-//! Which one it is: a type that is registered with IANA, where programs read the file; the type that
-//! servers and clients have agreed on, where none is registered and something depends on it; and
-//! plain text for what people read, since browsers save a type that they do not know.
+//! The choice: a type registered with IANA if programs read the file; a type that servers and
+//! clients agree on if none is registered and something depends on it; and plain text if people
+//! read the file, since browsers save unknown types.
 
-/// The type of a file by its whole name, whatever its extension.
+/// Returns the type of a file by its whole name, whatever its extension.
 pub(super) fn of_whole_name(name: &str) -> Option<&'static str> {
     let media_type = match name {
-        // They have no extension (RFC 8414, OpenID Connect Discovery, Apple's universal links).
+        // These have no extension (RFC 8414, OpenID Connect Discovery, Apple's universal links).
         "apple-app-site-association"
         | "oauth-authorization-server"
         | "oauth-protected-resource"
         | "openid-configuration" => "application/json",
         "go.mod" | "go.sum" | "go.work" | "ls-lR" => TEXT,
-        // What browsers look for when they configure a proxy by themselves.
+        // Browsers look for this name when they configure a proxy automatically.
         "wpad.dat" => "application/x-ns-proxy-autoconfig",
         _ => return None,
     };
     Some(media_type)
 }
 
-/// The type of an extension, in lower case, where this is not `mime_guess`'s.
+/// Returns the type of an extension in lower case, if it differs from that of `mime_guess`.
 pub(super) fn of_extension(extension: &str) -> Option<&'static str> {
     let media_type = match extension {
-        // What is said not to be sniffed runs as a script only if it is called one.
+        // With `nosniff`, a file runs as a script only if its type is a script's.
         "cjs" => "text/javascript",
-        // RFC 9512, and what TOML's specification has registered.
+        // RFC 9512, and the registration in the TOML specification.
         "yaml" | "yml" => "application/yaml",
         "toml" => "application/toml",
-        // Source maps (ECMA-426), notebooks, HTTP archives and the like are JSON.
+        // Source maps (ECMA-426), notebooks, HTTP archives and similar files are JSON.
         "avsc" | "har" | "ipynb" | "map" | "topojson" => "application/json",
         "jsonl" | "ndjson" => "application/x-ndjson",
         "cbor" => "application/cbor",
@@ -46,7 +46,7 @@ pub(super) fn of_extension(extension: &str) -> Option<&'static str> {
         "wgsl" => "text/wgsl",
         "mdown" | "mdx" | "mkd" | "mkdn" | "qmd" | "rmd" => "text/markdown",
         "man" | "ms" | "roff" => "text/troff",
-        // Windows and phones know what to do with these by their types alone.
+        // Windows and phones recognize these only by their types.
         "appinstaller" => "application/appinstaller",
         "appx" => "application/appx",
         "appxbundle" => "application/appxbundle",
@@ -70,7 +70,7 @@ pub(super) fn of_extension(extension: &str) -> Option<&'static str> {
         "ktx2" => "image/ktx2",
         "psd" => "image/vnd.adobe.photoshop",
         "wmf" => "image/wmf",
-        // RFC 4337 §3.2: browsers do not play what has other names.
+        // RFC 4337 §3.2: browsers do not play these under other names.
         "m4a" | "m4b" | "m4r" => "audio/mp4",
         "m4v" => "video/mp4",
         "kar" | "mid" | "midi" | "rmi" => "audio/midi",
@@ -84,14 +84,14 @@ pub(super) fn of_extension(extension: &str) -> Option<&'static str> {
         "stl" => "model/stl",
         "usdz" => "model/vnd.usdz+zip",
         "vrml" | "wrl" => "model/vrml",
-        // Signatures of which nobody knows whether they are armored, and bundles of Android's.
+        // Signatures, which may or may not be armored, and Android bundles.
         "aab" | "gpg" => BYTES,
         _ => return read(extension),
     };
     Some(media_type)
 }
 
-/// The type of what people read: source code, scripts, settings, notes and checksums.
+/// Returns the type of files that people read: source code, scripts, settings, notes and checksums.
 fn read(extension: &str) -> Option<&'static str> {
     source(extension)
         .or_else(|| script(extension))
@@ -151,13 +151,14 @@ fn prose(extension: &str) -> Option<&'static str> {
     }
 }
 
-/// The type of a file whose extension, if it has one, is not known, by what its name begins with:
-/// `LICENSE-MIT`, `README.cn` and `Dockerfile.dev` are what `LICENSE`, `README` and `Dockerfile` are.
+/// Returns the type of a file without a known extension, by the first word of its name:
+/// `LICENSE-MIT`, `README.cn` and `Dockerfile.dev` have the type of `LICENSE`, `README` and
+/// `Dockerfile`.
 pub(super) fn of_first_word(name: &str) -> Option<&'static str> {
     let word = |ends: &[char]| name.split(ends).next().unwrap_or_default();
-    // What follows a dot may be what an index is packed in: Packages.lz4.
+    // A dot may start the extension of a compressed index: Packages.lz4.
     let index = document(word(&['-'])).filter(|_| !name.contains('.'));
-    // In small letters, it may be a program: license-checker.
+    // A name in small letters may be a program: license-checker.
     let ends: &[_] = if name.starts_with(|first: char| first.is_ascii_uppercase()) {
         &['.', '-', '_']
     } else {
@@ -166,8 +167,9 @@ pub(super) fn of_first_word(name: &str) -> Option<&'static str> {
     index.or_else(|| unmistakable(&word(ends).to_ascii_lowercase()))
 }
 
-/// What accompanies software, and the indexes and checksums of repositories and mirrors. In small
-/// letters, many of these words name programs and directories.
+/// Returns the type of files that accompany software, and of the indexes and checksums of
+/// repositories and mirrors. In small letters, many of these words are names of programs and
+/// directories.
 fn document(word: &str) -> Option<&'static str> {
     match word {
         "ABOUT" | "ANNOUNCE" | "B2SUMS" | "B3SUMS" | "BUGS" | "BUILD" | "CHECKSUM"
@@ -182,8 +184,8 @@ fn document(word: &str) -> Option<&'static str> {
     }
 }
 
-/// What is unmistakable however it is written, here in lower case: documents of software, and what
-/// tools read by this very name.
+/// Returns the type of names that are unmistakable in any case, here in lower case: documents of
+/// software, and files that tools read by this name.
 fn unmistakable(word: &str) -> Option<&'static str> {
     match word {
         "authors" | "brewfile" | "caddyfile" | "capfile" | "cartfile" | "changelog" | "changes"
@@ -200,5 +202,5 @@ fn unmistakable(word: &str) -> Option<&'static str> {
 
 const TEXT: &str = "text/plain";
 
-/// Of what is not known.
+/// The type of unknown files.
 pub(super) const BYTES: &str = "application/octet-stream";

@@ -1,25 +1,25 @@
-//! What a confined process may go on doing, and where.
+//! The access that a confined process keeps.
 
 use landlock::{AccessFs, BitFlags};
 use std::path::PathBuf;
 
-/// A right to a file, or to all that lies beneath a directory.
+/// A right to a file, or to everything beneath a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Grant {
-    /// Without symbolic links.
+    /// The path, with symbolic links resolved.
     pub(crate) path: PathBuf,
     pub(crate) right: Right,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Right {
-    /// To read files and list directories.
+    /// Reading files and listing directories.
     Serve,
-    /// To read files.
+    /// Reading files.
     Read,
-    /// To write to files and to create them, but not to read, cut or remove any.
+    /// Creating files and appending to them, but not reading, truncating or removing them.
     Append,
-    /// To remove files.
+    /// Removing files.
     Remove,
 }
 
@@ -46,11 +46,11 @@ impl Right {
     }
 }
 
-/// A change that a sandbox keeps a server from following.
+/// A change that a server in a sandbox cannot follow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LimitNote {
-    /// What it is, and what to do about it.
+    /// A description of the change, and what to do about it.
     pub(crate) text: String,
-    /// Whether it was asked for.
+    /// `true` if the operator asked for this limit.
     pub(crate) is_intended: bool,
 }

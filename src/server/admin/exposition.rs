@@ -1,24 +1,36 @@
-//! The text format in which Prometheus takes metrics, version 0.0.4.
+//! The text format of Prometheus, version 0.0.4.
 
 use std::fmt::{self, Write as _};
 
-/// Metrics of one name.
+/// The metrics with one name.
 #[derive(Debug)]
 pub(crate) struct Family {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
-    /// What it is, in a line.
+    /// A one-line description.
     pub(crate) help: &'static str,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// It only grows, until the server starts anew.
+    /// A value that only grows, until the server restarts.
     Counter,
-    /// It goes up and down.
+    /// A value that goes up and down.
     Gauge,
-    /// Counts by upper bound, cumulative.
+    /// Cumulative counts by upper bound.
     Histogram,
+}
+
+/// Returns a family of counters.
+pub(super) const fn counter(name: &'static str, help: &'static str) -> Family {
+    let kind = Kind::Counter;
+    Family { name, kind, help }
+}
+
+/// Returns a family of gauges.
+pub(super) const fn gauge(name: &'static str, help: &'static str) -> Family {
+    let kind = Kind::Gauge;
+    Family { name, kind, help }
 }
 
 /// Metrics, written family by family.
@@ -27,11 +39,13 @@ pub(crate) struct Exposition {
     text: String,
 }
 
-/// Samples of one family.
+/// The samples of one family.
 #[derive(Debug)]
 pub(crate) struct Samples<'a> {
     text: &'a mut String,
     name: &'static str,
+    /// The worker to which the next samples belong, if each worker has its own.
+    worker: Option<&'a str>,
 }
 
 impl Exposition {
@@ -48,22 +62,28 @@ impl Exposition {
         Samples {
             text: &mut self.text,
             name,
+            worker: None,
         }
     }
 
-    /// A family of one sample without labels.
+    /// Writes a family with one sample without labels.
     pub(crate) fn single(&mut self, family: &Family, value: impl fmt::Display) {
         self.family(family).sample("", &[], value);
     }
 
-    /// All of it.
+    /// Returns the whole text.
     pub(crate) fn finish(self) -> String {
         self.text
     }
 }
 
-impl Samples<'_> {
-    /// Adds a sample; `suffix` is what a histogram's samples have behind their name.
+impl<'a> Samples<'a> {
+    /// Sets the worker to which the next samples belong, if each worker has its own.
+    pub(super) fn of_worker(&mut self, worker: Option<&'a str>) {
+        self.worker = worker;
+    }
+
+    /// Adds a sample; `suffix` follows the name in a histogram.
     pub(crate) fn sample(
         &mut self,
         suffix: &str,
@@ -71,16 +91,18 @@ impl Samples<'_> {
         value: impl fmt::Display,
     ) {
         let _ = write!(self.text, "{}{suffix}", self.name);
-        for (index, (name, value)) in labels.iter().enumerate() {
+        let worker = self.worker.map(|worker| ("worker", worker));
+        for (index, (name, value)) in labels.iter().copied().chain(worker).enumerate() {
             let opening = if index == 0 { '{' } else { ',' };
             let _ = write!(self.text, "{opening}{name}=\"{}\"", Escaped(value));
         }
-        let closing = if labels.is_empty() { "" } else { "}" };
+        let has_none = labels.is_empty() && worker.is_none();
+        let closing = if has_none { "" } else { "}" };
         let _ = writeln!(self.text, "{closing} {value}");
     }
 }
 
-/// The value of a label.
+/// The value of a label, escaped.
 struct Escaped<'a>(&'a str);
 
 impl fmt::Display for Escaped<'_> {
@@ -102,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_family_is_told_before_its_samples() {
+    fn a_family_is_described_before_its_samples() {
         let family = Family {
             name: "a_seconds",
             kind: Kind::Histogram,
@@ -122,7 +144,22 @@ mod tests {
     }
 
     #[test]
-    fn no_value_of_a_label_can_end_it() {
+    fn the_label_of_a_worker_comes_last() {
+        let family = gauge("a", "A.");
+        let mut exposition = Exposition::default();
+        let mut samples = exposition.family(&family);
+        samples.of_worker(Some("2"));
+        samples.sample("", &[], 0);
+        samples.sample("", &[("b", "c")], 1);
+        let text = exposition.finish();
+        assert!(
+            text.ends_with("\na{worker=\"2\"} 0\na{b=\"c\",worker=\"2\"} 1\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn no_value_can_end_a_label() {
         let family = Family {
             name: "a",
             kind: Kind::Gauge,

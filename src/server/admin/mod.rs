@@ -4,3 +4,5 @@ mod exposition;
 pub(crate) mod figures;
 pub(crate) mod respond;
 mod scrape;
+#[cfg(feature = "tls")]
+mod tls;

@@ -1,22 +1,22 @@
-//! What the operator is told on listeners of their own: whether the server is well, and its
-//! metrics. Nothing of it is on the public side, and nothing of the public side is here.
+//! The responses on the admin port: the health of the server and its metrics. The public listeners
+//! have neither of them, and the admin port does not serve the site.
 //!
-//! A request for it goes through the same loop and the same protocol machine as any other, but is
-//! neither logged nor counted.
+//! Its requests use the same loop and the same protocol machine as all others, but are neither
+//! logged nor counted.
 
 use super::figures::Figures;
-use super::scrape;
+use super::scrape::{self, Detail};
 use crate::conn::{Content, Event, Response, Segment};
 use crate::http::Status;
 use crate::http::host::{Host, is_out_of_public_dns};
+use crate::http::path::RequestPath;
 use crate::http::response::FieldBlockWriter;
 use crate::plan;
-use crate::server::answer::decision::{Decision, OpenFile};
-use crate::server::observe::metrics::ConnectionGauges;
+use crate::server::answer::response::{OpenFile, response_without_file};
 use crate::server::options::ADMIN_CONNECTIONS_MAX;
 use bytes::Bytes;
 
-/// The response to an event on an operator's connection.
+/// Returns the response to an event on an admin connection.
 pub(crate) fn respond(
     event: &Event<'_>,
     hosts: &[Host],
@@ -24,39 +24,44 @@ pub(crate) fn respond(
 ) -> Response<OpenFile> {
     let request = match event {
         Event::Request(request) => request,
-        Event::Refused { refusal, .. } => {
-            return Decision::at_once(plan::refuse(refusal.status())).into_response();
+        Event::Rejected { rejection, .. } => {
+            return response_without_file(plan::error_response(rejection.status()));
         }
     };
     if !is_answered(request.authority(), hosts) {
         return text(Status::MisdirectedRequest, PLAIN, MISDIRECTED.to_owned());
     }
-    let path = match plan::admit(request, &[]) {
+    let path = match plan::precheck(request, &[]) {
         Ok(path) => path,
-        Err(plan) => return Decision::at_once(plan).into_response(),
+        Err(plan) => return response_without_file(plan),
     };
-    match path.as_bytes() {
-        b"healthz" => health(figures.connections),
-        b"metrics" => text(Status::Ok, METRICS, scrape::render(figures)),
+    match path.as_ref().map(RequestPath::as_bytes) {
+        Some(b"healthz") => health(figures.is_draining),
+        Some(b"metrics") => metrics(figures, Detail::Sum),
+        Some(b"metrics/workers") => metrics(figures, Detail::Worker),
         _ => text(Status::NotFound, PLAIN, NOT_FOUND.to_owned()),
     }
 }
 
-/// Whether a request is one that its sender means for this server. A page elsewhere on the web
-/// that has its own name point here is refused, without a list of names that every operator would
-/// have to write first.
+/// Returns `true` if the host of a request shows that its sender means this server. A web page
+/// elsewhere whose own name points here is rejected, without a list of names that every operator
+/// would have to write first.
 fn is_answered(authority: &[u8], hosts: &[Host]) -> bool {
     is_out_of_public_dns(authority) || hosts.iter().any(|host| host.matches(authority))
 }
 
-/// That there is an answer shows that the loop turns. While it drains, whoever spreads requests
-/// over several servers is to send it no more.
-fn health(connections: &ConnectionGauges) -> Response<OpenFile> {
-    if connections.is_draining {
+/// Returns the health of the server. Any answer shows that the loop runs. While it drains, a load
+/// balancer should send no more requests.
+fn health(is_draining: bool) -> Response<OpenFile> {
+    if is_draining {
         text(Status::ServiceUnavailable, PLAIN, "draining\n".to_owned())
     } else {
         text(Status::Ok, PLAIN, "ok\n".to_owned())
     }
+}
+
+fn metrics(figures: &mut Figures<'_>, detail: Detail) -> Response<OpenFile> {
+    text(Status::Ok, METRICS, scrape::render(figures, detail))
 }
 
 fn text(status: Status, content_type: &str, text: String) -> Response<OpenFile> {
@@ -73,8 +78,7 @@ fn text(status: Status, content_type: &str, text: String) -> Response<OpenFile> 
     }
 }
 
-/// The most descriptors that all of it takes: connections, listeners, and what is read of the
-/// process.
+/// The most descriptors for the admin port: connections, listeners, and files about the process.
 pub(crate) const DESCRIPTORS_MAX: usize = ADMIN_CONNECTIONS_MAX + 4;
 
 const PLAIN: &str = "text/plain; charset=utf-8";
@@ -82,18 +86,18 @@ const PLAIN: &str = "text/plain; charset=utf-8";
 /// Prometheus takes the version for that of the format.
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-const NOT_FOUND: &str = "Here are /healthz and /metrics, and nothing else.\n";
+const NOT_FOUND: &str = "This port has only /healthz, /metrics and /metrics/workers.\n";
 
-const MISDIRECTED: &str = "The operator's listener answers for IP addresses, for names without a \
-                           dot and for those beneath localhost, local, internal and home.arpa. To \
-                           have it answer for another name, add that to the setting hosts.\n";
+const MISDIRECTED: &str = "The admin port answers requests for IP addresses, names without a dot, and names \
+                           below localhost, local, internal and home.arpa. To allow another name, add it \
+                           to allowed-hosts.\n";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn only_hosts_that_are_named_are_answered_of_those_that_strangers_can_have() {
+    fn hosts_in_the_public_dns_are_answered_only_if_they_are_named() {
         let hosts = [Host::parse("a.example").unwrap()];
         for (authority, expected) in [
             ("127.0.0.1:9090", true),

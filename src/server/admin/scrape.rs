@@ -1,84 +1,182 @@
-//! The metrics: what each is called, and where its number comes from. `docs/metrics.md` lists
-//! them, and a test holds it to what is told here.
+//! The metrics: the name of each, and the source of its value. `docs/metrics.md` lists them, and a
+//! test checks that list.
 
-use super::exposition::{Exposition, Family, Kind};
-use super::figures::Figures;
+use super::exposition::{Exposition, Family, Kind, counter, gauge};
+use super::figures::{Figures, LoopFigures};
 use crate::conn::Phase;
 use crate::http::Status;
 use crate::process::stats::ProcessFigures;
-use crate::server::observe::metrics::{ConnectionGauges, LastReload, Metrics};
-use crate::site::CacheFigures;
+use crate::server::answer::site_figures::{SiteFigures, merged};
+use crate::server::observe::metrics::LastReload;
+use std::fmt::Display;
 use std::time::SystemTime;
 
-/// All metrics at this moment.
-pub(super) fn render(figures: &mut Figures<'_>) -> String {
+/// The detail of the report: all workers together, or each one separately.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Detail {
+    Sum,
+    Worker,
+}
+
+/// A part of the report with its own labels: all workers together, or one of them.
+struct Part {
+    worker: Option<String>,
+    figures: LoopFigures,
+}
+
+/// Renders all metrics at this moment.
+pub(super) fn render(figures: &mut Figures<'_>, detail: Detail) -> String {
     let mut out = Exposition::default();
-    tell_responses(&mut out, figures.metrics);
-    tell_connections(&mut out, figures.connections);
-    tell_timeouts(&mut out, figures.metrics);
-    tell_cache(&mut out, figures.cache);
+    let parts = parts(figures.workers, detail);
+    write_responses(&mut out, &parts);
+    write_connections(&mut out, &parts);
+    write_timeouts(&mut out, &parts);
+    #[cfg(feature = "tls")]
+    {
+        let counters = parts.iter().map(|it| (it.worker(), &it.figures.tls));
+        super::tls::write(&mut out, counters, figures.certificate_expiries);
+    }
+    write_cache(&mut out, &parts);
     out.single(&RECORDS_LOST, figures.log_lines_lost);
     out.single(&DIAGNOSTICS_LOST, figures.diagnostics_lost);
-    out.single(&TURNS, figures.turns);
-    out.single(&DRAINING, u8::from(figures.connections.is_draining));
-    out.single(&ROOT_AVAILABLE, u8::from(figures.has_root));
-    tell_reload(&mut out, figures.last_reload);
+    write_each(&mut out, &parts, &TURNS, |it| it.turns);
+    out.single(&WORKERS, figures.workers.len());
+    out.single(&DRAINING, u8::from(figures.is_draining));
+    let has_root = figures.workers.iter().all(|it| it.has_root);
+    out.single(&ROOT_AVAILABLE, u8::from(has_root));
+    write_sites(
+        &mut out,
+        &merged(figures.workers.iter().map(|it| &it.sites)),
+    );
+    write_reload(&mut out, figures.last_reload);
     let version = [("version", env!("CARGO_PKG_VERSION"))];
     out.family(&BUILD_INFO).sample("", &version, 1);
-    tell_process(&mut out, &figures.process.look());
+    write_process(&mut out, &figures.process.look());
     out.finish()
 }
 
-fn tell_responses(out: &mut Exposition, metrics: &Metrics) {
+fn parts(workers: &[LoopFigures], detail: Detail) -> Vec<Part> {
+    match detail {
+        Detail::Sum => vec![Part {
+            worker: None,
+            figures: LoopFigures::sum(workers),
+        }],
+        Detail::Worker => {
+            let numbered = workers.iter().zip(1..);
+            let parts = numbered.map(|(figures, number)| Part {
+                worker: Some(number.to_string()),
+                figures: figures.clone(),
+            });
+            parts.collect()
+        }
+    }
+}
+
+impl Part {
+    fn worker(&self) -> Option<&str> {
+        self.worker.as_deref()
+    }
+}
+
+/// Writes a family with one sample for each part.
+fn write_each<T: Display>(
+    out: &mut Exposition,
+    parts: &[Part],
+    family: &Family,
+    value: impl Fn(&LoopFigures) -> T,
+) {
+    let mut samples = out.family(family);
+    for part in parts {
+        samples.of_worker(part.worker());
+        samples.sample("", &[], value(&part.figures));
+    }
+}
+
+fn write_responses(out: &mut Exposition, parts: &[Part]) {
     let mut samples = out.family(&RESPONSES);
-    for status in Status::ALL {
-        let code = status.code();
-        let (class, code) = (format!("{}xx", code / 100), code.to_string());
-        let labels = [("class", class.as_str()), ("code", code.as_str())];
-        samples.sample("", &labels, metrics.responses(*status));
+    for part in parts {
+        samples.of_worker(part.worker());
+        for status in Status::ALL {
+            let code = status.code();
+            let (class, code) = (format!("{}xx", code / 100), code.to_string());
+            let labels = [("class", class.as_str()), ("code", code.as_str())];
+            samples.sample("", &labels, part.figures.metrics.responses(*status));
+        }
     }
-    let total = Status::ALL.iter().map(|it| metrics.responses(*it)).sum();
     let mut samples = out.family(&RESPONSE_DURATION);
-    for (bound, count) in metrics.durations.cumulative(total) {
-        let bound = bound.as_secs_f64().to_string();
-        samples.sample("_bucket", &[("le", bound.as_str())], count);
+    for part in parts {
+        let metrics = &part.figures.metrics;
+        samples.of_worker(part.worker());
+        let total = Status::ALL.iter().map(|it| metrics.responses(*it)).sum();
+        for (bound, count) in metrics.durations.cumulative(total) {
+            let bound = bound.as_secs_f64().to_string();
+            samples.sample("_bucket", &[("le", bound.as_str())], count);
+        }
+        samples.sample("_bucket", &[("le", "+Inf")], total);
+        samples.sample("_sum", &[], metrics.durations.sum().as_secs_f64());
+        samples.sample("_count", &[], total);
     }
-    samples.sample("_bucket", &[("le", "+Inf")], total);
-    samples.sample("_sum", &[], metrics.durations.sum().as_secs_f64());
-    samples.sample("_count", &[], total);
-    out.single(&SENT_BYTES, metrics.sent_bytes);
-    out.single(&RECEIVED_BYTES, metrics.received_bytes);
+    write_each(out, parts, &SENT_BYTES, |it| it.metrics.sent_bytes);
+    write_each(out, parts, &RECEIVED_BYTES, |it| it.metrics.received_bytes);
 }
 
-fn tell_connections(out: &mut Exposition, gauges: &ConnectionGauges) {
+fn write_connections(out: &mut Exposition, parts: &[Part]) {
     let mut samples = out.family(&CONNECTIONS);
-    for (phase, count) in Phase::ALL.iter().zip(gauges.phases) {
-        samples.sample("", &[("phase", phase.name())], count);
+    for part in parts {
+        samples.of_worker(part.worker());
+        for (phase, count) in Phase::ALL.iter().zip(part.figures.connections.phases) {
+            samples.sample("", &[("phase", phase.name())], count);
+        }
     }
-    out.single(&CONNECTIONS_MAX, gauges.connections_max);
-    out.single(&ACCEPTED, gauges.counters.accepted);
-    out.single(&EVICTED, gauges.counters.evicted);
-    out.single(&REFUSED, gauges.counters.refused);
-    out.single(&PAUSES, gauges.counters.pauses);
+    // The first worker accepts all connections.
+    if let Some(first) = parts.first() {
+        let gauges = &first.figures.connections;
+        out.single(&CONNECTIONS_MAX, gauges.connections_max);
+        out.single(&ACCEPTED, gauges.counters.accepted);
+    }
+    write_each(out, parts, &EVICTED, |it| it.connections.counters.evicted);
+    if let Some(first) = parts.first() {
+        let gauges = &first.figures.connections;
+        out.single(&REFUSED, gauges.counters.refused);
+        out.single(&PAUSES, gauges.counters.pauses);
+    }
 }
 
-fn tell_timeouts(out: &mut Exposition, metrics: &Metrics) {
+fn write_timeouts(out: &mut Exposition, parts: &[Part]) {
     let mut samples = out.family(&TIMEOUTS);
-    for phase in Phase::ALL {
-        samples.sample("", &[("phase", phase.name())], metrics.timeouts(phase));
+    for part in parts {
+        samples.of_worker(part.worker());
+        for phase in Phase::ALL {
+            let count = part.figures.metrics.timeouts(phase);
+            samples.sample("", &[("phase", phase.name())], count);
+        }
     }
 }
 
-fn tell_cache(out: &mut Exposition, cache: &CacheFigures) {
-    out.single(&CACHE_HITS, cache.hits);
-    out.single(&CACHE_MISSES, cache.misses);
-    out.single(&CACHE_EVICTIONS, cache.evictions);
-    out.single(&CACHE_ENTRIES, cache.entries);
-    out.single(&CACHE_BYTES, cache.bytes);
-    out.single(&CACHE_DESCRIPTORS, cache.descriptors);
+fn write_cache(out: &mut Exposition, parts: &[Part]) {
+    write_each(out, parts, &CACHE_HITS, |it| it.cache.hits);
+    write_each(out, parts, &CACHE_MISSES, |it| it.cache.misses);
+    write_each(out, parts, &CACHE_EVICTIONS, |it| it.cache.evictions);
+    write_each(out, parts, &CACHE_ENTRIES, |it| it.cache.entries);
+    write_each(out, parts, &CACHE_BYTES, |it| it.cache.bytes);
+    write_each(out, parts, &CACHE_DESCRIPTORS, |it| it.cache.descriptors);
 }
 
-fn tell_reload(out: &mut Exposition, reload: LastReload) {
+fn write_sites(out: &mut Exposition, sites: &[SiteFigures]) {
+    let mut samples = out.family(&SITE_ROOT_AVAILABLE);
+    for site in sites {
+        samples.sample("", &[("site", &site.name)], u8::from(site.has_root));
+    }
+    let mut samples = out.family(&SITE_RESPONSES);
+    for site in sites {
+        for (class, count) in (1..).zip(site.responses) {
+            let class = format!("{class}xx");
+            samples.sample("", &[("site", &site.name), ("class", &class)], count);
+        }
+    }
+}
+
+fn write_reload(out: &mut Exposition, reload: LastReload) {
     out.single(&RELOAD_SUCCESSFUL, u8::from(reload.is_successful));
     out.single(&RELOAD_SUCCEEDED, since_epoch(reload.succeeded));
 }
@@ -89,7 +187,7 @@ fn since_epoch(time: SystemTime) -> f64 {
         .as_secs_f64()
 }
 
-fn tell_process(out: &mut Exposition, process: &ProcessFigures) {
+fn write_process(out: &mut Exposition, process: &ProcessFigures) {
     out.single(&PROCESS_START, since_epoch(process.started));
     out.single(&PROCESS_CPU, process.cpu.as_secs_f64());
     for (family, value) in [
@@ -104,114 +202,113 @@ fn tell_process(out: &mut Exposition, process: &ProcessFigures) {
     }
 }
 
-const fn counter(name: &'static str, help: &'static str) -> Family {
-    let kind = Kind::Counter;
-    Family { name, kind, help }
-}
-
-const fn gauge(name: &'static str, help: &'static str) -> Family {
-    let kind = Kind::Gauge;
-    Family { name, kind, help }
-}
-
 const RESPONSES: Family = counter(
     "millpond_responses_total",
-    "Responses to requests, and to what was refused as none.",
+    "Responses, including those to invalid requests.",
 );
 const RESPONSE_DURATION: Family = Family {
     name: "millpond_response_duration_seconds",
     kind: Kind::Histogram,
-    help: "From the turn that read a request's head to the one that handed over its response.",
+    help: "Time from reading the request to handing the response to the kernel.",
 };
 const SENT_BYTES: Family = counter(
     "millpond_sent_bytes_total",
-    "Bytes of responses, heads and content, that the kernel took.",
+    "Bytes of responses, header and content, handed to the kernel.",
 );
-const RECEIVED_BYTES: Family = counter(
-    "millpond_received_bytes_total",
-    "Bytes that were received, of requests or not.",
-);
-const CONNECTIONS: Family = gauge(
-    "millpond_connections",
-    "Open connections, by what they are about.",
-);
+const RECEIVED_BYTES: Family = counter("millpond_received_bytes_total", "Bytes received.");
+const CONNECTIONS: Family = gauge("millpond_connections", "Open connections, by phase.");
 const CONNECTIONS_MAX: Family = gauge(
     "millpond_connections_max",
-    "Connections that there is room for.",
+    "Maximum number of open connections.",
 );
 const ACCEPTED: Family = counter(
     "millpond_connections_accepted_total",
-    "Connections that were accepted and not closed at once.",
+    "Accepted connections, without those that were closed at once.",
 );
 const EVICTED: Family = counter(
     "millpond_connections_evicted_total",
-    "Connections, idle or slow to send a request, that were closed to make room for new ones.",
+    "Idle or slow connections closed to make room for new ones.",
 );
 const REFUSED: Family = counter(
     "millpond_connections_refused_total",
-    "Connections that were closed at once because their client has too many.",
+    "Connections closed at once because their client has too many.",
 );
 const PAUSES: Family = counter(
     "millpond_accept_pauses_total",
-    "Times that accepting paused because all connections were busy, or an error kept it.",
+    "Times that accepting paused, because all connections were in use or after an error.",
 );
 const TIMEOUTS: Family = counter(
     "millpond_timeouts_total",
-    "Deadlines that passed, by what the connection was about.",
+    "Timeouts, by phase of the connection.",
 );
 const CACHE_HITS: Family = counter(
     "millpond_cache_hits_total",
-    "Looks for a file that the cache answered.",
+    "Lookups answered from the cache.",
 );
 const CACHE_MISSES: Family = counter(
     "millpond_cache_misses_total",
-    "Looks for a file that the cache could not answer, or no more.",
+    "Lookups not in the cache, or outdated there.",
 );
 const CACHE_EVICTIONS: Family = counter(
     "millpond_cache_evictions_total",
-    "Files that left the cache to make room for others.",
+    "Files removed from the cache to make room for others.",
 );
 const CACHE_ENTRIES: Family = gauge("millpond_cache_entries", "Files in the cache.");
-const CACHE_BYTES: Family = gauge("millpond_cache_bytes", "Memory that the cache takes.");
+const CACHE_BYTES: Family = gauge("millpond_cache_bytes", "Memory used by the cache.");
 const CACHE_DESCRIPTORS: Family = gauge(
     "millpond_cache_descriptors",
-    "Files that the cache holds open, because they are large.",
+    "Large files that the cache keeps open.",
 );
 const RECORDS_LOST: Family = counter(
-    "millpond_access_records_lost_total",
-    "Access records that were lost, as nobody read the log or it could not be written.",
+    "millpond_access_log_lines_lost_total",
+    "Lines of the access log lost because nothing read the log or it could not be written.",
 );
 const DIAGNOSTICS_LOST: Family = counter(
-    "millpond_diagnostics_lost_total",
-    "Lines on standard error that were lost, as nobody read them.",
+    "millpond_stderr_lines_lost_total",
+    "Lines on standard error lost because nothing read them.",
 );
-const TURNS: Family = counter("millpond_turns_total", "Turns of the event loop.");
+const TURNS: Family = counter("millpond_turns_total", "Turns of the event loops.");
+const WORKERS: Family = gauge("millpond_workers", "Event loops, each in its own thread.");
 const DRAINING: Family = gauge(
     "millpond_draining",
-    "1 while the server finishes what is under way before it ends.",
+    "1 while the server shuts down and finishes responses.",
 );
 const ROOT_AVAILABLE: Family = gauge(
     "millpond_root_available",
-    "1 while the served directory is there, 0 while it is gone and requests get 503.",
+    "1 while the served directories exist, 0 while one is missing and its requests get 503.",
+);
+const SITE_ROOT_AVAILABLE: Family = gauge(
+    "millpond_site_root_available",
+    "1 while the directory of the site exists, 0 while it is missing; with several sites only.",
+);
+const SITE_RESPONSES: Family = counter(
+    "millpond_site_responses_total",
+    "Responses to requests for the site; with several sites only.",
 );
 const RELOAD_SUCCESSFUL: Family = gauge(
     "millpond_config_last_reload_successful",
-    "1 if the settings that were read last are in force, 0 if they were refused.",
+    "1 if the last reload succeeded, 0 if its settings were refused.",
 );
 const RELOAD_SUCCEEDED: Family = gauge(
     "millpond_config_last_reload_success_timestamp_seconds",
-    "When the settings in force were read, in seconds since 1970.",
+    "Time of the last successful reload, in seconds since 1970.",
 );
-const BUILD_INFO: Family = gauge("millpond_build_info", "1, and which version it is.");
+const BUILD_INFO: Family = gauge(
+    "millpond_build_info",
+    "Always 1; the label has the version.",
+);
 const PROCESS_START: Family = gauge(
     "process_start_time_seconds",
-    "When the server started, in seconds since 1970.",
+    "Start time of the process, in seconds since 1970.",
 );
 const PROCESS_CPU: Family = counter(
     "process_cpu_seconds_total",
-    "Processor time of the process, the kernel's work for it included.",
+    "CPU time of the process, user and system.",
 );
-const PROCESS_RESIDENT: Family = gauge("process_resident_memory_bytes", "Memory that is resident.");
-const PROCESS_VIRTUAL: Family = gauge("process_virtual_memory_bytes", "Memory that is mapped.");
-const PROCESS_DESCRIPTORS: Family = gauge("process_open_fds", "Descriptors that are open.");
-const PROCESS_DESCRIPTORS_MAX: Family = gauge("process_max_fds", "Descriptors that may be open.");
+const PROCESS_RESIDENT: Family = gauge("process_resident_memory_bytes", "Resident memory.");
+const PROCESS_VIRTUAL: Family = gauge("process_virtual_memory_bytes", "Virtual memory.");
+const PROCESS_DESCRIPTORS: Family = gauge("process_open_fds", "Open file descriptors.");
+const PROCESS_DESCRIPTORS_MAX: Family = gauge(
+    "process_max_fds",
+    "Maximum number of open file descriptors.",
+);

@@ -1,17 +1,21 @@
-//! Who answers the requests of a connection: the site, or the admin port.
+//! The endpoint of a connection: the site, or the admin port.
 
-use super::decision::{Decision, OpenFile};
-use super::responder::{Answer, Responder};
+use super::answered::Answer;
+use super::responder::Responder;
+use super::response::{OpenFile, response_without_file};
+use super::suspended::Suspended;
 use crate::conn::{Event, Response};
 use crate::http::Status;
 use crate::plan;
 use crate::process::stats::Process;
 use crate::process::stderr;
-use crate::server::admin::figures::Figures;
+use crate::server::admin::figures::{Figures, LoopFigures};
 use crate::server::admin::respond::respond;
 use crate::server::context::Context;
-use crate::server::observe::metrics::ConnectionGauges;
-use crate::site::{self, CacheFigures};
+use crate::server::net::stream::Scheme;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::path::PathBuf;
 
 #[derive(Debug)]
 pub(crate) enum Endpoint<'t> {
@@ -19,77 +23,96 @@ pub(crate) enum Endpoint<'t> {
     Admin(&'t mut AdminSite),
 }
 
-/// What the admin port reports besides what all connections share, as it was when it was last looked
-/// at.
+/// The state of the admin port besides the common context, as of the last request to it.
 #[derive(Debug)]
 pub(crate) struct AdminSite {
     pub(crate) process: Process,
-    pub(crate) connections: ConnectionGauges,
-    /// Whether there is a directory to serve.
-    pub(crate) has_root: bool,
-    pub(crate) cache: CacheFigures,
+    /// The figures of each worker, starting with the first one.
+    pub(crate) workers: Vec<LoopFigures>,
+    /// The admin connections that are answered once all workers have reported their figures.
+    pub(crate) waiting: BTreeSet<usize>,
+    pub(crate) is_draining: bool,
+    /// The file of each certificate, and its expiry in seconds since 1970.
+    pub(crate) certificate_expiries: Vec<(PathBuf, i64)>,
 }
 
 impl Endpoint<'_> {
-    /// Answers an event.
+    /// Answers an event that arrived with this scheme from this peer. `head` contains the received
+    /// bytes of a request.
     pub(crate) fn answer(
         &mut self,
         event: &Event<'_>,
+        head: &[u8],
+        scheme: Scheme,
+        peer: Option<IpAddr>,
         context: &mut Context,
-    ) -> Answer<Response<OpenFile>> {
+    ) -> Answer {
         match self {
-            Self::Site(responder) => responder.answer(event, context),
+            _ if scheme == Scheme::Mistaken => Answer::Ready(explain_scheme(event)),
+            Self::Site(responder) => {
+                if scheme == Scheme::Http
+                    && let Some(port) = context.ingress.redirect_port
+                    && let Event::Request(request) = event
+                    && let Some(response) = responder.redirect_to_https(request, port)
+                {
+                    return Answer::Ready(response);
+                }
+                responder.answer(event, head, peer, context)
+            }
             Self::Admin(admin) => {
-                if let Event::Refused { refusal, .. } = event {
-                    context.note_refusal(*refusal);
+                if let Event::Rejected { rejection, .. } = event {
+                    context.note_rejection(*rejection);
                 }
                 Answer::Ready(admin.respond(event, context))
             }
         }
     }
 
-    /// Answers the request with this head, whose answer was pending, now that there is an outcome.
-    pub(crate) fn answer_at_last(
-        &mut self,
-        head: &[u8],
-        outcome: site::Outcome,
-        context: &Context,
-    ) -> Answer<Response<OpenFile>> {
+    /// Answers a suspended request, if the job that it waited for is done.
+    pub(crate) fn resume(&self, suspended: Suspended, context: &mut Context) -> Answer {
         match self {
-            Self::Site(responder) => responder.answer_at_last(head, outcome, context),
+            Self::Site(responder) => responder.resume(suspended, context),
             Self::Admin(_) => {
-                debug_assert!(false, "no answer of the admin port is ever pending");
-                let plan = plan::refuse(Status::InternalServerError);
-                Answer::Ready(Decision::at_once(plan).into_response())
+                debug_assert!(false, "no request to the admin port is ever suspended");
+                let plan = plan::error_response(Status::InternalServerError);
+                Answer::Ready(response_without_file(plan))
             }
         }
     }
+}
+
+/// Answers plain HTTP on a port for HTTPS.
+fn explain_scheme(event: &Event<'_>) -> Response<OpenFile> {
+    let plan = match event {
+        Event::Request(request) => plan::plain_http_on_https(request.authority()),
+        Event::Rejected { .. } => plan::plain_http_on_https(&[]),
+    };
+    response_without_file(plan)
 }
 
 impl AdminSite {
     pub(crate) fn new(process: Process) -> Self {
         Self {
             process,
-            connections: ConnectionGauges::default(),
-            has_root: true,
-            cache: CacheFigures::default(),
+            workers: Vec::new(),
+            waiting: BTreeSet::new(),
+            is_draining: false,
+            certificate_expiries: Vec::new(),
         }
     }
 
     fn respond(&mut self, event: &Event<'_>, context: &Context) -> Response<OpenFile> {
         respond(
             event,
-            &context.front.hosts,
+            &context.ingress.hosts,
             &mut Figures {
                 process: &mut self.process,
-                connections: &self.connections,
-                cache: &self.cache,
-                metrics: &context.metrics,
-                has_root: self.has_root,
+                workers: &self.workers,
+                is_draining: self.is_draining,
                 last_reload: context.last_reload,
                 log_lines_lost: context.access_log.records_lost(),
                 diagnostics_lost: stderr::lines_lost(),
-                turns: context.clock.count(),
+                certificate_expiries: &self.certificate_expiries,
             },
         )
     }

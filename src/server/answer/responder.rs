@@ -1,418 +1,458 @@
-//! From a request to the response that answers it, through site and plan.
+//! From a request to its response: asks the plan, and suspends requests that have to wait.
 
-use super::decision::{Decision, OpenFile};
-use super::last_page::LastPage;
-use crate::conn::{Event, Refusal, Response};
+use super::answered::Answer;
+use super::live;
+use super::response::{Decision, OpenFile, response, response_without_file};
+use super::served::Served;
+use super::site_figures::{SiteFigures, bounded};
+use super::sites::{Several, Sites};
+use super::suspended::{Accepted, Suspended};
+use crate::conn::{Event, Rejection, Response};
 use crate::http::Status;
+use crate::http::base_path::BasePath;
 use crate::http::fields::FieldStorage;
-use crate::http::path::RequestPath;
+use crate::http::path::escaped;
 use crate::http::request::RequestHead;
-use crate::plan::{self, Absence, Class, Plan, StandIn};
-use crate::server::audience::Audience;
+use crate::plan::{self, Anybody, NoSite, Policy, Visitor};
+use crate::server::clock::Clock;
 use crate::server::context::Context;
-use crate::server::error::StartError;
-use crate::server::options::Options;
-use crate::site::{File, Miss, Moment, Outcome, Pending, Resolution, Site};
+use crate::server::passwords::Waiting;
+use crate::site::{CacheFigures, LookupError, LookupTime, PausedSearch, Search};
+use std::cell::RefCell;
 use std::hash::{BuildHasher, RandomState};
-use std::rc::Rc;
+use std::mem;
+use std::net::IpAddr;
+use std::rc::{Rc, Weak};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
-/// Answers the requests of the public side.
+/// The responder to requests on the public listeners.
 #[derive(Debug)]
 pub(crate) struct Responder {
-    pub(crate) site: Site,
-    last_page: LastPage,
-    /// What separates the parts of a response of several ranges. It is another with every start, so
-    /// that no file can be made to contain it.
+    sites: Sites,
+    /// The sites that requests wait for. Some of them may not be served any more.
+    awaited: RefCell<Vec<Weak<Served>>>,
+    /// The separator between the parts of a response with several ranges. It differs after every
+    /// start, so no file can be made to contain it.
     boundary: String,
 }
 
+/// A decision, with the reason if the requested file is not served.
+#[derive(Debug)]
+pub(crate) struct Decided {
+    pub(crate) decision: Decision,
+    pub(crate) miss: Option<LookupError>,
+}
+
 impl Responder {
-    pub(crate) fn new(site: Site) -> Self {
+    pub(crate) fn new(sites: Sites) -> Self {
         let random = || RandomState::new().hash_one(0);
         Self {
-            site,
-            last_page: LastPage::default(),
+            sites,
+            awaited: RefCell::default(),
             boundary: format!("millpond-{:016x}{:016x}", random(), random()),
         }
     }
 
-    /// Answers an event.
+    /// Returns the sites that are served.
+    pub(crate) fn sites(&self) -> &Sites {
+        &self.sites
+    }
+
+    /// Answers an event. `head` has the received bytes of a request.
     pub(crate) fn answer(
-        &mut self,
+        &self,
         event: &Event<'_>,
-        context: &mut Context,
-    ) -> Answer<Response<OpenFile>> {
-        match event {
-            Event::Request(request) => self.decide(request, context).map(Decision::into_response),
-            Event::Refused { refusal, .. } => {
-                context.note_refusal(*refusal);
-                Answer::Ready(self.answer_refused(*refusal))
-            }
-        }
-    }
-
-    /// Answers what is no request.
-    pub(crate) fn answer_refused(&self, refusal: Refusal) -> Response<OpenFile> {
-        self.refuse(refusal.status()).into_response()
-    }
-    /// Decides on what is no request, so that there is no path either.
-    fn refuse(&self, status: Status) -> Decision {
-        self.dress(Decision::at_once(plan::refuse(status)), None)
-    }
-
-    /// Answers the request with this head, whose answer was pending, now that there is an outcome.
-    /// What stands in where that is a failure may have to be waited for, too.
-    pub(crate) fn answer_at_last(
-        &mut self,
         head: &[u8],
-        outcome: Outcome,
-        context: &Context,
-    ) -> Answer<Response<OpenFile>> {
-        let mut storage = FieldStorage::default();
-        // It was parsed before, perhaps under limits that have been changed since.
-        let status = match RequestHead::parse(head, &mut storage, &context.options.limits) {
-            Ok(Some((request, _))) => {
-                let decision = self.decide_at_last(&request, outcome, context);
-                return decision.map(Decision::into_response);
-            }
-            Ok(None) => Status::RequestHeaderFieldsTooLarge,
-            Err(error) => error.status(),
-        };
-        Answer::Ready(self.refuse(status).into_response())
-    }
-
-    /// Gathers what there is to know for a request, and decides on it.
-    pub(crate) fn decide(
-        &mut self,
-        request: &RequestHead<'_>,
+        peer: Option<IpAddr>,
         context: &mut Context,
-    ) -> Answer<Decision> {
-        let path = match plan::admit(request, &context.front.hosts) {
-            Ok(path) => path,
-            Err(plan) => {
-                if plan.status == Status::MisdirectedRequest {
-                    context.note_misdirected(request.authority());
-                }
-                return self.decide_without_path(request, plan, None, context);
+    ) -> Answer {
+        let request = match event {
+            Event::Request(request) => request,
+            Event::Rejected { rejection, .. } => {
+                context.note_rejection(*rejection);
+                return Answer::Ready(self.answer_rejected(*rejection));
             }
         };
-        if let Some(plan) = plan::redirect(request, &path, self.site.policy()) {
-            let decision = Decision::at_once(plan);
-            return Answer::Ready(self.dress(decision, Some(&path)));
-        }
-        let moment = context.clock.moment();
-        let mut resolution = self.site.resolve(request, &path, &moment);
-        if let Resolution::Ready(Ok(file)) = &resolution
-            && let Some(encoded) = self.encode(request, path.as_bytes(), file, &moment)
-        {
-            resolution = encoded;
-        }
-        match resolution {
-            Resolution::Ready(found) => self.decide_on(request, &path, found, context),
-            Resolution::Pending(pending) => Answer::Pending(pending),
+        match &self.sites {
+            Sites::One(served, _) => self.answer_from(served, request, head, peer, context),
+            Sites::Several(several) => {
+                self.answer_from_one_of(several, request, head, peer, context)
+            }
         }
     }
 
-    /// The file in the coding that suits the request best, of those that it is to be had in; `None`
-    /// for the file as it is.
+    /// Answers a request from the site that it is for. Apart, so that a single site is answered from
+    /// without a detour.
+    #[inline(never)]
+    fn answer_from_one_of(
+        &self,
+        several: &Several,
+        request: &RequestHead<'_>,
+        head: &[u8],
+        peer: Option<IpAddr>,
+        context: &mut Context,
+    ) -> Answer {
+        match several.find(request) {
+            Ok(served) => {
+                let answer = self.answer_from(served, request, head, peer, context);
+                note_answer(served, &answer);
+                several.fit_budget();
+                answer
+            }
+            Err(why) => Answer::Ready(self.answer_without_site(request, why)),
+        }
+    }
+
+    /// Answers a request from a site.
     #[expect(
         clippy::inline_always,
-        reason = "every cached answer passes here, and the callers that seldom do keep it out of line"
+        reason = "it has two callers, and what is handed over is large"
     )]
     #[inline(always)]
-    fn encode(
-        &mut self,
+    fn answer_from(
+        &self,
+        served: &Rc<Served>,
         request: &RequestHead<'_>,
-        path: &[u8],
-        file: &Rc<File>,
-        moment: &Moment,
-    ) -> Option<Resolution> {
-        let (fields, codings) = (&request.fields, || file.codings());
-        while let Some(coding) = match file.stand_in() {
-            // RFC 9110 §14.2: a range counts only where the response would be a success.
-            Some(StandIn::Error(_)) => plan::select_coding_of_whole(fields, codings()),
-            None | Some(StandIn::Start) => plan::select_coding(fields, codings()),
-        } {
-            // What comes to nothing leaves one less to choose from.
-            if let Some(encoded) = self.site.encode(path, file, coding, moment) {
-                return Some(encoded);
-            }
-        }
-        if !file.is_coded_alone() {
-            return None;
-        }
-        Some(self.decode(request, path, file, moment))
-    }
-
-    /// What a file that is there in coded forms alone expands to or, where that cannot be, one of them
-    /// that the client would rather not have had, but accepts.
-    fn decode(
-        &mut self,
-        request: &RequestHead<'_>,
-        path: &[u8],
-        file: &Rc<File>,
-        moment: &Moment,
-    ) -> Resolution {
-        let decoded = self.site.decode(path, file, moment);
-        if matches!(decoded, Resolution::Ready(Err(Miss::OnlyCoded))) {
-            while let Some(coding) = plan::accepted_coding(&request.fields, file.codings()) {
-                if let Some(encoded) = self.site.encode(path, file, coding, moment) {
-                    return encoded;
-                }
-            }
-        }
-        decoded
-    }
-
-    /// What was waited for, in the coding that suits the request best. A file that had to be hashed
-    /// may have to be compressed, too.
-    fn encode_outcome(
-        &mut self,
-        request: &RequestHead<'_>,
-        path: &[u8],
-        outcome: Outcome,
-        context: &Context,
-    ) -> Resolution {
-        let moment = context.clock.moment();
-        let encoded = match &outcome {
-            Ok(file) => self.encode(request, path, file, &moment),
-            Err(_) => None,
-        };
-        encoded.unwrap_or(Resolution::Ready(outcome))
-    }
-
-    /// The same, however long it takes: for one who has nothing else to do.
-    pub(crate) fn decide_now(
-        &mut self,
-        request: &RequestHead<'_>,
+        head: &[u8],
+        peer: Option<IpAddr>,
         context: &mut Context,
-    ) -> Decision {
-        let mut answer = self.decide(request, context);
-        loop {
-            match answer {
-                Answer::Ready(decision) => return decision,
-                Answer::Pending(pending) => {
-                    self.advance_jobs();
-                    answer = match pending.outcome() {
-                        Some(outcome) => self.decide_at_last(request, outcome, context),
-                        None => Answer::Pending(pending),
-                    };
+    ) -> Answer {
+        let mut site = served.site.borrow_mut();
+        let now = context.clock.now();
+        let mut search = Search::new(&mut site, context.clock.moment());
+        let mut guard = context.guard(Waiting::new(peer));
+        let policy = &served.policy;
+        let planned = plan::respond(request, policy, &self.boundary, &mut search, &mut guard);
+        let waiting = guard.waiting;
+        match planned {
+            Poll::Ready(decision) => {
+                context.user = waiting.into_user();
+                if search.has_failed() {
+                    log_failures(request, &search);
+                }
+                if decision.plan.status == Status::MisdirectedRequest {
+                    context.note_misdirected(request.authority());
+                }
+                match &mut context.live {
+                    None => Answer::Ready(response(decision)),
+                    Some(live) => live::answer(request, decision, live, now),
                 }
             }
-        }
-    }
-
-    /// Decides on a request once that which it waited for is there.
-    fn decide_at_last(
-        &mut self,
-        request: &RequestHead<'_>,
-        outcome: Outcome,
-        context: &Context,
-    ) -> Answer<Decision> {
-        let admitted = plan::admit(request, &context.front.hosts);
-        let path = admitted.as_ref().map_or(&[][..], RequestPath::as_bytes);
-        match (
-            self.encode_outcome(request, path, outcome, context),
-            admitted,
-        ) {
-            (Resolution::Pending(pending), _) => Answer::Pending(pending),
-            (Resolution::Ready(found), Ok(path)) => self.decide_on(request, &path, found, context),
-            (Resolution::Ready(found), Err(plan)) => {
-                self.decide_without_path(request, plan, found.ok(), context)
+            Poll::Pending => {
+                self.note_awaited(served);
+                let accepted = Accepted::new(head, &context.options.limits, served);
+                suspend(accepted, search, waiting)
             }
         }
     }
 
-    /// Decides on a request that no file can answer, by what was planned for it. `stand_in` is what
-    /// it has waited for, if it has.
-    fn decide_without_path(
-        &mut self,
-        request: &RequestHead<'_>,
-        plan: Plan,
-        stand_in: Option<Rc<File>>,
-        context: &Context,
-    ) -> Answer<Decision> {
-        let path = plan::addressed_path(request, &plan);
-        if plan.status != Status::NotFound {
-            return Answer::Ready(self.dress(Decision::at_once(plan), path.as_ref()));
-        }
-        if let Some(file) = stand_in {
-            return Answer::Ready(self.decide_instead(request, file, None));
-        }
-        // No file has such a path, though perhaps an application knows what to do with it.
-        self.stand_in(request, plan::absence_of_unreadable(request), None, context)
-            .unwrap_or_else(|| {
-                let plan = plan::without_stand_in(plan, self.site.policy());
-                Answer::Ready(self.dress(Decision::at_once(plan), path.as_ref()))
-            })
+    /// Answers a request that is for none of the sites.
+    #[cold]
+    fn answer_without_site(&self, request: &RequestHead<'_>, why: NoSite) -> Response<OpenFile> {
+        let policy = self.sites.common_policy();
+        response_without_file(plan::without_site(request, why, policy))
     }
 
-    fn decide_on(
-        &mut self,
-        request: &RequestHead<'_>,
-        path: &RequestPath<'_>,
-        found: Outcome,
-        context: &Context,
-    ) -> Answer<Decision> {
-        let resource = match &found {
-            Ok(file) if file.stand_in().is_some() => {
-                return Answer::Ready(self.decide_instead(request, Rc::clone(file), None));
-            }
-            Ok(file) => Ok(&file.representation),
-            Err(miss) => {
-                if log::log_enabled!(miss.level()) {
-                    let reference = path.to_reference().to_string();
-                    log::log!(miss.level(), "{reference:?} is not served: {miss}");
-                }
-                if let Some(answer) = self.stand_in(request, miss.absence(), Some(*miss), context) {
-                    return answer;
-                }
-                Err(miss.absence())
-            }
-        };
-        let make = || {
-            let plan = plan::decide(request, path, resource, &self.boundary);
-            plan::without_stand_in(plan, self.site.policy())
-        };
-        let plan = match resource {
-            Err(Absence::NotFound) => self.last_page.recall_or(path, make),
-            _ => make(),
-        };
-        let decision = Decision {
-            plan,
-            found: Some(found),
-            stand_in: None,
-        };
-        Answer::Ready(self.dress(decision, Some(path)))
-    }
-
-    /// Decides on a request for what is absent by a file that stands in for it.
-    fn decide_instead(
+    /// Redirects a request to the same URL over HTTPS, unless it is answered over HTTP too.
+    pub(crate) fn redirect_to_https(
         &self,
         request: &RequestHead<'_>,
-        file: Rc<File>,
-        miss: Option<Miss>,
-    ) -> Decision {
-        let plan = plan::instead(request, &file.representation, &self.boundary);
-        let path = plan::addressed_path(request, &plan);
-        let decision = Decision {
-            plan,
-            found: miss.map(Err),
-            stand_in: Some(file),
+        port: u16,
+    ) -> Option<Response<OpenFile>> {
+        let policy = &self.sites.find(request).ok()?.policy;
+        let plan = plan::redirect_to_https(request, &policy.hosts, port)?;
+        Some(response_without_file(policy.rules.apply_general(plan)))
+    }
+
+    /// Answers input that is not a request.
+    pub(crate) fn answer_rejected(&self, rejection: Rejection) -> Response<OpenFile> {
+        let plan = plan::error_response(rejection.status());
+        let policy = self.sites.common_policy();
+        response_without_file(policy.rules.apply_general(plan))
+    }
+
+    /// Answers a suspended request, if the job that it waited for is done. It may then have to wait
+    /// for another one.
+    pub(crate) fn resume(&self, suspended: Suspended, context: &mut Context) -> Answer {
+        let Suspended {
+            accepted,
+            search,
+            waiting,
+        } = suspended;
+        let mut storage = FieldStorage::default();
+        let Some(request) = accepted.request(&mut storage) else {
+            return failed();
         };
-        self.dress(decision, path.as_ref())
-    }
-
-    /// Changes the fields as the operator's rules have it, where they have not been made so.
-    fn dress(&self, decision: Decision, path: Option<&RequestPath<'_>>) -> Decision {
-        let rules = &self.site.policy().rules;
-        let is_dressed = matches!(&decision.found, Some(Ok(_)))
-            && Class::of(decision.plan.status) == Class::Success;
-        if rules.is_empty() || is_dressed {
-            return decision;
-        }
-        let paths = decision.ruled_paths(path);
-        let paths = paths.as_ref().map_or(&[][..], |paths| &paths[..]);
-        let plan = rules.dress(decision.plan.clone(), paths);
-        Decision { plan, ..decision }
-    }
-
-    /// Decides on a request for what is absent, if the site has what may stand in for it.
-    fn stand_in(
-        &mut self,
-        request: &RequestHead<'_>,
-        absence: Absence,
-        miss: Option<Miss>,
-        context: &Context,
-    ) -> Option<Answer<Decision>> {
+        let served = Rc::clone(&accepted.served);
+        let mut site = served.site.borrow_mut();
+        let now = context.clock.now();
         let moment = context.clock.moment();
-        let stand_ins = plan::stand_ins(request, absence, self.site.policy());
-        for stand_in in stand_ins {
-            let mut found = self.site.find_stand_in(stand_in, &moment);
-            if let Resolution::Ready(Ok(file)) = &found
-                && let Some(encoded) = self.encode(request, &[], file, &moment)
-            {
-                found = encoded;
+        let resumed = match search {
+            None => Ok(Search::new(&mut site, moment)),
+            Some(search) => search.resume(&mut site, moment),
+        };
+        let mut search = match resumed {
+            Ok(search) => search,
+            Err(search) => {
+                return Answer::Pending(Box::new(Suspended {
+                    accepted,
+                    search: Some(search),
+                    waiting,
+                }));
             }
-            match found {
-                Resolution::Ready(Ok(file)) => {
-                    return Some(Answer::Ready(self.decide_instead(request, file, miss)));
-                }
-                Resolution::Ready(Err(Miss::Nothing)) => {}
-                Resolution::Ready(Err(miss)) => {
-                    log::log!(miss.level(), "{stand_in} is not served: {miss}");
-                }
-                Resolution::Pending(pending) => return Some(Answer::Pending(pending)),
+        };
+        let mut guard = context.guard(waiting);
+        let planned = self.plan(&request, &served.policy, &mut search, &mut guard);
+        let waiting = guard.waiting;
+        match planned {
+            Poll::Ready(decision) => {
+                context.user = waiting.into_user();
+                let answer = match &mut context.live {
+                    None => Answer::Ready(response(decision)),
+                    Some(live) => live::answer(&request, decision, live, now),
+                };
+                note_answer(&served, &answer);
+                answer
+            }
+            Poll::Pending => {
+                self.note_awaited(&accepted.served);
+                suspend(accepted, search, waiting)
             }
         }
-        None
     }
 
-    /// Serves another site from now on. Answers that are pending are still given.
-    pub(crate) fn replace_site(&mut self, mut site: Site) {
-        site.adopt_jobs(&mut self.site);
-        self.site = site;
-        self.last_page = LastPage::default();
+    /// Decides on a request and waits as long as that takes, for a command that has nothing else to
+    /// do.
+    pub(crate) fn decide_now(&mut self, request: &RequestHead<'_>, context: &Context) -> Decided {
+        let served = match self.sites.find(request) {
+            Ok(served) => Rc::clone(served),
+            Err(why) => {
+                let plan = plan::without_site(request, why, self.sites.common_policy());
+                let decision = Decision::without_file(plan);
+                return Decided {
+                    decision,
+                    miss: None,
+                };
+            }
+        };
+        let mut paused = None;
+        loop {
+            let (mut site, moment) = (served.site.borrow_mut(), context.clock.moment());
+            let search = match paused.take() {
+                None => Ok(Search::new(&mut site, moment)),
+                Some(paused) => PausedSearch::resume(paused, &mut site, moment),
+            };
+            paused = match search {
+                Err(search) => Some(search),
+                Ok(mut search) => {
+                    match self.plan(request, &served.policy, &mut search, &mut Anybody) {
+                        Poll::Ready(decision) => {
+                            let miss = search.asked_failure();
+                            return Decided { decision, miss };
+                        }
+                        Poll::Pending => search.pause(),
+                    }
+                }
+            };
+            drop(site);
+            self.note_awaited(&served);
+            self.advance_jobs(&context.clock);
+        }
     }
 
-    /// Lets go of all that is kept of files.
+    /// Asks the plan about a request that was suspended, or for a command.
+    #[cold]
+    fn plan(
+        &self,
+        request: &RequestHead<'_>,
+        policy: &Policy,
+        search: &mut Search<'_>,
+        visitor: &mut impl Visitor,
+    ) -> Poll<Decision> {
+        let planned = plan::respond(request, policy, &self.boundary, search, visitor);
+        if planned.is_ready() {
+            log_failures(request, search);
+        }
+        planned
+    }
+
+    /// Serves other sites from now on. Waiting requests are still answered from the old ones.
+    pub(crate) fn replace_sites(&mut self, sites: Sites) {
+        let before = mem::replace(&mut self.sites, sites);
+        for served in before.all() {
+            let is_kept = |kept: &Rc<Served>| Rc::ptr_eq(kept, served);
+            if !self.sites.all().iter().any(is_kept) {
+                served.site.borrow_mut().forget();
+            }
+        }
+    }
+
+    /// Forgets all files, so that each is read again at its next request.
     pub(crate) fn forget_files(&mut self) {
-        self.site.forget();
+        for served in self.sites.all() {
+            served.site.borrow_mut().forget();
+        }
     }
 
-    /// Whether there is work under way that answers wait for.
+    /// Releases the descriptors of files that nobody may be requesting. Returns `true` if there
+    /// were any.
+    pub(crate) fn release_descriptors(&self) -> bool {
+        let mut is_any = false;
+        for served in self.sites.all() {
+            is_any |= served.site.borrow_mut().release_descriptors();
+        }
+        is_any
+    }
+
+    /// Returns the total size and use of all caches.
+    pub(crate) fn cache_figures(&self) -> CacheFigures {
+        let figures = self
+            .sites
+            .all()
+            .iter()
+            .map(|served| served.site.borrow().cache_figures());
+        figures.sum()
+    }
+
+    /// Returns the figures of each of several sites.
+    pub(crate) fn site_figures(&self, moment: &LookupTime) -> Vec<SiteFigures> {
+        let Sites::Several(_) = &self.sites else {
+            return Vec::new();
+        };
+        let figures = self.sites.all().iter().map(|served| SiteFigures {
+            name: served.spec.name().to_string(),
+            has_root: served.site.borrow_mut().has_root(moment),
+            responses: served.responses.counts(),
+        });
+        bounded(figures)
+    }
+
+    /// Returns `true` if all roots exist.
+    pub(crate) fn has_roots(&self, moment: &LookupTime) -> bool {
+        let mut sites = self.sites.all().iter();
+        sites.all(|served| served.site.borrow_mut().has_root(moment))
+    }
+
+    /// Checks whether the roots were replaced or removed.
+    pub(crate) fn note_root_events(&self, now: Instant) {
+        for served in self.sites.all() {
+            served.site.borrow_mut().note_root_events(now);
+        }
+        for served in self.awaited() {
+            served.site.borrow_mut().note_root_events(now);
+        }
+    }
+
+    /// Returns `true` if there are jobs that requests wait for.
+    #[inline]
     pub(crate) fn has_jobs(&self) -> bool {
-        self.site.has_jobs()
+        !self.awaited.borrow().is_empty() && self.has_jobs_of_awaited()
     }
 
-    /// Goes on with work under way for a moment: whether an answer that was pending can be given.
-    pub(crate) fn advance_jobs(&mut self) -> bool {
-        let begun = Instant::now();
+    #[cold]
+    fn has_jobs_of_awaited(&self) -> bool {
+        self.awaited().any(|served| served.site.borrow().has_jobs())
+    }
+
+    /// Runs the jobs for a moment. Returns `true` if a waiting request can now be answered.
+    pub(crate) fn advance_jobs(&mut self, clock: &Clock) -> bool {
+        let begun = clock.read();
         let mut is_any_done = false;
         while self.has_jobs() {
-            is_any_done |= self.site.advance();
-            if begun.elapsed() >= JOBS_TURN {
+            for served in self.awaited() {
+                is_any_done |= served.site.borrow_mut().advance();
+            }
+            if clock.since(begun) >= JOBS_TURN {
                 break;
             }
         }
+        self.forget_idle();
+        if let Sites::Several(several) = &self.sites {
+            several.fit_budget();
+        }
         is_any_done
     }
-}
 
-/// What is asked for, or a claim on it.
-#[derive(Debug)]
-pub(crate) enum Answer<T> {
-    Ready(T),
-    /// It waits for work to be done.
-    Pending(Pending),
-}
-
-impl<T> Answer<T> {
-    fn map<U>(self, make: impl FnOnce(T) -> U) -> Answer<U> {
-        match self {
-            Self::Ready(answer) => Answer::Ready(make(answer)),
-            Self::Pending(pending) => Answer::Pending(pending),
+    /// Records that a request waits for a site.
+    fn note_awaited(&self, served: &Rc<Served>) {
+        let mut awaited = self.awaited.borrow_mut();
+        if !awaited.iter().any(|it| it.as_ptr() == Rc::as_ptr(served)) {
+            awaited.push(Rc::downgrade(served));
         }
+    }
+
+    /// Forgets the old sites that no request waits for.
+    fn forget_idle(&mut self) {
+        self.awaited.get_mut().retain(|served| {
+            let served = served.upgrade();
+            served.is_some_and(|served| served.site.borrow().has_jobs())
+        });
+    }
+
+    /// Returns the sites that requests wait for.
+    fn awaited(&self) -> impl Iterator<Item = Rc<Served>> {
+        let awaited: Vec<_> = self
+            .awaited
+            .borrow()
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect();
+        awaited.into_iter()
     }
 }
 
-/// How long work may go on in one turn of the loop, not counting the step that it ends with: so
-/// short that whoever asks for something small in the meantime hardly notices.
-const JOBS_TURN: Duration = Duration::from_micros(500);
-
-/// Opens what is to be served, of which so many files may be kept open.
-pub(crate) fn open_site(
-    options: &Options,
-    audience: Audience,
-    files_max: usize,
-    now: Instant,
-) -> Result<Site, StartError> {
-    Site::open(
-        &options.site_options(audience),
-        options.policy.clone(),
-        files_max,
-        now,
-    )
-    .map_err(|error| StartError::Root(options.site.root.clone(), error))
+/// Counts the response to a request for a site.
+fn note_answer(served: &Served, answer: &Answer) {
+    if let Answer::Ready(response) = answer {
+        served.responses.note(response.status);
+    }
 }
+
+#[cold]
+fn suspend(accepted: Accepted, search: Search<'_>, waiting: Waiting) -> Answer {
+    let search = search.pause();
+    if search.is_none() && !waiting.has_begun() {
+        return failed();
+    }
+    Answer::Pending(Box::new(Suspended {
+        accepted,
+        search,
+        waiting,
+    }))
+}
+
+/// Handles an impossible case: an accepted head cannot be parsed, or a pending plan waits for
+/// nothing.
+#[cold]
+fn failed() -> Answer {
+    debug_assert!(
+        false,
+        "a request that waits can be read, and waits for something"
+    );
+    let plan = plan::error_response(Status::InternalServerError);
+    Answer::Ready(response_without_file(plan))
+}
+
+/// Logs why files are not served. Most failures are of no interest, and many clients request
+/// missing files.
+fn log_failures(request: &RequestHead<'_>, search: &Search<'_>) {
+    if let Some(miss) = search.asked_failure()
+        && log::log_enabled!(miss.level())
+        && let Some(path) = plan::addressed_path(request, &BasePath::default())
+    {
+        let reference = path.to_reference().to_string();
+        log::log!(miss.level(), "{reference:?} is not served: {miss}");
+    }
+    for (fallback, path, miss) in search.failed_fallbacks() {
+        let reference = format!("/{}", escaped(path));
+        log::log!(
+            miss.level(),
+            "{reference:?}, {fallback}, is not served: {miss}"
+        );
+    }
+}
+
+/// The time for jobs in one turn of the loop, without the last step. It is so short that a client
+/// with a small request hardly notices.
+const JOBS_TURN: Duration = Duration::from_micros(500);

@@ -1,36 +1,46 @@
-//! Which connection goes when there are too many: each gives its rank, and admission chooses.
+//! The choice of connections to close at the limit: each has a rank, and admission chooses.
 
+use crate::server::net::pace::SlowPace;
 use std::time::{Duration, Instant};
 
-/// Why a session can make room for another: first those that cost nobody anything.
+/// The reason why a session can be closed for another one, starting with those that cost nobody
+/// anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Spare {
-    /// All has been said since then, and it could have closed.
+pub(crate) enum EvictionRank {
+    /// Everything has been sent since this time, and the peer could have closed.
     Lingering(Instant),
-    /// Nothing has been under way since then.
+    /// Nothing has been in progress since this time.
     Idle(Instant),
-    /// A request has been coming in since then.
+    /// A request has been arriving since this time.
     Arriving(Instant),
+    /// The client receives a response at this pace.
+    Sending(SlowPace),
 }
 
-impl Spare {
-    /// From when on it can make room.
+impl EvictionRank {
+    /// Returns `true` if closing the session costs nobody anything.
+    pub(crate) fn is_free(self) -> bool {
+        matches!(self, Self::Lingering(_) | Self::Idle(_))
+    }
+
+    /// Returns the time from which the session can be closed.
     pub(crate) fn due(self) -> Instant {
         match self {
             Self::Lingering(since) => since + LINGER_GRACE,
             Self::Idle(since) => since + IDLE_GRACE,
             Self::Arriving(since) => since + ARRIVAL_GRACE,
+            Self::Sending(pace) => pace.sure,
         }
     }
 }
 
-/// How long the last response may be on its way: closing before it is read would destroy it.
+/// The time that the last response may need to arrive. Closing before it is read would destroy it.
 const LINGER_GRACE: Duration = Duration::from_millis(500);
 
-/// How long a connection may be idle before it can make room: its first request, or its next, may be
-/// on its way just now. Without it, newcomers would drive out one another before any is answered.
+/// The time that a connection has to be idle before it can be closed, because a request may be on
+/// its way. Without it, new connections would be closed for one another before any is answered.
 pub(super) const IDLE_GRACE: Duration = Duration::from_millis(10);
 
-/// How long a request may be under way before its connection can make room: many round trips. Who
-/// takes longer is most likely one of many that hold connections to lock others out.
+/// The time that a request may take to arrive before its connection can be closed: many round
+/// trips. A slower client is most likely one of many that hold connections to block others.
 const ARRIVAL_GRACE: Duration = Duration::from_secs(2);

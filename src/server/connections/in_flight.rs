@@ -1,14 +1,14 @@
-//! The request under way on a connection, as the access log and the metrics see it.
+//! The request in progress on a connection, for the access log and the metrics.
 
 use crate::http::Status;
 use crate::server::context::{Context, Finished};
 use crate::server::observe::access_log::Record;
 use std::time::Instant;
 
-/// A request that outlasts the call that read it.
+/// A request that is not finished in the call that read it.
 #[derive(Debug)]
 pub(crate) struct InFlight {
-    /// `None` for as long as there is no response.
+    /// `None` as long as there is no response.
     pub(crate) status: Option<Status>,
     started: Instant,
     record: Option<Box<Record>>,
@@ -24,8 +24,15 @@ impl InFlight {
         }
     }
 
-    /// Reports the request, once its response has been handed over or is given up. `is_held` says
-    /// that the response still waits for the end of the content: then there was none.
+    /// Records the user of the request.
+    pub(crate) fn name_user(&mut self, user: &str) {
+        if let Some(record) = &mut self.record {
+            record.name_user(user);
+        }
+    }
+
+    /// Reports the request, once its response has been handed over or given up. `is_held` means
+    /// that the response still waits for the end of the content, so it does not count.
     pub(crate) fn finish(self, is_held: bool, content_bytes: u64, context: &mut Context) {
         let finished = Finished {
             status: self.status.filter(|_| !is_held),

@@ -1,9 +1,9 @@
-//! Connections: who is let in, who goes when there are too many, and whose turn it is.
+//! Connections: admission, eviction, and turns.
 
 pub(crate) mod admission;
-mod eviction;
-mod first_read;
+pub(crate) mod eviction;
 mod in_flight;
+pub(crate) mod per_client;
 pub(crate) mod session;
 pub(crate) mod table;
 pub(crate) mod turn;

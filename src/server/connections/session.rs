@@ -1,20 +1,23 @@
-//! One connection with its socket: the shell around the protocol machine.
+//! A connection with its socket: the shell around the protocol machine. The parts for a response
+//! without an end are in [`stream`].
 
-use super::eviction::Spare;
-use super::first_read::FirstLook;
+mod stream;
+
+use super::eviction::EvictionRank;
 use super::in_flight::InFlight;
 use super::turn::Turn;
 use crate::conn::{Connection, Event, Phase, Timeouts, Transmit, Wants};
 use crate::http::Status;
 use crate::http::fields::FieldStorage;
-use crate::server::answer::decision::OpenFile;
-use crate::server::answer::responder::Answer;
+use crate::server::answer::answered::Answer;
+use crate::server::answer::response::OpenFile;
+use crate::server::answer::suspended::Suspended;
 use crate::server::context::Context;
 use crate::server::net::send_window::SendWindow;
-use crate::server::net::socket::{Next, Socket, is_not_ready, is_of_the_peer};
-use crate::server::options::Side;
+use crate::server::net::socket::{Next, Socket, is_peer_error, would_block};
+use crate::server::net::stream::{Scheme, Stream};
+use crate::server::options::ListenerRole;
 use crate::server::turn_budget::{BYTES_A_TURN, SMALL_BYTES_MAX};
-use crate::site::{self, Pending};
 use mio::Interest;
 use rustix::io::Errno;
 use std::net::IpAddr;
@@ -22,68 +25,71 @@ use std::time::Instant;
 
 #[derive(Debug)]
 pub(crate) struct Session {
-    pub(crate) socket: Socket,
+    stream: Stream,
     window: SendWindow,
     connection: Connection<OpenFile>,
     peer: Option<IpAddr>,
-    side: Side,
-    /// What was received and is not used up: the start of a head, or requests that wait.
+    role: ListenerRole,
+    connected: Instant,
+    /// The bytes received and not used yet: the start of a head, or waiting requests.
     rest: Vec<u8>,
-    /// Whether receiving may give anything. Edge-triggered: set by an event, and cleared only by a
-    /// receive that came back short.
+    /// `true` if receiving may return something. Events are edge-triggered, so an event sets it,
+    /// and only a short receive clears it.
     may_receive: bool,
     input: Input,
-    /// The request whose answer is pending.
-    parked: Option<Parked>,
-    /// The request that outlasts the call that read it.
+    /// The request whose response is pending.
+    suspended: Option<Box<Suspended>>,
+    /// A request that is not finished in the call that read it.
     in_flight: Option<InFlight>,
-    pub(crate) is_runnable: bool,
-    /// What the poll tells of, once the session has had to wait.
+    pub(crate) is_ready: bool,
+    /// The owner of the response without an end that it sends, if it does: the hash of the client
+    /// and its user agent.
+    stream_owner: u32,
+    /// The interest registered with the poll, once the session has had to wait.
     pub(crate) registered: Option<Interest>,
 }
 
-/// A request whose answer waits for work to be done.
-#[derive(Debug)]
-struct Parked {
-    /// Its head as it was received, to be read again when there is an answer.
-    head: Box<[u8]>,
-    pending: Pending,
-}
-
-/// What is known of the end of what the peer sends.
+/// The state of the peer's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Input {
     Open,
-    /// The end has come, behind bytes that are yet to be received.
+    /// The end has arrived, after bytes that are not yet received.
     EndInSight,
     Ended,
 }
 
-/// How a session stands after it was pumped.
+/// The state of a session after a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It waits for the peer, for work to be done, or for its deadline.
+    /// It waits for the peer, for a job, or for its deadline.
     Waiting,
-    /// It could go on, but others come first.
+    /// It could continue, but others come first.
     Unfinished,
-    /// It is to be closed.
+    /// It should be closed.
     Done,
 }
 
 impl Session {
-    pub(crate) fn new(socket: Socket, peer: Option<IpAddr>, side: Side, context: &Context) -> Self {
+    pub(crate) fn new(
+        stream: Stream,
+        peer: Option<IpAddr>,
+        role: ListenerRole,
+        context: &Context,
+    ) -> Self {
         Self {
-            socket,
+            stream,
             window: SendWindow::new(),
-            connection: Connection::new(&context.tick()),
+            connection: Connection::new(&context.now()),
             peer,
-            side,
+            role,
+            connected: context.clock.now(),
             rest: Vec::new(),
             may_receive: true,
             input: Input::Open,
-            parked: None,
+            suspended: None,
             in_flight: None,
-            is_runnable: false,
+            is_ready: false,
+            stream_owner: 0,
             registered: None,
         }
     }
@@ -99,39 +105,43 @@ impl Session {
         }
     }
 
-    /// The connection is broken in both directions, so that nobody waits for an answer.
+    /// Records that the connection is broken in both directions, so nobody waits for a response.
     pub(crate) fn note_broken(&mut self) {
-        self.parked = None;
+        self.suspended = None;
     }
 
-    /// Whether there is something to send, so that the session goes on as soon as there is room.
+    /// Returns `true` if there is something to send, so the session can continue as soon as the
+    /// socket is writable.
     pub(crate) fn has_to_send(&self) -> bool {
         self.connection.wants() == Wants::Transmit
     }
 
-    /// Whether the session waits for work to be done.
-    pub(crate) fn is_parked(&self) -> bool {
-        self.parked.is_some()
+    /// Returns `true` if a TLS handshake comes next, which takes much more work than a request.
+    pub(crate) fn has_to_shake_hands(&self) -> bool {
+        self.stream.has_to_shake_hands()
     }
 
-    /// Whether the session waits for work that is done.
+    /// Returns `true` if the session waits for a job.
+    pub(crate) fn is_suspended(&self) -> bool {
+        self.suspended.is_some()
+    }
+
+    /// Returns `true` if the job that the session waits for is done.
     pub(crate) fn is_answerable(&self) -> bool {
-        self.parked
+        self.suspended
             .as_ref()
-            .is_some_and(|parked| parked.pending.is_done())
+            .is_some_and(|suspended| suspended.is_answerable())
     }
 
-    /// What the first look for a request has shown, if there was one.
-    pub(crate) fn first_look(&self) -> Option<FirstLook> {
-        match (self.connection.is_fresh(), self.may_receive) {
-            (false, _) => Some(FirstLook::Found),
-            (true, false) => Some(FirstLook::InVain),
-            (true, true) => None,
-        }
+    pub(crate) fn socket(&self) -> &Socket {
+        self.stream.socket()
     }
 
-    /// What the poll is to report of its socket.
+    /// Returns the interest that the poll needs for its socket.
     pub(crate) fn interest(&self) -> Interest {
+        if self.stream.has_unsent() {
+            return Interest::READABLE | Interest::WRITABLE;
+        }
         self.window.interest()
     }
 
@@ -139,33 +149,68 @@ impl Session {
         self.peer
     }
 
-    pub(crate) fn side(&self) -> Side {
-        self.side
+    pub(crate) fn role(&self) -> ListenerRole {
+        self.role
     }
 
     pub(crate) fn phase(&self) -> Phase {
         self.connection.phase()
     }
 
-    /// When the peer is late, or is to be looked at; `None` while it waits for us.
+    /// Returns the time at which the peer is late or must be checked; `None` while it waits for us.
     pub(crate) fn deadline(&self, timeouts: &Timeouts) -> Option<Instant> {
         self.window
             .next_look(timeouts.send_stall)
             .or_else(|| self.connection.poll_timeout(timeouts))
     }
 
-    /// Why it can make room for another, if it can.
-    pub(crate) fn spare(&self) -> Option<Spare> {
-        // Half of an empty line is nothing under way.
+    /// Returns the reason why it can be closed for another one, if it can.
+    pub(crate) fn rank(&self) -> Option<EvictionRank> {
+        // Half of an empty line does not count as a request.
         let has_begun = !matches!(*self.rest, [] | [b'\r']);
         let idle = self.connection.idle_since().filter(|_| !has_begun);
-        let arriving = || self.connection.arriving_since().map(Spare::Arriving);
-        let lingering = || self.connection.lingering_since().map(Spare::Lingering);
-        idle.map(Spare::Idle).or_else(arriving).or_else(lingering)
+        let idle_rank = |since| {
+            if self.stream.has_begun() {
+                EvictionRank::Arriving(since)
+            } else {
+                EvictionRank::Idle(since)
+            }
+        };
+        let arriving = || self.connection.arriving_since().map(EvictionRank::Arriving);
+        let lingering = || {
+            self.connection
+                .lingering_since()
+                .map(EvictionRank::Lingering)
+        };
+        // The client of a stream asks again, and then receives everything since.
+        let streaming = || self.connection.streaming_since().map(EvictionRank::Idle);
+        let sending = || self.window.slow_pace().map(EvictionRank::Sending);
+        idle.map(idle_rank)
+            .or_else(arriving)
+            .or_else(lingering)
+            .or_else(streaming)
+            .or_else(sending)
+    }
+
+    /// Measures how fast the client receives a response. Needed only if connections are short.
+    pub(crate) fn measure(&mut self, now: Instant) {
+        self.window
+            .measure(self.stream.socket(), self.connected, now);
+    }
+
+    /// Prepares the close of a session that makes room for another. A client must not mistake a
+    /// partial response for the whole, and the kernel must not send the rest. An idle client over
+    /// TLS is sent the end (RFC 8446 §6.1).
+    pub(crate) fn give_way(&mut self) {
+        if self.has_to_send() {
+            self.stream.socket().reset_on_close();
+        } else if let Err(errno) = self.stream.finish() {
+            log::debug!("an evicted client was not sent the end: {errno}");
+        }
     }
 
     pub(crate) fn drain(&mut self, context: &Context) {
-        self.connection.drain(&context.tick());
+        self.connection.drain(&context.now());
     }
 
     pub(crate) fn handle_timeout(&mut self, turn: &mut Turn<'_>) {
@@ -175,26 +220,25 @@ impl Session {
         }
         let now = turn.context.clock.now();
         let timeout = turn.context.options.timeouts.send_stall;
-        // Where there is room, it is not the peer who is late.
+        // If the client has room, the peer is not the late one.
         if self.phase() == Phase::Send
-            && (self.is_runnable || !self.window.is_stalled(&self.socket, now, timeout))
+            && (self.is_ready || !self.window.is_stalled(self.stream.socket(), now, timeout))
         {
             return;
         }
-        if self.side == Side::Public {
+        if self.role == ListenerRole::Public {
             turn.context.metrics.note_timeout(self.phase());
         }
-        if let Some(event) = self.connection.handle_timeout(&turn.context.tick()) {
+        if let Some(event) = self.connection.handle_timeout(&turn.context.now()) {
             self.answer(&event, &[], turn);
         }
     }
 
-    /// Does what the connection wants until the peer has to do something, or others are to have
-    /// their turn.
+    /// Does what the connection wants until the peer has to act, or others should have their turn.
     pub(crate) fn pump(&mut self, turn: &mut Turn<'_>) -> Outcome {
         self.connection.lend(&mut turn.context.output);
         let outcome = self.pump_while_ready(turn).unwrap_or_else(|errno| {
-            // A peer that vanishes is no error of ours.
+            // A vanished peer is not an error of ours.
             log::debug!("a connection broke off: {errno}");
             Outcome::Done
         });
@@ -224,11 +268,16 @@ impl Session {
                         return Ok(Outcome::Waiting);
                     }
                 }
+                Wants::Receive if self.stream.has_unsent() => {
+                    if !self.flush()? {
+                        return Ok(Outcome::Waiting);
+                    }
+                }
                 Wants::Receive if !offered && !self.rest.is_empty() => {
                     offered = true;
                     self.offer_rest(turn);
                 }
-                // The end was told already, and still there is something to wait for.
+                // The end was reported already, and still the connection wants input.
                 Wants::Receive if self.input == Input::Ended => return Ok(Outcome::Done),
                 Wants::Receive if self.may_receive => {
                     self.receive(turn)?;
@@ -236,38 +285,40 @@ impl Session {
                 }
                 Wants::Receive => return Ok(Outcome::Waiting),
                 Wants::Shutdown => {
-                    self.socket.shut_down_sending()?;
-                    self.connection.shut_down(&turn.context.tick());
+                    if !self.shut_down(turn.context)? {
+                        return Ok(Outcome::Waiting);
+                    }
                 }
-                Wants::LastLook if !self.rest.is_empty() => self.offer_rest(turn),
-                Wants::LastLook if self.may_receive && self.input != Input::Ended => {
+                Wants::FinalRead if !self.rest.is_empty() => self.offer_rest(turn),
+                Wants::FinalRead if self.may_receive && self.input != Input::Ended => {
                     self.receive(turn)?;
                 }
-                Wants::LastLook | Wants::Close => {
-                    self.socket.let_go()?;
+                Wants::FinalRead | Wants::Close => {
+                    self.stream.finish()?;
                     return Ok(Outcome::Done);
                 }
                 Wants::Reset => {
-                    self.socket.reset_on_close();
+                    self.stream.socket().reset_on_close();
                     return Ok(Outcome::Done);
                 }
                 Wants::Respond => {
-                    // None: the connection is broken, and nobody is left to be answered.
-                    let Some(parked) = self.parked.take() else {
+                    // None: the connection is broken, and nobody waits for a response.
+                    let Some(suspended) = self.suspended.take() else {
                         return Ok(Outcome::Done);
                     };
-                    let Some(outcome) = parked.pending.outcome() else {
-                        self.parked = Some(parked);
+                    if !suspended.is_answerable() {
+                        self.suspended = Some(suspended);
+                        self.flush()?;
                         return Ok(Outcome::Waiting);
-                    };
-                    self.answer_at_last(parked.head, outcome, turn);
+                    }
+                    self.resume(*suspended, turn);
                 }
             }
         }
     }
 
-    /// Whether what is to be sent next is so much that others come first, if they are many who ask
-    /// for so much at once.
+    /// Returns `true` if the next data to send is so large that others come first, if many clients
+    /// request as much at once.
     fn sends_much(&self) -> bool {
         match self.connection.poll_transmit() {
             Some(Transmit::Bytes(_, content)) => content.len() > SMALL_BYTES_MAX,
@@ -276,61 +327,23 @@ impl Session {
         }
     }
 
-    /// Sends once: whether that may be done again, or the socket takes no more.
-    fn transmit(&mut self, context: &mut Context) -> Result<bool, Errno> {
-        let sent = match self.connection.poll_transmit() {
-            None => return Ok(true),
-            Some(Transmit::Bytes(first, second)) => {
-                let next = if self.connection.is_closing() {
-                    Next::AtOnce
-                } else {
-                    Next::Unknown
-                };
-                self.socket.send(first, second, next)
-            }
-            Some(Transmit::File { before, .. }) if !before.is_empty() => {
-                self.socket.send(before, &[], Next::AtOnce)
-            }
-            Some(Transmit::File {
-                file,
-                offset,
-                length,
-                ..
-            }) => {
-                let now = context.clock.now();
-                self.window
-                    .adjust(&context.large_sends, &self.socket, now, length);
-                // Not less for what the turn has moved before: whole pages, and often the whole file.
-                let length = usize::try_from(length).map_or(BYTES_A_TURN, |l| l.min(BYTES_A_TURN));
-                match self.socket.send_file(&**file, offset, length) {
-                    Err(errno) if !is_not_ready(errno) && !is_of_the_peer(errno) => {
-                        log::error!("a file cannot be read on, and its connection ends: {errno}");
-                        self.connection.abort();
-                        return Ok(true);
-                    }
-                    sent => sent,
-                }
-            }
-        };
-        match sent {
-            Ok(0) => {
-                log::info!("a file was shortened while it was sent; its connection ends");
-                self.connection.abort();
+    /// Sends data that belongs to no response. Returns `true` if all of it is on its way.
+    fn flush(&mut self) -> Result<bool, Errno> {
+        match self.stream.flush() {
+            Ok(()) => Ok(true),
+            Err(errno) if would_block(errno) => Ok(false),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Announces the end of sending to the peer. Returns `false` if the socket is full.
+    fn shut_down(&mut self, context: &Context) -> Result<bool, Errno> {
+        match self.stream.shut_down_sending() {
+            Ok(()) => {
+                self.connection.shut_down(&context.now());
                 Ok(true)
             }
-            Ok(sent) => {
-                context.budget.charge(sent);
-                self.window.note_room(context.clock.now());
-                if self.side == Side::Public {
-                    context.metrics.sent_bytes += sent as u64;
-                }
-                self.connection.transmitted(sent as u64, &context.tick());
-                if !self.connection.is_exchanging() {
-                    self.finish_exchange(context);
-                }
-                Ok(true)
-            }
-            Err(errno) if is_not_ready(errno) => {
+            Err(errno) if would_block(errno) => {
                 self.window.note_full(context.clock.now());
                 Ok(false)
             }
@@ -338,34 +351,101 @@ impl Session {
         }
     }
 
-    /// Receives once, behind the rest of what came before.
+    /// Sends once. Returns `false` if the socket is full.
+    fn transmit(&mut self, context: &mut Context) -> Result<bool, Errno> {
+        let now = context.clock.now();
+        let shared = &mut context.tls;
+        let sent = match self.connection.poll_transmit() {
+            None => return Ok(true),
+            Some(Transmit::File {
+                before: [],
+                file,
+                offset,
+                length,
+            }) => {
+                self.window
+                    .adjust(&context.windows, self.stream.socket(), now, length);
+                let batch = || self.window.batch(now);
+                // The turn's earlier work does not reduce it: whole pages, and often the whole
+                // file.
+                let length = usize::try_from(length).map_or(BYTES_A_TURN, |l| l.min(BYTES_A_TURN));
+                match self
+                    .stream
+                    .send_file(&**file, offset, length, batch, shared)
+                {
+                    Err(errno) if !would_block(errno) && !is_peer_error(errno) => {
+                        log::error!(
+                            "cannot read the rest of a file, so its connection is closed: {errno}"
+                        );
+                        self.connection.abort();
+                        return Ok(true);
+                    }
+                    sent => sent,
+                }
+            }
+            Some(bytes) => {
+                let (first, second, next) = match bytes {
+                    Transmit::Bytes(first, second) if self.connection.is_closing() => {
+                        (first, second, Next::AtOnce)
+                    }
+                    Transmit::Bytes(first, second) => (first, second, Next::Unknown),
+                    Transmit::File { before, .. } => (before, &[][..], Next::AtOnce),
+                };
+                let batch = || self.window.batch(now);
+                self.stream.send(first, second, next, batch, shared)
+            }
+        };
+        match sent {
+            Ok(0) => {
+                log::info!("a file was truncated while it was sent, so its connection is closed");
+                self.connection.abort();
+                Ok(true)
+            }
+            Ok(sent) => {
+                context.budget.charge(sent);
+                self.window.note_room(context.clock.now());
+                if self.role == ListenerRole::Public {
+                    context.metrics.sent_bytes += sent as u64;
+                }
+                self.connection.transmitted(sent as u64, &context.now());
+                if !self.connection.is_exchanging() {
+                    self.finish_exchange(context);
+                }
+                Ok(true)
+            }
+            Err(errno) if would_block(errno) => {
+                self.window.note_full(context.clock.now());
+                Ok(false)
+            }
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Receives once, appending to the bytes that were left.
     fn receive(&mut self, turn: &mut Turn<'_>) -> Result<(), Errno> {
         let mut input = std::mem::take(&mut turn.context.input);
         let kept = self.rest.len();
         input.resize(input.len().max(kept + RECEIVED_AT_ONCE), 0);
         let (before, room) = input.split_at_mut(kept);
         before.copy_from_slice(&self.rest);
-        let received = self.socket.receive(room);
-        let room = room.len();
-        let result = match received {
-            Ok(count) => {
-                turn.context.budget.charge(count);
-                if self.side == Side::Public {
-                    turn.context.metrics.received_bytes += count as u64;
+        let result = match self.stream.receive(room, &mut turn.context.tls) {
+            Ok(received) => {
+                turn.context.budget.charge(received.work_bytes);
+                if self.role == ListenerRole::Public {
+                    turn.context.metrics.received_bytes += received.bytes as u64;
                 }
-                // epoll(7): a short receive has emptied the socket; what comes later is an event.
-                // An end that is there already, behind what was received, is not.
-                self.may_receive = count == room || self.input == Input::EndInSight;
-                let filled = input.get(..kept + count).unwrap_or_default();
+                // No event reports an end that is already there after the received bytes.
+                self.may_receive = received.has_more || self.input == Input::EndInSight;
+                let filled = input.get(..kept + received.bytes).unwrap_or_default();
                 let used = self.offer(filled, turn);
                 let unused = filled.get(used..).unwrap_or_default();
-                if count == 0 {
+                if received.is_end {
                     self.end(unused, turn);
                 }
                 self.keep(unused);
                 Ok(())
             }
-            Err(errno) if is_not_ready(errno) => {
+            Err(errno) if would_block(errno) => {
                 self.may_receive = false;
                 Ok(())
             }
@@ -385,7 +465,7 @@ impl Session {
         }
     }
 
-    /// Keeps what is not used up. An idle connection keeps nothing, so it owns no memory for it.
+    /// Keeps the unused bytes. An idle connection keeps none, so it owns no memory for them.
     fn keep(&mut self, unused: &[u8]) {
         if unused.is_empty() {
             self.rest = Vec::new();
@@ -395,7 +475,8 @@ impl Session {
         }
     }
 
-    /// Lets the connection take some requests from the input, if it will: how many bytes.
+    /// Offers the input to the connection, which may take some requests. Returns the number of
+    /// bytes used.
     fn offer(&mut self, input: &[u8], turn: &mut Turn<'_>) -> usize {
         let (mut used, mut requests) = (0, 0);
         while used < input.len() && requests < REQUESTS_AT_ONCE {
@@ -403,10 +484,10 @@ impl Session {
             let rest = input.get(used..).unwrap_or_default();
             let received = self
                 .connection
-                .receive(rest, &mut storage, &turn.context.tick());
+                .receive(rest, &mut storage, &turn.context.now());
             used += received.used;
             if !self.connection.is_exchanging() {
-                // A response that was held up by the request's content is on its way now.
+                // A response that was held for the request's content is on its way now.
                 self.finish_exchange(turn.context);
             }
             if let Some(event) = received.event {
@@ -425,55 +506,69 @@ impl Session {
         let mut storage = FieldStorage::default();
         if let Some(event) = self
             .connection
-            .receive_eof(unused, &mut storage, &turn.context.tick())
+            .receive_eof(unused, &mut storage, &turn.context.now())
         {
             self.answer(&event, &[], turn);
         }
     }
 
-    /// Answers an event, or sees to it that it is answered later. `head` is what was received of
-    /// it, if it is a request.
+    /// Answers an event, or arranges that it is answered later. `head` has the received bytes of a
+    /// request.
     fn answer(&mut self, event: &Event<'_>, head: &[u8], turn: &mut Turn<'_>) {
         turn.context.budget.charge_request();
-        match turn.endpoint.answer(event, turn.context) {
+        let scheme = match self.stream.scheme() {
+            Scheme::Http if self.peer.is_none() => Scheme::Local,
+            scheme => scheme,
+        };
+        match turn
+            .endpoint
+            .answer(event, head, scheme, self.peer, turn.context)
+        {
             Answer::Ready(response) => {
                 let status = response.status;
-                self.connection.respond(response, &turn.context.tick());
+                self.connection.respond(response, &turn.context.now());
                 self.begin_exchange(event, Some(status), turn.context);
             }
-            Answer::Pending(pending) => {
-                let head = head.into();
-                self.parked = Some(Parked { head, pending });
+            Answer::Live { response, agent } => self.respond_live(response, agent, turn.context),
+            Answer::Pending(suspended) => {
+                self.suspended = Some(suspended);
                 self.begin_exchange(event, None, turn.context);
             }
         }
     }
 
-    /// Answers a request that was parked, by the outcome that it waited for.
-    fn answer_at_last(&mut self, head: Box<[u8]>, outcome: site::Outcome, turn: &mut Turn<'_>) {
-        let response = match turn.endpoint.answer_at_last(&head, outcome, turn.context) {
+    /// Answers a suspended request, now that the job that it waited for is done.
+    fn resume(&mut self, suspended: Suspended, turn: &mut Turn<'_>) {
+        let response = match turn.endpoint.resume(suspended, turn.context) {
             Answer::Ready(response) => response,
-            Answer::Pending(pending) => {
-                self.parked = Some(Parked { head, pending });
+            Answer::Live { response, agent } => {
+                return self.respond_live(response, agent, turn.context);
+            }
+            Answer::Pending(suspended) => {
+                self.suspended = Some(suspended);
                 return;
             }
         };
+        let user = turn.context.user.take();
         if let Some(in_flight) = &mut self.in_flight {
             in_flight.status = Some(response.status);
+            if let Some(user) = user {
+                in_flight.name_user(&user);
+            }
         }
-        self.connection.respond(response, &turn.context.tick());
+        self.connection.respond(response, &turn.context.now());
         if !self.connection.is_exchanging() {
             self.finish_exchange(turn.context);
         }
     }
 
-    /// Begins to account for a request, which has this status if there is a response already.
+    /// Begins to account for a request, with this status if there is a response already.
     fn begin_exchange(&mut self, event: &Event<'_>, status: Option<Status>, context: &mut Context) {
-        if self.side == Side::Admin {
+        if self.role == ListenerRole::Admin {
             return;
         }
         if let Some(in_flight) = &mut self.in_flight {
-            // A request whose content went wrong: there is one response to it, and one log line.
+            // The content of a request turned out malformed: it has one response and one log line.
             in_flight.status = status;
             return;
         }
@@ -486,9 +581,9 @@ impl Session {
         }
     }
 
-    /// Reports the request that was under way, if there was one.
+    /// Reports the request in progress, if there is one.
     pub(crate) fn finish_exchange(&mut self, context: &mut Context) {
-        self.window.end_large_send(&self.socket);
+        self.window.end_large_response(self.stream.socket());
         if let Some(in_flight) = self.in_flight.take() {
             self.window.forget_progress();
             let content_bytes = self.connection.content_bytes();
@@ -497,8 +592,8 @@ impl Session {
     }
 }
 
-/// Requests that are answered before what there is to send is sent, and the turn may end.
+/// The number of requests that are answered before responses are sent and the turn may end.
 const REQUESTS_AT_ONCE: usize = 32;
 
-/// The least room that is offered to one receive.
+/// The smallest buffer for one receive.
 const RECEIVED_AT_ONCE: usize = 32 * 1024;

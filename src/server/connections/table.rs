@@ -1,16 +1,16 @@
-//! All sessions: their keys, their deadlines, and room for new ones.
+//! All sessions: their keys, their deadlines, and admission.
 
-use super::admission::{Ranked, Room};
-use super::eviction::Spare;
-use super::first_read::Promptness;
+use super::admission::{Admission, Ranked};
+use super::eviction::EvictionRank;
 use super::session::Session;
 use crate::conn::Timeouts;
 use crate::server::context::Context;
 use crate::server::net::listener::Listener;
-use crate::server::net::socket::Socket;
+use crate::server::net::stream::Stream;
 use crate::server::observe::metrics::ConnectionGauges;
-use crate::server::options::{ADMIN_CONNECTIONS_MAX, Side};
-use mio::unix::SourceFd;
+use crate::server::options::{ADMIN_CONNECTIONS_MAX, ListenerRole};
+use crate::server::workers::crew::{Crew, Found};
+use crate::server::workers::message::Offer;
 use mio::{Registry, Token};
 use rustix::io::Errno;
 use slab::Slab;
@@ -22,68 +22,101 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub(crate) struct Sessions {
     slab: Slab<Session>,
-    /// The number of the token of the first key.
+    /// The token number of the first key.
     first_token: usize,
-    /// Sessions that have yet to have their first turn.
+    /// Sessions that have not had their first turn.
     newcomers: VecDeque<usize>,
-    /// Sessions that could go on but for the turn of others, the first to have its turn first.
-    runnable: VecDeque<usize>,
-    /// Sessions that wait for work to be done, some of which may be gone by now.
-    parked: BTreeSet<usize>,
-    /// No session's deadline is before this.
+    /// Sessions that can continue but let others go first, in the order of their turns.
+    ready: VecDeque<usize>,
+    /// Sessions that wait for a job; some may be closed already.
+    suspended: BTreeSet<usize>,
+    /// No session has an earlier deadline.
     next_deadline: Option<Instant>,
-    room: Room,
-    /// The operator's sessions, in the order in which they came. They take up none of the room.
+    admission: Admission,
+    /// The time of the last measurement of sending sessions.
+    measured: Option<Instant>,
+    /// The admin sessions in order of arrival. They do not count towards the limit.
     admin: VecDeque<usize>,
-    promptness: Promptness,
+}
+
+/// A connection that was accepted.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) stream: Stream,
+    /// The peer's address, if it has one.
+    pub(crate) peer: Option<IpAddr>,
+    /// The role of the listener that accepted it.
+    pub(crate) role: ListenerRole,
 }
 
 impl Sessions {
-    pub(crate) fn new(first_token: usize, room: Room) -> Self {
+    pub(crate) fn new(first_token: usize, admission: Admission) -> Self {
         Self {
             slab: Slab::new(),
             first_token,
             newcomers: VecDeque::new(),
-            runnable: VecDeque::new(),
-            parked: BTreeSet::new(),
+            ready: VecDeque::new(),
+            suspended: BTreeSet::new(),
             next_deadline: None,
-            room,
+            admission,
+            measured: None,
             admin: VecDeque::new(),
-            promptness: Promptness::default(),
         }
     }
 
-    /// Takes a new connection in. Its turn comes in the next tick: if its request is here by then
-    /// it is answered at once, and a connection that ends with it is never registered.
+    /// Admits a new connection, and serves it or passes it to the worker with the fewest
+    /// connections.
     pub(crate) fn admit(
         &mut self,
-        socket: Socket,
-        peer: Option<IpAddr>,
-        side: Side,
+        arrival: Arrival,
         context: &mut Context,
         registry: &Registry,
+        crew: Option<&mut Crew>,
     ) {
-        match side {
-            Side::Public if !self.room.enter(peer) => {
-                log::debug!("a client has too many connections; its newest is closed");
-                return;
-            }
-            Side::Public => {}
-            Side::Admin => self.make_room_for_admin(context),
+        let Arrival { stream, peer, role } = arrival;
+        match role {
+            ListenerRole::Public if !self.is_admitted(peer) => return,
+            ListenerRole::Public => {}
+            ListenerRole::Admin => self.make_room_for_admin(context),
         }
-        let key = self.slab.insert(Session::new(socket, peer, side, context));
-        if side == Side::Admin {
-            self.admin.push_back(key);
-        }
-        if self.promptness.is_worth_a_look() {
-            self.newcomers.push_back(key);
-        } else {
-            self.wait(key, context, registry);
+        let stream = match crew {
+            Some(crew) if role == ListenerRole::Public => crew.hand_out(stream, peer),
+            _ => Some(stream),
+        };
+        if let Some(stream) = stream {
+            self.take_in(Arrival { stream, peer, role }, context, registry);
         }
     }
 
-    /// Who came first of the operator's makes room for the next if need be: a scrape takes no time,
-    /// so that nobody is there for long in good faith.
+    /// Counts a client's connection. Returns `false` if the client has reached its limit.
+    fn is_admitted(&mut self, peer: Option<IpAddr>) -> bool {
+        let is_admitted = self.admission.admit(peer);
+        if !is_admitted {
+            log::debug!("a client has too many connections; the newest is closed");
+        }
+        is_admitted
+    }
+
+    /// Serves an admitted connection. Its first turn comes in this tick or the next. A request that
+    /// has arrived by then is answered at once, and a connection that ends with it is never
+    /// registered.
+    pub(crate) fn take_in(&mut self, arrival: Arrival, context: &mut Context, registry: &Registry) {
+        let Arrival { stream, peer, role } = arrival;
+        // Its request comes after a handshake.
+        let has_to_shake_hands = stream.has_to_shake_hands();
+        let key = self.slab.insert(Session::new(stream, peer, role, context));
+        if role == ListenerRole::Admin {
+            self.admin.push_back(key);
+        }
+        if has_to_shake_hands {
+            self.wait(key, context, registry);
+        } else {
+            self.newcomers.push_back(key);
+        }
+    }
+
+    /// Closes the oldest admin session if the next one needs its place. A scrape is short, so no
+    /// well-behaved client stays for long.
     fn make_room_for_admin(&mut self, context: &mut Context) {
         if self.admin.len() >= ADMIN_CONNECTIONS_MAX
             && let Some(first) = self.admin.front().copied()
@@ -96,16 +129,15 @@ impl Sessions {
         self.admin.contains(&key)
     }
 
-    /// How the connections stand, the operator's left out.
-    pub(crate) fn gauges(&self, is_draining: bool) -> ConnectionGauges {
+    /// Returns the state of all connections except admin ones.
+    pub(crate) fn gauges(&self) -> ConnectionGauges {
         let mut gauges = ConnectionGauges {
-            is_draining,
-            connections_max: self.room.connections_max(),
-            counters: self.room.counters(),
+            connections_max: self.admission.connections_max(),
+            counters: self.admission.counters(),
             ..ConnectionGauges::default()
         };
         let sessions = self.slab.iter().map(|(_, session)| session);
-        for session in sessions.filter(|session| session.side() == Side::Public) {
+        for session in sessions.filter(|session| session.role() == ListenerRole::Public) {
             if let Some(count) = gauges.phases.get_mut(session.phase() as usize) {
                 *count += 1;
             }
@@ -113,53 +145,46 @@ impl Sessions {
         gauges
     }
 
-    /// Lets a session wait for its socket, or ends it if that cannot be.
+    /// Lets a session wait for its socket, or closes it if that fails.
     pub(crate) fn wait(&mut self, key: usize, context: &mut Context, registry: &Registry) {
         match self.register(key, registry) {
             Ok(()) => self.note_deadline(key, &context.options.timeouts),
             Err(error) => {
-                log::error!("a connection cannot be waited for and is closed: {error}");
+                log::error!("cannot register a connection, so it is closed: {error}");
                 self.remove(key, context);
             }
         }
     }
 
-    /// A session is registered when it waits for the first time. Edge-triggered, so it stays as it
-    /// is until it waits for something else; registering tells of what is ready already.
+    /// Registers a session when it waits for the first time. Events are edge-triggered, so the
+    /// registration stays until the session waits for something else. Registering also reports
+    /// events that are already pending.
     fn register(&mut self, key: usize, registry: &Registry) -> io::Result<()> {
         let Some(session) = self.slab.get_mut(key) else {
             return Ok(());
         };
-        if session.is_parked() {
-            self.parked.insert(key);
+        if session.is_suspended() {
+            self.suspended.insert(key);
         }
         let token = Token(self.first_token + key);
-        let descriptor = session.socket.descriptor();
-        let mut source = SourceFd(&descriptor);
         let interest = session.interest();
         match session.registered {
-            None => {
-                self.promptness.note(session.first_look());
-                registry.register(&mut source, token, interest)?;
-            }
+            None => session.socket().register(registry, token, interest)?,
             Some(registered) if registered == interest => {}
-            Some(_) => registry.reregister(&mut source, token, interest)?,
+            Some(_) => session.socket().reregister(registry, token, interest)?,
         }
         session.registered = Some(interest);
         Ok(())
     }
 
-    /// Closes a session, and tells of the exchange that was under way.
+    /// Closes a session, and reports its request in progress.
     pub(crate) fn remove(&mut self, key: usize, context: &mut Context) {
-        // Closing the descriptor takes it out of the poll's set.
+        // Closing the descriptor removes it from the poll's set.
         if let Some(mut session) = self.slab.try_remove(key) {
             session.finish_exchange(context);
-            match session.side() {
-                Side::Public => self.room.leave(session.peer()),
-                Side::Admin => self.admin.retain(|admin| *admin != key),
-            }
-            if session.registered.is_none() {
-                self.promptness.note(session.first_look());
+            match session.role() {
+                ListenerRole::Public => self.admission.release(session.peer()),
+                ListenerRole::Admin => self.admin.retain(|admin| *admin != key),
             }
         }
     }
@@ -168,21 +193,21 @@ impl Sessions {
         self.slab.get_mut(key)
     }
 
-    /// Tells of all exchanges that are under way, because they will not be finished.
+    /// Reports all requests in progress, because they will not be finished.
     pub(crate) fn finish_exchanges(&mut self, context: &mut Context) {
         for (_, session) in &mut self.slab {
             session.finish_exchange(context);
         }
     }
 
-    /// How many there are, the operator's left out.
+    /// Returns the number of sessions without those of the admin port.
     pub(crate) fn len(&self) -> usize {
         self.slab.len() - self.admin.len()
     }
 
-    /// The keys of all but the operator's.
+    /// Returns the keys of all sessions except admin ones.
     pub(crate) fn keys(&self) -> Vec<usize> {
-        let public = |(_, session): &(usize, &Session)| session.side() == Side::Public;
+        let public = |(_, session): &(usize, &Session)| session.role() == ListenerRole::Public;
         self.slab
             .iter()
             .filter(public)
@@ -190,56 +215,82 @@ impl Sessions {
             .collect()
     }
 
-    /// The key that a token stands for, if it is a session's.
+    /// Returns the sessions that send a response without an end.
+    pub(crate) fn streams(&self) -> Vec<usize> {
+        let is_stream = |(_, session): &(usize, &Session)| session.stream_owner().is_some();
+        let streams = self.slab.iter().filter(is_stream);
+        streams.map(|(key, _)| key).collect()
+    }
+
+    /// Returns the oldest streams of owners with too many. A browser opens at most six connections
+    /// to a server for all its pages, and needs some of them for their content.
+    pub(crate) fn surplus_streams(&self) -> Vec<usize> {
+        let streams = self
+            .slab
+            .iter()
+            .filter_map(|(key, session)| Some((session.stream_owner()?, session.connected(), key)));
+        let mut newest_first: Vec<_> = streams.collect();
+        newest_first.sort_unstable_by(|one, other| other.cmp(one));
+        let owners = newest_first.chunk_by(|one, other| one.0 == other.0);
+        let surplus = owners.flat_map(|own| own.iter().skip(STREAMS_A_BROWSER));
+        surplus.map(|(_, _, key)| *key).collect()
+    }
+
+    /// Returns the key of a token, if it is that of a session.
     pub(crate) fn key_of(&self, token: usize) -> Option<usize> {
         token.checked_sub(self.first_token)
     }
 
-    pub(crate) fn note_runnable(&mut self, key: usize) {
+    pub(crate) fn mark_ready(&mut self, key: usize) {
         if let Some(session) = self.slab.get_mut(key)
-            && !session.is_runnable
+            && !session.is_ready
         {
-            session.is_runnable = true;
-            self.runnable.push_back(key);
+            session.is_ready = true;
+            self.ready.push_back(key);
         }
     }
 
-    /// The session whose turn it is of those that have not had one.
+    /// Returns the next session that has not had a turn.
     pub(crate) fn next_newcomer(&mut self) -> Option<usize> {
         self.newcomers.pop_front()
     }
 
-    /// The session whose turn it is of those that could go on.
-    pub(crate) fn next_runnable(&mut self) -> Option<usize> {
-        let key = self.runnable.pop_front()?;
+    /// Returns the next session that can continue.
+    pub(crate) fn next_ready(&mut self) -> Option<usize> {
+        let key = self.ready.pop_front()?;
         if let Some(session) = self.slab.get_mut(key) {
-            session.is_runnable = false;
+            session.is_ready = false;
         }
         Some(key)
     }
 
-    /// How many sessions could go on, some of which may be gone by now.
-    pub(crate) fn runnable_count(&self) -> usize {
-        self.runnable.len()
+    /// Returns the number of sessions that can continue; some may be closed already.
+    pub(crate) fn ready_count(&self) -> usize {
+        self.ready.len()
     }
 
-    /// The sessions whose answers are pending no more.
+    /// Returns `true` if there may be suspended sessions.
+    pub(crate) fn has_suspended(&self) -> bool {
+        !self.suspended.is_empty()
+    }
+
+    /// Returns the sessions whose job is done.
     pub(crate) fn take_answerable(&mut self) -> Vec<usize> {
         let slab = &self.slab;
-        self.parked
-            .retain(|key| slab.get(*key).is_some_and(Session::is_parked));
-        self.parked
+        self.suspended
+            .retain(|key| slab.get(*key).is_some_and(Session::is_suspended));
+        self.suspended
             .extract_if(.., |key| slab.get(*key).is_some_and(Session::is_answerable))
             .collect()
     }
 
-    /// Whether there is a session that could go on or is new.
-    pub(crate) fn has_runnable(&self) -> bool {
-        !self.runnable.is_empty() || !self.newcomers.is_empty()
+    /// Returns `true` if a session is new or can continue.
+    pub(crate) fn has_ready(&self) -> bool {
+        !self.ready.is_empty() || !self.newcomers.is_empty()
     }
 
-    /// Takes a session's deadline into account. Deadlines that move away cost nothing: the next
-    /// look at all of them finds out.
+    /// Records a session's deadline. A deadline that moves later costs nothing, because the next
+    /// check of all deadlines notices it.
     fn note_deadline(&mut self, key: usize, timeouts: &Timeouts) {
         let session = self.slab.get(key);
         if let Some(deadline) = session.and_then(|session| session.deadline(timeouts)) {
@@ -247,22 +298,22 @@ impl Sessions {
         }
     }
 
-    /// Sees to it that all deadlines are looked at no later than then: others may come before.
+    /// Makes sure that all deadlines are checked by this time; the check may be earlier.
     pub(crate) fn look_at_deadlines_by(&mut self, then: Instant) {
         self.next_deadline = Some(self.next_deadline.map_or(then, |next| next.min(then)));
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        match (self.next_deadline, self.room.paused_until()) {
+        match (self.next_deadline, self.admission.paused_until()) {
             (Some(deadline), Some(pause)) => Some(deadline.min(pause)),
             (deadline, pause) => deadline.or(pause),
         }
     }
 
-    /// The sessions whose deadline has passed. All are looked at, which is why it is done at most
-    /// a few times a second.
+    /// Returns the sessions whose deadline has passed. This checks all of them, so it happens at
+    /// most a few times a second.
     pub(crate) fn take_due(&mut self, now: Instant, timeouts: &Timeouts) -> Vec<usize> {
-        self.room.tick(now);
+        self.admission.tick(now);
         if self.next_deadline.is_none_or(|deadline| now < deadline) {
             return Vec::new();
         }
@@ -280,65 +331,150 @@ impl Sessions {
         due
     }
 
-    /// How many files may be kept open besides.
+    /// Returns the most files that may stay open besides.
     pub(crate) fn files_kept_open_max(&self) -> usize {
-        self.room.files_kept_open_max()
+        self.admission.files_kept_open_max()
     }
 
-    /// Changes how many there may be, at all and of one client. Those that are there stay.
+    /// Changes the limits, in total and per client. Existing sessions stay.
     pub(crate) fn resize(&mut self, max: Option<usize>, per_client_max: Option<usize>) {
         let sessions = self.slab.iter().map(|(_, session)| session);
-        let public = sessions.filter(|session| session.side() == Side::Public);
-        self.room
+        let public = sessions.filter(|session| session.role() == ListenerRole::Public);
+        self.admission
             .resize(max, per_client_max, public.map(Session::peer));
     }
 
-    /// Whether one more from a listener may come in: there is room, or it is made at the expense of
-    /// another. Without either, accepting pauses.
-    pub(crate) fn may_admit(&mut self, listener: &mut Listener, context: &mut Context) -> bool {
-        if self.room.is_paused() {
+    /// Returns `true` if one more connection from a listener may be admitted: the limit is not
+    /// reached, or another connection could be closed for it. Otherwise, accepting pauses.
+    pub(crate) fn may_admit(
+        &mut self,
+        listener: &mut Listener,
+        context: &mut Context,
+        crew: Option<&mut Crew>,
+    ) -> bool {
+        if self.admission.is_paused() {
             return false;
         }
-        // Nobody goes before somebody has come.
-        self.room.has_room(self.len()) || listener.has_waiting() && self.evict(context)
+        // No session is closed before a new connection waits.
+        self.admission.has_capacity(self.len())
+            || listener.has_waiting() && self.make_room(context, crew)
     }
 
-    /// Closes the session that can best be spared. If there is none, accepting pauses, and the
-    /// answer is `false`.
-    pub(crate) fn evict(&mut self, context: &mut Context) -> bool {
-        let spare = self
-            .room
-            .most_spare(&Public(&self.slab), context.clock.now());
-        if let Some(key) = spare {
-            self.remove(key, context);
+    /// Closes the most dispensable session of all workers. If there is none, or if it is still
+    /// being searched for, accepting pauses, and this returns `false`.
+    pub(crate) fn make_room(&mut self, context: &mut Context, crew: Option<&mut Crew>) -> bool {
+        let Some(crew) = crew else {
+            return self.evict(context);
+        };
+        let now = context.clock.now();
+        let at_once = (self.admission.connections_max() / ROOM_SHARE).clamp(1, ROOM_MAX);
+        match crew.find_room(now, || self.offer(now), at_once) {
+            Found::Here => self.evict(context),
+            Found::Pending => {
+                self.admission.await_room(now);
+                false
+            }
+            Found::None(due) => {
+                self.admission.pause_until(due, now);
+                false
+            }
         }
-        spare.is_some()
     }
 
-    /// Accepts nothing for a moment, as the system does not let us.
+    /// Returns the rank of the most dispensable session.
+    pub(crate) fn offer(&mut self, now: Instant) -> Offer {
+        self.measure_senders(now);
+        self.admission.offer(&Public(&self.slab), now)
+    }
+
+    /// Closes up to `count` sessions to make room. Those after the first are closed only if that
+    /// costs nobody anything.
+    pub(crate) fn spare(&mut self, count: usize, context: &mut Context) {
+        for number in 0..count {
+            let now = context.clock.now();
+            if number > 0 && !self.offer(now).is_ok_and(EvictionRank::is_free) {
+                return;
+            }
+            self.evict(context);
+        }
+    }
+
+    /// Closes the session that can best be spared. If there is none, accepting pauses and the
+    /// result is `false`.
+    fn evict(&mut self, context: &mut Context) -> bool {
+        let now = context.clock.now();
+        self.measure_senders(now);
+        match self.admission.pick_victim(&Public(&self.slab), now) {
+            Ok(key) => {
+                if let Some(session) = self.slab.get_mut(key) {
+                    session.give_way();
+                }
+                self.remove(key, context);
+                true
+            }
+            Err(due) => {
+                self.admission.pause_until(due, now);
+                false
+            }
+        }
+    }
+
+    /// Measures how fast clients receive their responses, a few times a second.
+    fn measure_senders(&mut self, now: Instant) {
+        if self
+            .measured
+            .is_some_and(|measured| now < measured + MEASURED_EVERY)
+        {
+            return;
+        }
+        self.measured = Some(now);
+        for (_, session) in &mut self.slab {
+            session.measure(now);
+        }
+    }
+
+    /// Pauses accepting for a moment, because the system refuses.
     pub(crate) fn pause_accepting(&mut self, errno: Errno, now: Instant) {
-        self.room.pause_on_error(errno, now);
+        self.admission.pause_on_error(errno, now);
+    }
+
+    /// Resumes accepting, because there may be room.
+    pub(crate) fn resume_accepting(&mut self) {
+        self.admission.resume();
     }
 
     pub(crate) fn is_accepting_paused(&self) -> bool {
-        self.room.is_paused()
+        self.admission.is_paused()
     }
 }
 
-/// The sessions of the public side: the operator's make no room for them.
+/// The public sessions. Admin sessions are never closed for them.
 struct Public<'a>(&'a Slab<Session>);
 
 impl Ranked for Public<'_> {
-    fn rank(&self, key: usize) -> Option<Spare> {
+    fn rank(&self, key: usize) -> Option<EvictionRank> {
         let session = self.0.get(key)?;
-        session.spare().filter(|_| session.side() == Side::Public)
+        session
+            .rank()
+            .filter(|_| session.role() == ListenerRole::Public)
     }
 
-    fn ranks(&self) -> impl Iterator<Item = (usize, Spare)> {
+    fn ranks(&self) -> impl Iterator<Item = (usize, EvictionRank)> {
         let keys = self.0.iter().map(|(key, _)| key);
         keys.filter_map(|key| Some((key, self.rank(key)?)))
     }
 }
 
-/// How often all deadlines are looked at, at most.
+/// The most streams of one browser at once. With more pages, they take turns.
+const STREAMS_A_BROWSER: usize = 4;
+
+/// One in this many connections is closed at once, because another worker takes a while to make
+/// room. The maximum keeps clients from missing them.
+const ROOM_SHARE: usize = 64;
+const ROOM_MAX: usize = 16;
+
+/// The shortest interval of measuring all sending sessions, which takes a system call for each.
+const MEASURED_EVERY: Duration = Duration::from_millis(100);
+
+/// The shortest interval of checking all deadlines.
 const DEADLINE_RESOLUTION: Duration = Duration::from_millis(100);

@@ -1,9 +1,9 @@
-//! What a session is lent for its turn.
+//! The parts that a session borrows for its turn.
 
 use crate::server::answer::endpoint::Endpoint;
 use crate::server::context::Context;
 
-/// What all sessions share, and who answers the requests of this one.
+/// The context of all sessions, and the endpoint of this one.
 #[derive(Debug)]
 pub(crate) struct Turn<'t> {
     pub(crate) context: &'t mut Context,

@@ -1,36 +1,48 @@
-//! Opening the sockets that a server listens on: those handed over first, then the addresses.
+//! Opening the sockets that a server listens on: inherited ones first, then those for addresses.
 
 use super::handover::{Handover, Predecessor};
 use super::holder::Holder;
 use super::inherited;
-use super::listener::{Listener, identity};
+use super::listener::{Listener, Queue, identity};
 use super::opening::{bind_tcp, open};
 use crate::server::error::{FreePort, StartError};
 use crate::server::listen_address::ListenAddress;
-use crate::server::options::{Options, Side};
+use crate::server::options::{ListenerRole, Options};
 use rustix::io::Errno;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// Where a server with these options listens.
+/// Returns the addresses that a server with these options listens on.
 pub fn addresses(options: &Options) -> Vec<ListenAddress> {
     match options.listen.as_slice() {
-        [] => LOOPBACK
-            .map(|ip| ListenAddress::Tcp(SocketAddr::new(ip, options.port)))
+        [] => default_ips(options)
+            .map(|ip| {
+                let at = SocketAddr::new(ip, options.port);
+                if options.https {
+                    ListenAddress::Tls(at)
+                } else {
+                    ListenAddress::Tcp(at)
+                }
+            })
             .into(),
         given => given.to_vec(),
     }
 }
 
-/// Listens where a server with these options is to, the operator's listeners first: on the sockets
-/// that were handed over or else on the addresses that are given, of either kind.
+/// Returns the default addresses, for a server without listen addresses.
+fn default_ips(options: &Options) -> [IpAddr; 2] {
+    if options.share { ALL } else { LOOPBACK }
+}
+
+/// Opens the listeners of a server with these options, starting with those of the admin port. For
+/// each of both kinds, inherited sockets replace the addresses in the options.
 pub(crate) fn listen(options: &Options) -> Result<Vec<Listener>, StartError> {
     let inherited = inherited::take().map_err(StartError::Inherited)?;
     let inherited = inherited.into_iter().map(Listener::inherit);
     let (mut listeners, public): (Vec<_>, Vec<_>) =
-        inherited.partition(|listener| listener.side() == Side::Admin);
+        inherited.partition(|listener| listener.role() == ListenerRole::Admin);
     if listeners.is_empty() {
-        listeners = bind_all(&options.admin, Side::Admin, options.reuse_port)
+        listeners = bind_all(&options.admin, ListenerRole::Admin, options.reuse_port)
             .map_err(|error| with_holder(error, |_| None))?;
     } else {
         warn_of_replaced("admin", &options.admin);
@@ -44,7 +56,7 @@ pub(crate) fn listen(options: &Options) -> Result<Vec<Listener>, StartError> {
     Ok(listeners)
 }
 
-/// Whether whoever starts the server hands it sockets, as far as that can be told before they are
+/// Returns `true` if the server inherits sockets, as far as the environment shows before they are
 /// taken.
 pub(crate) fn are_sockets_handed_over() -> bool {
     std::env::var_os("LISTEN_FDS").is_some()
@@ -52,34 +64,35 @@ pub(crate) fn are_sockets_handed_over() -> bool {
 
 fn warn_of_replaced(name: &str, addresses: &[ListenAddress]) {
     if !addresses.is_empty() {
-        log::warn!("sockets were handed over, and take the place of the setting {name}");
+        log::warn!("inherited sockets override the setting {name}");
     }
 }
 
-/// Listens on the addresses of the site. Where a port is taken, it looks for one that is free.
+/// Listens on the addresses of the site. If a port is in use, searches for a free one.
 fn bind_public(options: &Options) -> Result<Vec<Listener>, StartError> {
     let addresses = addresses(options);
     let free = |address: SocketAddr| {
         if options.listen.is_empty() {
-            free_port(options.port).map(FreePort::Alone)
+            free_port(options.port, default_ips(options)).map(FreePort::Alone)
         } else {
             free_address(address, &addresses).map(FreePort::OfAddress)
         }
     };
-    bind_all(&addresses, Side::Public, options.reuse_port).map_err(|error| with_holder(error, free))
+    bind_all(&addresses, ListenerRole::Public, options.reuse_port)
+        .map_err(|error| with_holder(error, free))
 }
 
-/// Listens on all addresses or on none. Of two that mean the same in IPv4 and in IPv6, such as
-/// `127.0.0.1` and `[::1]`, the machine may lack one.
+/// Listens on all addresses or on none. If two addresses mean the same in IPv4 and IPv6, such as
+/// `127.0.0.1` and `[::1]`, the machine may lack one of them.
 fn bind_all(
     addresses: &[ListenAddress],
-    side: Side,
+    role: ListenerRole,
     reuse: bool,
 ) -> Result<Vec<Listener>, StartError> {
     let mut listeners: Vec<Listener> = Vec::new();
     let mut lacking = None;
     for address in addresses {
-        match bind_beside(listeners.last(), address, side, reuse) {
+        match bind_near(listeners.last(), address, role, reuse) {
             Ok(listener) => listeners.push(listener),
             Err(StartError::Listen(_, error))
                 if is_missing_family(&error) && has_counterpart(address, addresses) =>
@@ -96,9 +109,9 @@ fn bind_all(
     }
 }
 
-/// Says that this machine lacks one of two addresses. Of the loopback ones, nobody misses the other.
+/// Reports that this machine lacks one of two addresses. A missing loopback address matters little.
 fn report_missing(address: &ListenAddress) {
-    let ListenAddress::Tcp(at) = address else {
+    let Some(at) = address.socket_address() else {
         return;
     };
     let family = if at.is_ipv6() { "IPv6" } else { "IPv4" };
@@ -109,43 +122,43 @@ fn report_missing(address: &ListenAddress) {
     };
     log::log!(
         level,
-        "{address} is not listened on, as this machine has no {family}"
+        "not listening on {address}: this machine has no {family}"
     );
 }
 
-/// Listens on an address. If the kernel is to choose the port, it is that of the counterpart that
-/// has just been bound, where nobody else has it: so `localhost` is one place in both families.
-fn bind_beside(
+/// Listens on an address. If the kernel chooses the port, prefers that of the counterpart that was
+/// just bound, if it is free, so that `localhost` has one port in both families.
+fn bind_near(
     last: Option<&Listener>,
     address: &ListenAddress,
-    side: Side,
+    role: ListenerRole,
     reuse: bool,
 ) -> Result<Listener, StartError> {
-    if let ListenAddress::Tcp(wanted) = address
+    if let Some(wanted) = address.socket_address()
         && wanted.port() == 0
-        && let Some(ListenAddress::Tcp(bound)) = last.map(Listener::address)
+        && let Some(bound) = last.and_then(|last| last.address().socket_address())
         && counterpart(bound.ip()) == Some(wanted.ip())
     {
-        let same = ListenAddress::Tcp(SocketAddr::new(wanted.ip(), bound.port()));
-        if let Ok(listener) = bind(same, side, reuse) {
+        let same = address.at(SocketAddr::new(wanted.ip(), bound.port()));
+        if let Ok(listener) = bind(same, role, reuse) {
             return Ok(listener);
         }
     }
-    bind(address.clone(), side, reuse)
+    bind(address.clone(), role, reuse)
 }
 
-/// Whether the other family's address that means the same is listened on as well.
+/// Returns `true` if the equivalent address of the other family is also listened on.
 fn has_counterpart(address: &ListenAddress, addresses: &[ListenAddress]) -> bool {
-    let ListenAddress::Tcp(address) = address else {
+    let Some(at) = address.socket_address() else {
         return false;
     };
-    counterpart(address.ip()).is_some_and(|ip| {
-        let other = SocketAddr::new(ip, address.port());
-        addresses.contains(&ListenAddress::Tcp(other))
+    counterpart(at.ip()).is_some_and(|ip| {
+        let other = SocketAddr::new(ip, at.port());
+        addresses.contains(&address.at(other))
     })
 }
 
-/// What means the same in the other family: all addresses, or the loopback.
+/// Returns the equivalent address of the other family: all addresses, or the loopback.
 fn counterpart(ip: IpAddr) -> Option<IpAddr> {
     match ip {
         IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Some(Ipv6Addr::UNSPECIFIED.into()),
@@ -156,22 +169,26 @@ fn counterpart(ip: IpAddr) -> Option<IpAddr> {
     }
 }
 
-/// The next port that nobody listens on at either loopback address.
-fn free_port(taken: u16) -> Option<u16> {
+/// Returns the next port that is free on both addresses.
+fn free_port(taken: u16, ips: [IpAddr; 2]) -> Option<u16> {
     ports_above(taken)?.find(|port| {
         let is_taken = |ip| {
             bind_tcp(SocketAddr::new(ip, *port), false)
                 .is_err_and(|error| !is_missing_family(&error))
         };
-        !LOOPBACK.into_iter().any(is_taken)
+        !ips.into_iter().any(is_taken)
     })
 }
 
-/// The address with the next port that nobody listens on, and that is not wanted as well.
+/// Returns the address with the next free port that is not among the wanted addresses.
 fn free_address(address: SocketAddr, wanted: &[ListenAddress]) -> Option<SocketAddr> {
     let mut candidates = ports_above(address.port())?
         .map(|port| SocketAddr::new(address.ip(), port))
-        .filter(|candidate| !wanted.contains(&ListenAddress::Tcp(*candidate)));
+        .filter(|candidate| {
+            !wanted
+                .iter()
+                .any(|it| it.socket_address() == Some(*candidate))
+        });
     candidates.find(|candidate| bind_tcp(*candidate, false).is_ok())
 }
 
@@ -187,7 +204,7 @@ fn is_missing_family(error: &io::Error) -> bool {
         .any(|e| errno == Some(e.raw_os_error()))
 }
 
-fn bind(address: ListenAddress, side: Side, reuse: bool) -> Result<Listener, StartError> {
+fn bind(address: ListenAddress, role: ListenerRole, reuse: bool) -> Result<Listener, StartError> {
     let predecessor = if reuse {
         find_predecessor(&address)
     } else {
@@ -196,9 +213,9 @@ fn bind(address: ListenAddress, side: Side, reuse: bool) -> Result<Listener, Sta
     let opened = match predecessor {
         Some(Predecessor::Found(socket, handover)) => {
             return Ok(Listener {
-                socket,
+                queue: Queue::Kernel(socket),
                 address,
-                side,
+                role,
                 is_ready: true,
                 handover: Some(handover),
                 is_shared: true,
@@ -211,17 +228,17 @@ fn bind(address: ListenAddress, side: Side, reuse: bool) -> Result<Listener, Sta
     };
     match opened {
         Ok(((socket, bound), handover)) => Ok(Listener {
-            socket,
+            queue: Queue::Kernel(socket),
             handover: handover.or_else(|| {
                 let is_chosen = reuse && bound != address;
                 is_chosen.then(|| Handover::open(&bound).ok()).flatten()
             }),
             file: match &bound {
                 ListenAddress::Unix(path) => identity(path),
-                ListenAddress::Tcp(_) => None,
+                ListenAddress::Tcp(_) | ListenAddress::Tls(_) => None,
             },
             address: bound,
-            side,
+            role,
             is_ready: true,
             is_shared: false,
             is_handed_over: false,
@@ -230,17 +247,18 @@ fn bind(address: ListenAddress, side: Side, reuse: bool) -> Result<Listener, Sta
     }
 }
 
-/// Looks for a server that has an address. A port that the kernel is to choose is nobody's.
+/// Searches for a server that uses an address. No server uses a port that the kernel has yet to
+/// choose.
 fn find_predecessor(address: &ListenAddress) -> Option<Predecessor> {
-    if matches!(address, ListenAddress::Tcp(address) if address.port() == 0) {
+    if address.socket_address().is_some_and(|at| at.port() == 0) {
         return None;
     }
     match Predecessor::find(address) {
         Ok(predecessor) => Some(predecessor),
         Err(error) => {
             log::warn!(
-                "the socket of {address} cannot be taken over: {error}; connections that wait for \
-                 another server are lost when that one stops"
+                "cannot take over the socket of {address}: {error}; connections waiting at \
+                 the other server are lost when it stops"
             );
             None
         }
@@ -252,10 +270,17 @@ const LOOPBACK: [IpAddr; 2] = [
     IpAddr::V6(Ipv6Addr::LOCALHOST),
 ];
 
-/// How far a free port is looked for. Where so many in a row are taken, somebody else chooses ports.
+const ALL: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+    IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+];
+
+/// The number of ports that are tried. If this many in a row are in use, another program chooses
+/// ports in this range.
 const PORTS_TRIED_MAX: usize = 100;
 
-/// The same error, with who has the address, if it is in use, and which is free in its place.
+/// Returns the error for an address in use with its holder and a free alternative, and any other
+/// error unchanged.
 fn with_holder(
     error: StartError,
     find_free: impl FnOnce(SocketAddr) -> Option<FreePort>,
@@ -264,10 +289,7 @@ fn with_holder(
         StartError::Listen(address, error) if error.kind() == io::ErrorKind::AddrInUse => {
             StartError::InUse {
                 holder: Holder::of(&address),
-                free: match address {
-                    ListenAddress::Tcp(address) => find_free(address),
-                    ListenAddress::Unix(_) => None,
-                },
+                free: address.socket_address().and_then(find_free),
                 address,
             }
         }

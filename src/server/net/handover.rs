@@ -1,15 +1,19 @@
-//! Listening sockets that one server hands to the next, so that a restart loses no connection.
+//! Passing listening sockets from one server to the next, so that a restart loses no connection.
 //!
-//! With `SO_REUSEPORT` alone each server has a queue of its own, and the kernel goes on filling the
-//! one of a server that is about to stop. What is in it when it is closed, and who is halfway
-//! through the handshake then, is reset. So the next server does not open a socket of its own but
-//! asks for that of the one before: there is one queue, which lives as long as anybody has it open.
+//! With `SO_REUSEPORT` alone, each server has its own queue, and the kernel keeps filling that of a
+//! server which is about to stop. Connections in the queue, and those in the middle of the TCP
+//! handshake, are reset when it is closed. So the next server does not open its own socket but asks
+//! the running server for its socket. Then there is one queue, which exists as long as any server
+//! has it open.
 //!
-//! Servers find each other by an abstract Unix-domain socket whose name tells the address. Like
-//! ports, these names belong to a network namespace. To have one is to be asked, so it is handed
-//! on together with what it is about. Anybody can connect to it, and anybody can take the name
-//! before us: both sides look at who the other one is.
+//! Servers find each other through an abstract Unix-domain socket with a name that contains the
+//! address. Like ports, these names belong to a network namespace. The owner of the name receives
+//! the requests, so the name is passed on together with the listening socket. Any process can
+//! connect to it, and can take the name before us, so both sides check the user of the other one.
+//! If the kernel shows a user as one of many ([`peer_user`](super::peer_user)), that user gets
+//! nothing.
 
+use super::peer_user::PeerUsers;
 use crate::server::listen_address::ListenAddress;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -23,21 +27,24 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
 
-/// Where a server is asked for the listening socket of an address.
+/// The socket at which other servers ask for the listening socket of an address.
 #[derive(Debug)]
-pub(crate) struct Handover(OwnedFd);
+pub(crate) struct Handover {
+    socket: OwnedFd,
+    users: PeerUsers,
+}
 
-/// What came of a look for a server that has an address.
+/// The result of a search for a server that uses an address.
 #[derive(Debug)]
 pub(crate) enum Predecessor {
-    /// There is none, and we are asked from now on.
+    /// There is none. From now on, other servers ask us.
     None(Handover),
-    /// It has handed over its socket, and the place where we are asked as well.
+    /// It has passed on its socket, and the socket for requests.
     Found(OwnedFd, Handover),
 }
 
 impl Predecessor {
-    /// Looks for a server that has this address.
+    /// Searches for a server that uses this address.
     pub(crate) fn find(address: &ListenAddress) -> io::Result<Self> {
         for _ in 0..ATTEMPTS_MAX {
             match Handover::open(address) {
@@ -46,7 +53,7 @@ impl Predecessor {
                 Err(errno) => return Err(errno.into()),
             }
             match ask(address) {
-                // It has gone in the meantime.
+                // It has ended in the meantime.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
                 Err(error) => return Err(error),
                 Ok((socket, handover)) => return Ok(Self::Found(socket, handover)),
@@ -62,19 +69,26 @@ impl Handover {
         let socket = socket()?;
         rustix::net::bind(&socket, &name(address)?)?;
         rustix::net::listen(&socket, BACKLOG)?;
-        Ok(Self(socket))
+        Ok(Self::of(socket))
+    }
+
+    fn of(socket: OwnedFd) -> Self {
+        // Before the sandbox closes /proc.
+        let users = PeerUsers::read();
+        Self { socket, users }
     }
 
     pub(crate) fn descriptor(&self) -> i32 {
-        self.0.as_raw_fd()
+        self.socket.as_raw_fd()
     }
 
-    /// Hands the socket to whoever asks for it and may have it: how many have got it.
+    /// Passes the socket to all servers that ask for it and are allowed to have it. Returns their
+    /// number.
     pub(crate) fn answer(&self, listener: BorrowedFd<'_>) -> usize {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let mut handed_over = 0;
         for _ in 0..ANSWERED_A_TICK_MAX {
-            let asking = match rustix::net::accept_with(&self.0, flags) {
+            let asking = match rustix::net::accept_with(&self.socket, flags) {
                 Ok(asking) => asking,
                 Err(Errno::INTR | Errno::CONNABORTED) => continue,
                 Err(_) => break,
@@ -88,32 +102,30 @@ impl Handover {
     }
 
     fn hand_over(&self, asking: &OwnedFd, listener: BorrowedFd<'_>) -> Result<(), Errno> {
-        // Whoever started us, before privileges were dropped.
-        let starter = sockopt::socket_peercred(&self.0)?.uid;
-        let uid = sockopt::socket_peercred(asking)?.uid;
-        if uid != starter && !uid.is_root() {
+        let uid = self.users.of(asking)?;
+        // The user that started us, before privileges were dropped.
+        if !uid.is_root() && uid != self.users.of(&self.socket)? {
             return Err(Errno::PERM);
         }
-        let descriptors = [listener, self.0.as_fd()];
+        let descriptors = [listener, self.socket.as_fd()];
         let mut space = [MaybeUninit::uninit(); SPACE];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
         ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
-        // Descriptors travel with bytes, of which there has to be one. It fits: it is the first.
+        // Descriptors need at least one byte of data. It fits, because it is the first.
         let byte = [IoSlice::new(b".")];
         rustix::net::sendmsg(asking, &byte, &mut ancillary, SendFlags::NOSIGNAL).map(drop)
     }
 }
 
-/// Asks the server that has an address for its socket.
+/// Asks the server that uses an address for its socket.
 fn ask(address: &ListenAddress) -> io::Result<(OwnedFd, Handover)> {
     let socket = socket()?;
     rustix::net::connect(&socket, &name(address)?)?;
-    let server = sockopt::socket_peercred(&socket)?.uid;
-    if !is_trusted(server) {
+    if !PeerUsers::read().of(&socket).is_ok_and(is_trusted) {
         return Err(io::Error::other("another user's program has its name"));
     }
     let mut answer = [PollFd::new(&socket, PollFlags::IN)];
-    if rustix::event::poll(&mut answer, Some(&PATIENCE))? == 0 {
+    if rustix::event::poll(&mut answer, Some(&ANSWER_TIMEOUT))? == 0 {
         return Err(io::ErrorKind::TimedOut.into());
     }
     let mut space = [MaybeUninit::uninit(); SPACE];
@@ -132,10 +144,10 @@ fn ask(address: &ListenAddress) -> io::Result<(OwnedFd, Handover)> {
     });
     match (descriptors.next(), descriptors.next()) {
         (Some(listener), Some(handover)) if sockopt::socket_acceptconn(&listener)? => {
-            Ok((listener, Handover(handover)))
+            Ok((listener, Handover::of(handover)))
         }
         _ => Err(io::Error::other(
-            "the program that has it does not part with it",
+            "the program that has it does not hand it over",
         )),
     }
 }
@@ -149,11 +161,11 @@ fn socket() -> Result<OwnedFd, Errno> {
     rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
 }
 
-/// The name under which the server that has this address is asked.
+/// Returns the name at which the server that uses this address is asked.
 fn name(address: &ListenAddress) -> Result<SocketAddrUnix, Errno> {
     let name = match address {
-        ListenAddress::Tcp(address) => format!("millpond/{address}"),
-        // A path can be longer than a name.
+        ListenAddress::Tcp(address) | ListenAddress::Tls(address) => format!("millpond/{address}"),
+        // A path may be longer than a name.
         ListenAddress::Unix(path) => {
             let path = std::path::absolute(path).map_err(|_| Errno::NOENT)?;
             format!("millpond/{}", blake3::hash(path.as_os_str().as_bytes()))
@@ -162,20 +174,20 @@ fn name(address: &ListenAddress) -> Result<SocketAddrUnix, Errno> {
     SocketAddrUnix::new_abstract_name(name.as_bytes())
 }
 
-/// How long a server that runs may take to answer. Its turns take milliseconds.
-const PATIENCE: Timespec = Timespec {
+/// The time that a running server may take to answer. Its ticks take milliseconds.
+const ANSWER_TIMEOUT: Timespec = Timespec {
     tv_sec: 3,
     tv_nsec: 0,
 };
 
-/// How often to ask again when two servers start at once, or one has just gone.
+/// The number of attempts if two servers start at once, or one has just ended.
 const ATTEMPTS_MAX: usize = 3;
 
-/// Next servers at once. There is one.
+/// The most servers that ask at once. Usually there is one.
 const BACKLOG: i32 = 8;
 
-/// Some more than can wait, lest whoever asks without end keeps the server from its work.
+/// More than can wait, but limited, so that endless requests do not keep the server from its work.
 const ANSWERED_A_TICK_MAX: usize = 64;
 
-/// For the listening socket, and for the one by which it is found.
+/// For the listening socket, and for the socket at which it is requested.
 const SPACE: usize = rustix::cmsg_space!(ScmRights(2));

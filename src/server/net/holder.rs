@@ -1,8 +1,7 @@
-//! Which program has an address that cannot be listened on: for the operator, who has to decide
-//! whether it is to go.
+//! Finding the program that uses an address, for the operator, who may want to stop it.
 //!
-//! The kernel tells it in `/proc`, of processes that we may look into: our own user's, or all if we
-//! are root. It is asked once, when the server is about to give up.
+//! The kernel shows this in `/proc` for processes that we may inspect: those of our user, or all
+//! for root. It is read once, when the server is about to give up.
 
 use crate::server::listen_address::ListenAddress;
 use std::fs;
@@ -12,26 +11,28 @@ use std::os::unix::ffi::OsStrExt;
 /// A process that listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// The name of its program, up to 15 bytes of it.
+    /// The name of its program, up to 15 bytes.
     pub program: String,
-    /// Its id.
+    /// Its process id.
     pub process: u32,
 }
 
 impl Holder {
-    /// Whether it is a server like this one.
+    /// Returns `true` if it is a server like this one.
     pub fn is_millpond(&self) -> bool {
         self.program == env!("CARGO_PKG_NAME")
     }
 
-    /// The process that listens on an address, if that can be told.
+    /// Returns the process that listens on an address, if it can be found.
     pub(crate) fn of(address: &ListenAddress) -> Option<Self> {
         let sockets = match address {
-            ListenAddress::Tcp(address) => ["/proc/net/tcp", "/proc/net/tcp6"]
-                .iter()
-                .filter_map(|table| fs::read_to_string(table).ok())
-                .flat_map(|table| tcp_sockets(&table, *address))
-                .collect(),
+            ListenAddress::Tcp(address) | ListenAddress::Tls(address) => {
+                ["/proc/net/tcp", "/proc/net/tcp6"]
+                    .iter()
+                    .filter_map(|table| fs::read_to_string(table).ok())
+                    .flat_map(|table| tcp_sockets(&table, *address))
+                    .collect()
+            }
             ListenAddress::Unix(path) => {
                 let table = fs::read("/proc/net/unix").unwrap_or_default();
                 unix_sockets(&table, path.as_os_str().as_bytes())
@@ -41,7 +42,7 @@ impl Holder {
             .ok()?
             .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
             .collect();
-        // The first is the one that the others, which have the socket as well, come from.
+        // The first one is the parent of the others, which have inherited the socket.
         processes.sort_unstable();
         let process = processes.into_iter().find(|it| has_any(*it, &sockets))?;
         let program = fs::read_to_string(format!("/proc/{process}/comm")).ok()?;
@@ -52,7 +53,7 @@ impl Holder {
     }
 }
 
-/// Whether a process has one of the sockets, which are told by their inodes.
+/// Returns `true` if a process has one of the sockets, which are identified by inode.
 fn has_any(process: u32, sockets: &[String]) -> bool {
     let descriptors = fs::read_dir(format!("/proc/{process}/fd"));
     let mut targets = descriptors
@@ -67,14 +68,14 @@ fn has_any(process: u32, sockets: &[String]) -> bool {
         })
 }
 
-/// The inodes of the sockets that keep an address from being listened on, of a table like
-/// `/proc/net/tcp`: those that listen on it, and where one of both is all addresses, on its port.
+/// Returns the inodes of the sockets in a table like `/proc/net/tcp` that conflict with an address:
+/// those on the same address and port, and those on the same port if either address stands for all.
 fn tcp_sockets(table: &str, wanted: SocketAddr) -> Vec<String> {
     let ip = in_table(wanted.ip());
     let clashes = |address: &str| {
         let (at, port) = address.split_once(':')?;
         let is_all = |ip: &str| ip.bytes().all(|byte| byte == b'0');
-        // IPv4 may stand in IPv6, at its end.
+        // An IPv4 address may be embedded at the end of an IPv6 address.
         let is_there = is_all(at) || is_all(&ip) || at.ends_with(&ip);
         (is_there && u16::from_str_radix(port, 16) == Ok(wanted.port())).then_some(())
     };
@@ -89,7 +90,7 @@ fn tcp_sockets(table: &str, wanted: SocketAddr) -> Vec<String> {
     table.lines().skip(1).filter_map(socket).collect()
 }
 
-/// An IP address as the tables write it: words of four bytes in the machine's own order.
+/// Returns an IP address in the notation of the tables: words of four bytes in native order.
 fn in_table(ip: IpAddr) -> String {
     let octets = match ip {
         IpAddr::V4(ip) => ip.octets().to_vec(),
@@ -101,10 +102,10 @@ fn in_table(ip: IpAddr) -> String {
     words.concat()
 }
 
-/// The inodes of the sockets at a path, of a table like `/proc/net/unix`.
+/// Returns the inodes of the sockets at a path, from a table like `/proc/net/unix`.
 fn unix_sockets(table: &[u8], path: &[u8]) -> Vec<String> {
     let socket = |line: &[u8]| {
-        // The inode is padded, and the path may have spaces of its own.
+        // The inode is padded, and the path may contain spaces.
         let (mut inode, mut rest) = (&b""[..], line);
         for _ in 0..7 {
             let start = rest.iter().position(|byte| *byte != b' ')?;
@@ -121,7 +122,7 @@ fn unix_sockets(table: &[u8], path: &[u8]) -> Vec<String> {
         .collect()
 }
 
-/// `TCP_LISTEN` of the kernel, as the tables write it.
+/// `TCP_LISTEN` of the kernel, in the notation of the tables.
 const LISTEN: &str = "0A";
 
 #[cfg(test)]
@@ -131,7 +132,7 @@ mod tests {
     use std::os::unix::net::UnixListener;
 
     #[test]
-    fn sockets_that_listen_on_a_port_are_found_in_the_kernels_table() {
+    fn sockets_that_listen_on_a_port_are_found_in_the_table() {
         let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   \
                      uid  timeout inode\n   \
                      0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     \
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn sockets_at_a_path_are_found_in_the_kernels_table() {
+    fn sockets_at_a_path_are_found_in_the_table() {
         let table = b"Num       RefCount Protocol Flags    Type St Inode Path\n\
                       0000000000000000: 00000002 00000000 00010000 0001 01    47 /run/a b.sock\n\
                       0000000000000000: 00000002 00000000 00010000 0001 01  4712 @/run/a\n\

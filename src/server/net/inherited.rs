@@ -1,4 +1,4 @@
-//! Listening sockets that whoever starts the server has opened for it, as systemd does for a
+//! Listening sockets that the parent process has opened for the server, as systemd does for a
 //! socket unit: `sd_listen_fds(3)`.
 
 use super::socket::set_for_connections;
@@ -11,17 +11,17 @@ use std::io;
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 
-/// A socket that was handed over.
+/// An inherited socket.
 #[derive(Debug)]
 pub(crate) struct Inherited {
     pub(crate) socket: OwnedFd,
     pub(crate) address: ListenAddress,
-    /// `FileDescriptorName=` of the socket unit; systemd takes the unit's name without one.
+    /// `FileDescriptorName=` of the socket unit; by default, systemd uses the name of the unit.
     pub(crate) name: String,
 }
 
-/// Takes all sockets that were handed over. To be called before any descriptor is opened, and once:
-/// the variables that tell of them are gone then.
+/// Takes all inherited sockets. Call this once, before any descriptor is opened; the variables that
+/// describe the sockets are removed.
 pub(crate) fn take() -> io::Result<Vec<Inherited>> {
     let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
     let mut names = names.split(':');
@@ -38,7 +38,7 @@ pub(crate) fn take() -> io::Result<Vec<Inherited>> {
         };
         let (socket, address) = found;
         if !sockopt::socket_acceptconn(&socket)? {
-            // With Accept=yes systemd would start a server for each connection.
+            // With Accept=yes, systemd would start a server for each connection.
             return Err(io::Error::other("it does not listen; is it Accept=no?"));
         }
         inherited.push(Inherited {

@@ -1,10 +1,12 @@
-//! A listening socket, and what accepting on it gives.
+//! A listening socket, and the results of accepting on it.
 
 use super::handover::Handover;
 use super::inherited::Inherited;
+#[cfg(test)]
+use super::memory::MemoryQueue;
 use super::socket::Socket;
 use crate::server::listen_address::ListenAddress;
-use crate::server::options::Side;
+use crate::server::options::ListenerRole;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -18,49 +20,64 @@ use std::path::Path;
 
 #[derive(Debug)]
 pub(crate) struct Listener {
-    pub(super) socket: OwnedFd,
+    pub(super) queue: Queue,
     pub(super) address: ListenAddress,
-    pub(super) side: Side,
-    /// Whether accepting may give a connection. Edge-triggered: cleared only when none is left.
+    pub(super) role: ListenerRole,
+    /// `true` if accepting may return a connection. Events are edge-triggered, so it is cleared
+    /// only when no connection is left.
     pub(super) is_ready: bool,
-    /// Where the next server asks for the socket, if that may be.
+    /// The socket at which the next server asks for this one, if that is allowed.
     pub(super) handover: Option<Handover>,
-    /// Whether another process may have the socket as well.
+    /// `true` if another process may have the socket too.
     pub(super) is_shared: bool,
-    /// The file that was made for the socket, if one was.
+    /// The file that was created for the socket, if there is one.
     pub(super) file: Option<FileIdentity>,
-    /// Whether whoever started the server has opened the socket, as systemd does.
+    /// `true` if the socket is inherited, as from systemd.
     pub(super) is_handed_over: bool,
 }
 
-/// By which a file is known again: the device, and its number there.
+/// The queue of connections that wait to be accepted.
+#[derive(Debug)]
+pub(super) enum Queue {
+    /// The queue of a listening socket.
+    Kernel(OwnedFd),
+    /// A queue that a test fills.
+    #[cfg(test)]
+    Memory(MemoryQueue),
+}
+
+/// The identity of a file: the device, and its number there.
 pub(super) type FileIdentity = (u64, u64);
 
-/// What accepting gave.
+/// The result of accepting.
 #[derive(Debug)]
 pub(crate) enum Accepted {
-    /// A connection, and its peer's address if it has one.
+    /// A connection, and the address of its peer, if there is one.
     Session(Socket, Option<IpAddr>),
     /// No connection waits.
     Nothing,
-    /// One waits, but there is no descriptor for it.
+    /// A connection waits, but there is no descriptor for it.
     NoDescriptors,
-    /// The system does not let us accept, now or ever.
+    /// The system refuses to accept, now or permanently.
     Failed(Errno),
 }
 
 impl Listener {
-    /// A socket that whoever started the server has opened.
+    /// Creates a listener from an inherited socket.
     pub(super) fn inherit(inherited: Inherited) -> Self {
-        let side = if inherited.name == "admin" {
-            Side::Admin
+        let role = if inherited.name == "admin" {
+            ListenerRole::Admin
         } else {
-            Side::Public
+            ListenerRole::Public
+        };
+        let address = match inherited.address {
+            ListenAddress::Tcp(address) if inherited.name == "https" => ListenAddress::Tls(address),
+            address => address,
         };
         Self {
-            socket: inherited.socket,
-            address: inherited.address,
-            side,
+            queue: Queue::Kernel(inherited.socket),
+            address,
+            role,
             is_ready: true,
             handover: None,
             is_shared: true,
@@ -69,7 +86,24 @@ impl Listener {
         }
     }
 
-    /// Lets the poll tell of connections, and by another token of servers that want the socket.
+    /// Creates a listener that accepts what a test puts into this queue.
+    #[cfg(test)]
+    pub(crate) fn in_memory(queue: MemoryQueue, role: ListenerRole) -> Self {
+        let address = SocketAddr::from(([127, 0, 0, 1], 80));
+        Self {
+            queue: Queue::Memory(queue),
+            address: ListenAddress::Tcp(address),
+            role,
+            is_ready: true,
+            handover: None,
+            is_shared: false,
+            file: None,
+            is_handed_over: false,
+        }
+    }
+
+    /// Registers for events about connections and, with the other token, about servers that ask for
+    /// the socket.
     pub(crate) fn register(
         &self,
         registry: &Registry,
@@ -79,39 +113,53 @@ impl Listener {
         let register = |descriptor: i32, token| {
             registry.register(&mut SourceFd(&descriptor), token, Interest::READABLE)
         };
-        register(self.socket.as_raw_fd(), token)?;
+        match &self.queue {
+            Queue::Kernel(socket) => register(socket.as_raw_fd(), token)?,
+            #[cfg(test)]
+            Queue::Memory(queue) => queue.register(token),
+        }
         match &self.handover {
             Some(handover) => register(handover.descriptor(), control),
             None => Ok(()),
         }
     }
 
-    /// Hands the socket to servers that ask for it.
+    /// Passes the socket to servers that ask for it.
     pub(crate) fn hand_over(&mut self) {
         let Some(handover) = &self.handover else {
             return;
         };
-        if handover.answer(self.socket.as_fd()) > 0 {
+        let answered = match &self.queue {
+            Queue::Kernel(socket) => handover.answer(socket.as_fd()),
+            #[cfg(test)]
+            Queue::Memory(_) => 0,
+        };
+        if answered > 0 {
             self.is_shared = true;
             log::info!("another server listens on {} now as well", self.address);
         }
     }
 
-    /// Whether another server may accept what we do not.
+    /// Returns `true` if another server may accept connections that we do not.
     pub(crate) fn is_shared(&self) -> bool {
         self.is_shared
     }
 
-    /// Where it listens: with the port that the kernel chose, if it was to.
+    /// Returns the address, with the port that the kernel chose if it did.
     pub(crate) fn address(&self) -> &ListenAddress {
         &self.address
     }
 
-    pub(crate) fn side(&self) -> Side {
-        self.side
+    /// Returns `true` if its connections use TLS.
+    pub(crate) fn is_tls(&self) -> bool {
+        self.address.is_tls()
     }
 
-    /// Whether whoever started the server has opened the socket.
+    pub(crate) fn role(&self) -> ListenerRole {
+        self.role
+    }
+
+    /// Returns `true` if the socket is inherited.
     pub(crate) fn is_handed_over(&self) -> bool {
         self.is_handed_over
     }
@@ -124,24 +172,24 @@ impl Listener {
         self.is_ready
     }
 
-    /// Accepts one connection. What is wrong with one that waits is no matter of the others'.
+    /// Accepts one connection. An error of one waiting connection does not affect the others.
     pub(crate) fn accept(&mut self) -> Accepted {
         while self.is_ready {
-            let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-            match rustix::net::acceptfrom_with(&self.socket, flags) {
+            match self.queue.accept() {
                 Ok((socket, peer)) => {
-                    // Cheaper than to accept in vain, which makes a socket before it looks.
+                    // Cheaper than a failing accept, which allocates a socket before it checks.
                     self.has_waiting();
-                    return Accepted::Session(Socket::new(socket), peer.as_ref().and_then(ip_of));
+                    return Accepted::Session(socket, peer);
                 }
                 Err(Errno::AGAIN) => self.is_ready = false,
-                // accept(2) says so even where no connection waits.
+                // accept(2) fails in this way even if no connection waits.
                 Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
                     if self.has_waiting() {
                         return Accepted::NoDescriptors;
                     }
                 }
-                // accept(2): errors of the connection itself, or of the network; the next is new.
+                // accept(2): errors of the connection itself or the network; the next one is
+                // independent.
                 Err(
                     Errno::CONNABORTED
                     | Errno::INTR
@@ -157,13 +205,41 @@ impl Listener {
         Accepted::Nothing
     }
 
-    /// Whether a connection waits to be accepted.
+    /// Returns `true` if a connection waits to be accepted.
     pub(crate) fn has_waiting(&mut self) -> bool {
-        let mut listener = [PollFd::new(&self.socket, PollFlags::IN)];
-        let ready = rustix::event::poll(&mut listener, Some(&Timespec::default()));
-        // Where that cannot be told, it is tried.
-        self.is_ready = ready != Ok(0);
+        self.is_ready = self.queue.has_waiting();
         self.is_ready
+    }
+}
+
+impl Queue {
+    /// Accepts a connection. Returns also the address of its peer, if there is one.
+    fn accept(&self) -> Result<(Socket, Option<IpAddr>), Errno> {
+        match self {
+            Self::Kernel(listener) => {
+                let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+                let (socket, peer) = rustix::net::acceptfrom_with(listener, flags)?;
+                Ok((Socket::new(socket), peer.as_ref().and_then(ip_of)))
+            }
+            #[cfg(test)]
+            Self::Memory(queue) => {
+                let (socket, peer) = queue.accept()?;
+                Ok((Socket::in_memory(socket), peer))
+            }
+        }
+    }
+
+    fn has_waiting(&self) -> bool {
+        match self {
+            Self::Kernel(listener) => {
+                let mut listener = [PollFd::new(listener, PollFlags::IN)];
+                let ready = rustix::event::poll(&mut listener, Some(&Timespec::default()));
+                // If poll fails, accepting is tried.
+                ready != Ok(0)
+            }
+            #[cfg(test)]
+            Self::Memory(queue) => queue.has_waiting(),
+        }
     }
 }
 
@@ -171,7 +247,7 @@ impl Drop for Listener {
     fn drop(&mut self) {
         if let ListenAddress::Unix(path) = &self.address
             && !self.is_shared
-            // Whoever has removed it may have put the socket of another server in its place.
+            // Another server may have put its own socket in this place.
             && self.file.is_some()
             && self.file == identity(path)
             && let Err(error) = std::fs::remove_file(path)

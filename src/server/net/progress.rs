@@ -1,40 +1,42 @@
-//! Whether a client that has no room for more takes what it was sent, by what its kernel acknowledges.
+//! Deciding whether a client whose buffers are full still reads, from the acknowledgements of its
+//! kernel.
 //!
-//! The kernel asks for more only when half of what it holds is gone, which takes a slow reader
-//! minutes. So while nothing can be sent, the owner of the socket asks a few times in each timeout
-//! whether the client is stalled, and never about a client that has room.
+//! The kernel asks for more data only when half of its buffer is sent, which takes minutes with a
+//! slow reader. So while nothing can be sent, the owner of the socket checks a few times in each
+//! timeout whether the client has stalled. It never checks a client that has room.
 //!
-//! A receiver acknowledges in lumps: its window stays closed until a good part of its buffer has
-//! been read (RFC 9293 §3.8.6.2.2). Until then, a slow reader and one that has stopped look the same.
-//! So a client has a credit of bytes. What it acknowledges adds to it, within a limit, and time takes
-//! from it, at the slowest pace that is put up with; without credit, it is stalled. A reader at that
-//! pace or above never is, however it acknowledges, and bytes that trickle put nothing off. Nor does
-//! credit help a client that acknowledges nothing of what is in flight to it: it is gone.
+//! A receiver acknowledges in batches: its window stays closed until a good part of its buffer has
+//! been read (RFC 9293 §3.8.6.2.2). Until then, a slow reader and a stopped one look the same. So a
+//! client has a credit of bytes. Acknowledgements add to it, up to a limit, and time reduces it at
+//! the slowest tolerated pace; without credit, the client has stalled. A reader at that pace or
+//! above never stalls, however it acknowledges, and trickled bytes postpone nothing. Credit does
+//! not help a client that acknowledges none of the data in flight, because such a client has
+//! vanished.
 
 use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::GetStruct;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-/// What the kernel knows of what a peer was sent.
+/// The kernel's knowledge about data sent to a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Delivery {
-    /// Over TCP: bytes that were acknowledged since the connection began, and whether others are on
-    /// their way, sent and not acknowledged.
+    /// Over TCP: the bytes acknowledged since the connection began, and whether others are in
+    /// flight, sent but not acknowledged.
     Tcp { acknowledged: u64, in_flight: bool },
-    /// Over a Unix-domain socket: memory that holds what the peer has yet to read.
+    /// Over a Unix-domain socket: the memory of the data that the peer has yet to read.
     Unix { queued: u32 },
-    /// The kernel does not say.
+    /// The kernel does not report it.
     Unknown,
 }
 
 impl Delivery {
-    /// What is known of a socket at this moment.
+    /// Returns the present state of a socket.
     pub(crate) fn of(socket: &impl AsFd) -> Self {
         if let Ok([_, _, _, unacknowledged_and_more, .., acknowledged]) =
             getsockopt(socket, TcpInfo)
         {
-            // Two numbers of 32 bits each; the one that is asked for comes first in memory.
+            // Two numbers of 32 bits each; the relevant one comes first in memory.
             let [a, b, c, d, ..] = unacknowledged_and_more.to_ne_bytes();
             let in_flight = [a, b, c, d] != [0; 4];
             return Self::Tcp {
@@ -48,7 +50,7 @@ impl Delivery {
         }
     }
 
-    /// How much the peer has taken since an earlier moment.
+    /// Returns the bytes that the peer has received since an earlier state.
     fn since(self, earlier: Self) -> u64 {
         match (earlier, self) {
             (
@@ -65,7 +67,7 @@ impl Delivery {
         }
     }
 
-    /// What the peer may have yet to read before anything more shows.
+    /// Returns the bytes that the peer may read before the next visible progress.
     fn unread_bytes(self) -> u64 {
         match self {
             Self::Tcp { acknowledged, .. } => acknowledged.min(CREDIT_BYTES_MAX),
@@ -75,19 +77,19 @@ impl Delivery {
     }
 }
 
-/// How a peer that has no room for more has got on.
+/// The progress of a peer whose buffers are full.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    /// What was known at the last look.
+    /// The state at the last check.
     delivery: Delivery,
     looked: Instant,
-    /// When the peer is last known to have taken anything.
+    /// The last known progress of the peer.
     advanced: Instant,
     credit_bytes: u64,
 }
 
 impl Progress {
-    /// Of a peer that has had no room since a moment, and of which this is known now.
+    /// Begins with a peer whose buffers have been full since a moment, and its present state.
     pub(crate) fn new(delivery: Delivery, since: Instant) -> Self {
         Self {
             delivery,
@@ -97,8 +99,8 @@ impl Progress {
         }
     }
 
-    /// Takes what is known now into account: whether the peer, which has had no room since a moment,
-    /// has stalled.
+    /// Updates the progress with the present state. Returns `true` if the peer, whose buffers have
+    /// been full since a moment, has stalled.
     pub(crate) fn is_stalled(
         &mut self,
         delivery: Delivery,
@@ -122,38 +124,38 @@ impl Progress {
         is_gone || self.credit_bytes == 0
     }
 
-    /// Records that the kernel has taken more, for which the peer has made room.
+    /// Records that the kernel has accepted more data, so the peer has made progress.
     pub(crate) fn note_room(&mut self, now: Instant) {
         self.advanced = now;
-        // How much that was shows in what is acknowledged; elsewhere it does not.
+        // With TCP, the acknowledgements show how much; otherwise it is unknown.
         if !matches!(self.delivery, Delivery::Tcp { .. }) {
             self.credit_bytes = first_credit(self.delivery);
-            // What is queued from now on may be more than before.
+            // More than before may be queued from now on.
             self.delivery = Delivery::Unknown;
         }
     }
 
-    /// When to look again at a peer that has had no room since a moment.
+    /// Returns the time of the next check of a peer whose buffers have been full since a moment.
     pub(crate) fn next_look(looked: Option<&Self>, since: Instant, timeout: Duration) -> Instant {
         let last = looked.map_or(since, |progress| progress.looked.max(since));
         last + timeout / LOOKS_A_TIMEOUT
     }
 }
 
-/// What a peer has before anything is known of its pace: the time to read what it has taken, and no
-/// less than a timeout.
+/// Returns the credit of a peer whose pace is still unknown: enough to read everything it has
+/// received, and at least for one timeout.
 fn first_credit(delivery: Delivery) -> u64 {
     delivery.unread_bytes().max(SLOWEST_BYTES_A_TIMEOUT)
 }
 
-/// What a peer reads in this time at the slowest pace that is put up with.
+/// Returns the bytes that a peer at the slowest tolerated pace reads in this time.
 fn slowest_bytes(elapsed: Duration, timeout: Duration) -> u64 {
     let bytes = elapsed.as_micros() * u128::from(SLOWEST_BYTES_A_TIMEOUT);
     let bytes = bytes.checked_div(timeout.as_micros()).unwrap_or(u128::MAX);
     u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
-/// The first 128 bytes of the kernel's `tcp_info`, which end with `tcpi_bytes_acked` and hold
+/// The first 128 bytes of the kernel's `tcp_info`, which end with `tcpi_bytes_acked` and contain
 /// `tcpi_unacked` at the 24th (since Linux 4.1).
 #[derive(Clone, Copy, Debug)]
 struct TcpInfo;
@@ -166,7 +168,7 @@ nix::getsockopt_impl!(
     GetStruct<[u64; 16]>
 );
 
-/// What a socket takes of memory; the third number is for what it has sent.
+/// The memory of a socket; the third number is that of sent data.
 #[derive(Clone, Copy, Debug)]
 struct MemInfo;
 
@@ -178,21 +180,21 @@ nix::getsockopt_impl!(
     GetStruct<[u32; 9]>
 );
 
-/// The slowest pace that is put up with: 0.8 KiB/s for a timeout of 60 s, so that 1 KiB/s has some
-/// room to falter.
+/// The slowest tolerated pace: 0.8 KiB/s for a timeout of 60 s, so that 1 KiB/s has some margin.
 const SLOWEST_BYTES_A_TIMEOUT: u64 = 48 * 1024;
 
-/// The most that a peer can be ahead of that pace. `curl --limit-rate 1k` has had 190 KiB in its
-/// buffer, which it reads without a sign. A client that has been quick and stops is held for eleven
-/// timeouts by it, and one that never reads for one to three, as its buffer is small then.
+/// The most that a peer can be ahead of that pace. `curl --limit-rate 1k` had 190 KiB in its
+/// buffer, which it read without visible progress. A fast client that stops is held for eleven
+/// timeouts because of this, and one that never reads for one to three, since its buffer is small
+/// then.
 const CREDIT_BYTES_MAX: u64 = 512 * 1024;
 
-/// The kernel frees what was sent over a Unix-domain socket in pieces of up to 64 KiB and their
-/// overhead, when the whole piece was read.
+/// The kernel frees data sent over a Unix-domain socket in pieces of up to 64 KiB plus overhead,
+/// when the whole piece is read.
 const UNIX_LUMP_BYTES: u64 = 96 * 1024;
 
-/// How often a peer is looked at while it has no room. So it is a quarter of the timeout late, at
-/// most, that a stall is found.
+/// The number of checks in each timeout while the buffers are full. So a stall is noticed at most a
+/// quarter of the timeout late.
 const LOOKS_A_TIMEOUT: u32 = 4;
 
 #[cfg(test)]
@@ -212,8 +214,8 @@ mod tests {
         }
     }
 
-    /// When a peer is found to be stalled within an hour, in seconds, that is looked at every 15 s
-    /// and of which so much is known after so many seconds.
+    /// Returns the time within an hour, in seconds, at which a peer counts as stalled. It is
+    /// checked every 15 s, and `delivery` returns its state after a number of seconds.
     fn stalled_after(delivery: impl Fn(u64) -> Delivery) -> Option<u64> {
         let start = Instant::now();
         let mut progress = Progress::new(delivery(0), start);
@@ -226,15 +228,14 @@ mod tests {
     #[test]
     fn a_steady_reader_of_1_kib_a_second_is_never_stalled_however_it_acknowledges() {
         for lump in [1, 8, 64, 128, 190, 480].map(|kib| kib * KIB) {
-            // Its buffer is full at first, and it says so when it has read so much.
+            // Its buffer is full at first, and it acknowledges after reading this much.
             let acknowledged = |second: u64| tcp(lump + second * KIB / lump * lump);
             assert_eq!(stalled_after(acknowledged), None, "{lump}");
         }
     }
 
     #[test]
-    fn a_peer_that_acknowledges_nothing_is_stalled_after_the_timeout_and_the_time_to_read_what_it_has()
-     {
+    fn a_peer_that_acknowledges_nothing_stalls_after_the_timeout_plus_its_reading_time() {
         for (acknowledged, stalled) in [(0, 60), (48 * KIB, 60), (96 * KIB, 120), (1 << 30, 645)] {
             let found = stalled_after(|_| tcp(acknowledged));
             assert_eq!(found, Some(stalled), "{acknowledged}");
@@ -245,13 +246,13 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_leaves_what_is_in_flight_unacknowledged_is_stalled_whatever_it_took_before() {
+    fn a_peer_that_acknowledges_nothing_in_flight_stalls_whatever_its_earlier_pace() {
         let gone = |_| Delivery::Tcp {
             acknowledged: 1 << 30,
             in_flight: true,
         };
         assert_eq!(stalled_after(gone), Some(60));
-        // On a way that loses much, but not all.
+        // On a lossy connection that still delivers something.
         let lossy = |second: u64| Delivery::Tcp {
             acknowledged: second / 45 * 45 * KIB,
             in_flight: true,
@@ -260,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_trickle_put_nothing_off_for_long() {
+    fn trickled_bytes_do_not_postpone_a_stall_for_long() {
         assert_eq!(stalled_after(tcp), Some(75));
         assert_eq!(stalled_after(|second| tcp(second * KIB / 2)), Some(165));
         // 128 KiB at once every five minutes.
@@ -269,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_of_a_unix_socket_is_not_stalled_while_its_queue_shrinks() {
+    fn a_peer_of_a_unix_socket_does_not_stall_while_its_queue_shrinks() {
         // 64,000 bytes every minute until it stops.
         let queued = |second: u64| Delivery::Unix {
             queued: 2_000_000 - u32::try_from(second.min(900) / 60 * 64_000).unwrap(),
@@ -283,8 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn room_that_a_peer_makes_counts_where_nothing_else_is_known_and_time_with_room_takes_nothing()
-    {
+    fn room_made_by_a_peer_counts_without_statistics_and_time_with_room_is_free() {
         let start = Instant::now();
         let at = |second| start + Duration::from_secs(second);
         for delivery in [Delivery::Unix { queued: 9 }, Delivery::Unknown] {
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn looks_come_four_times_in_a_timeout_since_the_last_one_or_the_last_room() {
+    fn checks_happen_four_times_in_each_timeout() {
         let start = Instant::now();
         let quarter = TIMEOUT / 4;
         let next =
@@ -318,14 +318,14 @@ mod tests {
     }
 
     #[test]
-    fn the_kernel_says_what_a_peer_has_acknowledged_or_read() {
+    fn the_kernel_reports_acknowledged_or_read_bytes() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (mut server, _) = listener.accept().unwrap();
         let before = Delivery::of(&server);
         server.write_all(&[b'x'; 10_000]).unwrap();
         client.read_exact(&mut [0; 10_000]).unwrap();
-        // An acknowledgement may come a little later.
+        // The acknowledgement may arrive a little later.
         let deadline = Instant::now() + Duration::from_secs(10);
         while Delivery::of(&server).since(before) < 10_000 {
             assert!(Instant::now() < deadline, "{:?}", Delivery::of(&server));

@@ -1,4 +1,4 @@
-//! Requests that the access log leaves out if they succeed: health checks, above all.
+//! Requests that the access log leaves out if they succeed, such as health checks.
 
 use crate::http::fields::FieldName;
 use crate::http::path::RequestPath;
@@ -6,17 +6,17 @@ use crate::http::request::RequestHead;
 use crate::plan::Pattern;
 use std::fmt;
 
-/// Which requests are left out.
+/// The requests to leave out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogExclusion {
-    /// Those for a path that matches.
+    /// Requests for a matching path.
     Path(Pattern),
-    /// Those whose `User-Agent` has this in it, in whatever case.
+    /// Requests whose `User-Agent` contains this text, in any case.
     UserAgent(String),
 }
 
 impl LogExclusion {
-    /// Reads a pattern of paths, which begins with a slash, or else what a `User-Agent` has in it.
+    /// Parses a path pattern, which begins with a slash, or else a part of a `User-Agent`.
     pub fn parse(text: &str) -> Result<Self, String> {
         match text {
             _ if text.starts_with('/') => Pattern::parse(text).map(Self::Path),
@@ -25,7 +25,7 @@ impl LogExclusion {
                        User-Agent like kube-probe"
                     .to_owned(),
             ),
-            // No User-Agent has one, and patterns do.
+            // A User-Agent contains no asterisk, but patterns do.
             _ if text.contains('*') => Pattern::parse(text).map(Self::Path),
             _ => Ok(Self::UserAgent(text.to_owned())),
         }
@@ -46,13 +46,13 @@ impl LogExclusion {
     }
 }
 
-/// Whether a text has a part, which is not empty, in whatever case.
+/// Returns `true` if a text contains a non-empty part, in any case.
 fn contains(text: &[u8], part: &[u8]) -> bool {
     let mut windows = text.windows(part.len().max(1));
     windows.any(|window| window.eq_ignore_ascii_case(part))
 }
 
-/// As it is written in the settings.
+/// Writes the exclusion as in the settings.
 impl fmt::Display for LogExclusion {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_exclusion_says_what_to_write() {
+    fn an_invalid_exclusion_is_an_error_with_advice() {
         for (text, advice) in [
             ("", "/healthz"),
             ("*.png", "\"/**/*.png\""),

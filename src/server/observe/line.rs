@@ -1,61 +1,63 @@
-//! What a log line says, in each format. Pure: it is handed the time.
+//! The content of a log line, in each format. Pure: the caller passes the time.
 //!
-//! Whatever a client sends, a line holds visible ASCII alone, so that it can neither end a line or a
-//! quoted part, nor speak to a terminal.
+//! Whatever a client sends, a line contains only visible ASCII. So a client can neither end a line
+//! or a quoted part, nor send escape sequences to a terminal.
 
 use super::exclusion::LogExclusion;
 use crate::http::Status;
 use crate::http::fields::FieldName;
 use crate::http::request::RequestHead;
 use crate::http::version::Version;
-use crate::plan::listing::Size;
-use crate::process::Ink;
+use crate::listing::Size;
+use crate::process::TermStyle;
 use crate::server::clock::LogTime;
 use anstyle::{AnsiColor, Style};
 use std::io::Write;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// How lines are written.
+/// The format of lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     Common,
     Combined,
     Json,
-    Terminal(Ink),
+    Terminal(TermStyle),
 }
 
-/// A line, up to what is known only when its exchange has ended.
+/// A line, except the parts that are known only at the end of its request.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
-    /// What stands before the status.
+    /// The part before the status.
     before: Vec<u8>,
-    /// What stands between the number of bytes and the time taken.
+    /// The part between the number of bytes and the duration.
     after: Vec<u8>,
-    /// The one in force when it was begun.
+    /// The format in force when the line was begun.
     form: Form,
-    /// Whether it is left out if the exchange succeeds.
+    /// `true` if the line is left out if the request succeeds.
     is_excluded: bool,
+    /// The end of the client in `before`. The user comes after it.
+    client_end: usize,
 }
 
-/// What is known when a request has come.
+/// The facts at the arrival of a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Beginning<'a> {
     pub(crate) time: LogTime<'a>,
     pub(crate) client: Option<IpAddr>,
-    /// `None` for what was no request.
+    /// `None` for input that is not a request.
     pub(crate) request: Option<&'a RequestHead<'a>>,
-    /// How many characters a line may have, if it is for a terminal that says so.
+    /// The width of the terminal, if the line is for one that reports it.
     pub(crate) columns: Option<usize>,
 }
 
-/// How an exchange has ended.
+/// The facts at the end of a request.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ending {
+pub(crate) struct Completion {
     /// `None` if there has been no response.
     pub(crate) status: Option<Status>,
     pub(crate) content_bytes: u64,
-    pub(crate) taken: Duration,
+    pub(crate) elapsed: Duration,
 }
 
 impl Record {
@@ -65,10 +67,11 @@ impl Record {
             after: Vec::new(),
             form: Form::Common,
             is_excluded: false,
+            client_end: 0,
         }
     }
 
-    /// Begins another line in place of this one, whose memory it takes over.
+    /// Begins another line in place of this one, and reuses its memory.
     pub(crate) fn begin(&mut self, form: Form, of: &Beginning<'_>, exclusions: &[LogExclusion]) {
         self.form = form;
         self.is_excluded = of
@@ -77,32 +80,57 @@ impl Record {
         let (before, after) = (&mut self.before, &mut self.after);
         before.clear();
         after.clear();
-        match form {
+        self.client_end = match form {
             Form::Common => common(before, of),
             Form::Combined => {
-                common(before, of);
+                let client_end = common(before, of);
                 combined(after, of.request);
+                client_end
             }
             Form::Json => json(before, after, of),
-            Form::Terminal(ink) => terminal(before, of, ink),
+            Form::Terminal(ink) => {
+                terminal(before, of, ink);
+                0
+            }
+        };
+    }
+
+    /// Records the user whose password was right. A line for a terminal has no space for it.
+    pub(crate) fn name_user(&mut self, user: &str) {
+        let mut text = Vec::new();
+        let replaced = match self.form {
+            Form::Common | Form::Combined => {
+                text.extend_from_slice(b" - ");
+                escape_word(&mut text, user.as_bytes());
+                NO_USER.len()
+            }
+            Form::Json => {
+                json_member(&mut text, "user", Some(user.as_bytes()));
+                0
+            }
+            Form::Terminal(_) => return,
+        };
+        let place = self.client_end..self.client_end + replaced;
+        if self.before.get(place.clone()).is_some() {
+            self.before.splice(place, text);
         }
     }
 
-    /// Whether the line is left out, by how its exchange has ended: a health check that fails is
-    /// worth a line.
-    pub(crate) fn is_left_out(&self, ending: &Ending) -> bool {
+    /// Returns `true` if the line is left out because of the outcome of its request. A failed
+    /// health check is worth a line.
+    pub(crate) fn is_left_out(&self, completion: &Completion) -> bool {
         let is_success = |status: Status| status.code() < 400;
-        self.is_excluded && ending.status.is_some_and(is_success)
+        self.is_excluded && completion.status.is_some_and(is_success)
     }
 
     /// Writes the whole line.
-    pub(crate) fn write(&self, line: &mut Vec<u8>, ending: Ending) {
-        let Ending {
+    pub(crate) fn write(&self, line: &mut Vec<u8>, completion: Completion) {
+        let Completion {
             status,
             content_bytes,
-            taken,
-        } = ending;
-        let (seconds, micros) = (taken.as_secs(), taken.subsec_micros());
+            elapsed,
+        } = completion;
+        let (seconds, micros) = (elapsed.as_secs(), elapsed.subsec_micros());
         line.extend_from_slice(&self.before);
         // Writing to a vector cannot fail.
         let _ = match (status, self.form) {
@@ -120,15 +148,17 @@ impl Record {
         let _ = match self.form {
             Form::Common | Form::Combined => writeln!(line, " {seconds}.{micros:06}"),
             Form::Json => writeln!(line, "{seconds}.{micros:06}}}"),
-            Form::Terminal(_) => writeln!(line, "  {}", brief(taken)),
+            Form::Terminal(_) => writeln!(line, "  {}", brief(elapsed)),
         };
     }
 }
 
-/// The Common Log Format, as far as the status.
-fn common(line: &mut Vec<u8>, of: &Beginning<'_>) {
+/// Writes the Common Log Format up to the status. Returns the end of the client.
+fn common(line: &mut Vec<u8>, of: &Beginning<'_>) -> usize {
     write_client(line, of.client);
-    line.extend_from_slice(b" - - [");
+    let client_end = line.len();
+    line.extend_from_slice(NO_USER);
+    line.extend_from_slice(b" [");
     write_common_date(line, of.time.date);
     line.extend_from_slice(b"] \"");
     match of.request {
@@ -142,9 +172,10 @@ fn common(line: &mut Vec<u8>, of: &Beginning<'_>) {
         None => line.push(b'-'),
     }
     line.extend_from_slice(b"\" ");
+    client_end
 }
 
-/// What the Combined Log Format adds.
+/// Writes the additions of the Combined Log Format.
 fn combined(line: &mut Vec<u8>, request: Option<&RequestHead<'_>>) {
     for name in [FieldName::Referer, FieldName::UserAgent] {
         line.extend_from_slice(b" \"");
@@ -156,8 +187,8 @@ fn combined(line: &mut Vec<u8>, request: Option<&RequestHead<'_>>) {
     }
 }
 
-/// One JSON object (RFC 8259), in two parts.
-fn json(before: &mut Vec<u8>, after: &mut Vec<u8>, of: &Beginning<'_>) {
+/// Writes one JSON object (RFC 8259), in two parts. Returns the end of the client.
+fn json(before: &mut Vec<u8>, after: &mut Vec<u8>, of: &Beginning<'_>) -> usize {
     before.extend_from_slice(b"{\"time\":");
     let _ = match of.time.second.strip_suffix('Z') {
         Some(second) => write!(before, "\"{second}.{:03}Z\"", of.time.milliseconds),
@@ -166,6 +197,7 @@ fn json(before: &mut Vec<u8>, after: &mut Vec<u8>, of: &Beginning<'_>) {
     before.extend_from_slice(b",\"client\":\"");
     write_client(before, of.client);
     before.push(b'"');
+    let client_end = before.len();
     if let Some(request) = of.request {
         let host = Some(request.authority()).filter(|host| !host.is_empty());
         json_member(before, "host", host);
@@ -182,9 +214,10 @@ fn json(before: &mut Vec<u8>, after: &mut Vec<u8>, of: &Beginning<'_>) {
     }
     before.extend_from_slice(b",\"status\":");
     after.extend_from_slice(b",\"seconds\":");
+    client_end
 }
 
-/// Writes a name and a string; nothing if there is none.
+/// Writes a name and a string, or nothing if there is no string.
 fn json_member(line: &mut Vec<u8>, name: &str, value: Option<&[u8]>) {
     let Some(value) = value else {
         return;
@@ -194,7 +227,7 @@ fn json_member(line: &mut Vec<u8>, name: &str, value: Option<&[u8]>) {
         for char in chunk.valid().chars() {
             json_char(line, char);
         }
-        // JSON has no bytes, and bytes that are not UTF-8 are commonly shown as U+FFFD.
+        // JSON has no bytes. Invalid UTF-8 is conventionally shown as U+FFFD.
         if !chunk.invalid().is_empty() {
             json_char(line, char::REPLACEMENT_CHARACTER);
         }
@@ -202,7 +235,7 @@ fn json_member(line: &mut Vec<u8>, name: &str, value: Option<&[u8]>) {
     line.push(b'"');
 }
 
-/// Writes a character in ASCII: those beyond the first 65,536 as two surrogates (RFC 8259 §7).
+/// Writes a character in ASCII; those beyond the first 65,536 as two surrogates (RFC 8259 §7).
 fn json_char(line: &mut Vec<u8>, char: char) {
     match char {
         '"' | '\\' => line.extend([b'\\', char as u8]),
@@ -215,8 +248,8 @@ fn json_char(line: &mut Vec<u8>, char: char) {
     }
 }
 
-/// For a person at a terminal: the time of day, the method and the target.
-fn terminal(line: &mut Vec<u8>, of: &Beginning<'_>, ink: Ink) {
+/// Writes the line for a person at a terminal: the time of day, the method and the target.
+fn terminal(line: &mut Vec<u8>, of: &Beginning<'_>, ink: TermStyle) {
     let time = of.time.second.get(11..).unwrap_or("-");
     line.extend_from_slice(ink.paint(Style::new().dimmed(), time).as_bytes());
     let (mut method, mut target) = (Vec::new(), Vec::new());
@@ -235,7 +268,7 @@ fn terminal(line: &mut Vec<u8>, of: &Beginning<'_>, ink: Ink) {
     let _ = write!(line, "  {method:METHOD_WIDTH$}  {target}  ");
 }
 
-/// A text of ASCII that fits: without its middle, if it is longer.
+/// Returns an ASCII text that fits the width, with its middle cut out if necessary.
 fn shortened(text: &[u8], width: usize) -> String {
     let text = String::from_utf8_lossy(text);
     let kept = width.saturating_sub(ELLIPSIS.len());
@@ -246,8 +279,8 @@ fn shortened(text: &[u8], width: usize) -> String {
     }
 }
 
-/// A status in the colour of its class.
-fn painted_status(status: Option<Status>, ink: Ink) -> String {
+/// Returns a status in the colour of its class.
+fn painted_status(status: Option<Status>, ink: TermStyle) -> String {
     let Some(code) = status.map(Status::code) else {
         return ink.paint(Style::new().dimmed(), "---");
     };
@@ -260,9 +293,9 @@ fn painted_status(status: Option<Status>, ink: Ink) -> String {
     ink.paint(colour.on_default(), &code.to_string())
 }
 
-/// A length of time to two or three digits: `0.31 ms`, `12 ms`, `1.5 s`, `340 s`.
-fn brief(taken: Duration) -> String {
-    let milliseconds = taken.as_secs_f64() * 1000.0;
+/// Returns a duration with two or three digits: `0.31 ms`, `12 ms`, `1.5 s`, `340 s`.
+fn brief(elapsed: Duration) -> String {
+    let milliseconds = elapsed.as_secs_f64() * 1000.0;
     match milliseconds {
         ..9.995 => format!("{milliseconds:.2} ms"),
         ..999.5 => format!("{milliseconds:.0} ms"),
@@ -295,7 +328,8 @@ fn version(version: Version) -> &'static str {
     }
 }
 
-/// Writes bytes so that they can neither end a line or a quoted part, nor speak to a terminal.
+/// Writes bytes so that they can neither end a line or a quoted part, nor send escape sequences to
+/// a terminal.
 fn escape(line: &mut Vec<u8>, text: &[u8]) {
     for byte in text {
         match byte {
@@ -308,19 +342,39 @@ fn escape(line: &mut Vec<u8>, text: &[u8]) {
     }
 }
 
+/// Writes a text as a single word that differs from the placeholder for no text.
+fn escape_word(line: &mut Vec<u8>, text: &[u8]) {
+    let is_none = text == b"-" || text.is_empty();
+    for byte in text {
+        match byte {
+            b'!'..=b'~' if !is_none && !b"\"\\".contains(byte) => line.push(*byte),
+            _ => {
+                let _ = write!(line, "\\x{byte:02x}");
+            }
+        }
+    }
+    if text.is_empty() {
+        line.extend_from_slice(b"\"\"");
+    }
+}
+
+/// The text between the client and the time: no name by RFC 1413, and no user.
+const NO_USER: &[u8] = b" - -";
+
 const ELLIPSIS: &str = "...";
 
-/// So that targets stand beneath each other: all that files are asked for by fits.
+/// The width that aligns the targets. It fits all methods that files support.
 const METHOD_WIDTH: usize = 4;
 
-/// A method is any token, as long as its sender likes. The longest that is registered has 17 letters.
+/// The limit for a method, which may be any token of any length. The longest registered one has 17
+/// letters.
 const METHOD_WIDTH_MAX: usize = 17;
 
-/// What a line for a terminal has besides the method and the target, at its longest:
-/// `03:16:08Z`, `200`, `1023 KiB` and `0.31 ms`, each with two spaces between.
+/// The width of a terminal line without the method and the target, at its longest: `03:16:08Z`,
+/// `200`, `1023 KiB` and `0.31 ms`, with two spaces in between.
 const OTHER_COLUMNS_WIDTH: usize = 9 + 3 + 8 + 7 + 5 * 2;
 
-/// However narrow a terminal is, so much of the target is shown.
+/// The part of the target that is shown even on the narrowest terminal.
 const TARGET_WIDTH_MIN: usize = 16;
 
 #[cfg(test)]
@@ -335,14 +389,19 @@ mod tests {
         milliseconds: 7,
     };
 
-    const OK: Ending = Ending {
+    const OK: Completion = Completion {
         status: Some(Status::Ok),
         content_bytes: 2_970,
-        taken: Duration::from_micros(312),
+        elapsed: Duration::from_micros(312),
     };
 
-    /// The line of a raw request that ends like this.
-    fn line_at(request: &[u8], form: Form, ending: Ending, columns: Option<usize>) -> String {
+    /// Returns the log line of a raw request with this outcome.
+    fn line_at(
+        request: &[u8],
+        form: Form,
+        completion: Completion,
+        columns: Option<usize>,
+    ) -> String {
         let mut storage = FieldStorage::default();
         let parsed = RequestHead::parse(request, &mut storage, &Limits::default());
         let head = parsed.ok().flatten().map(|(head, _)| head);
@@ -355,7 +414,7 @@ mod tests {
         };
         record.begin(form, &beginning, &[]);
         let mut line = Vec::new();
-        record.write(&mut line, ending);
+        record.write(&mut line, completion);
         assert!(line.is_ascii());
         String::from_utf8(line).unwrap()
     }
@@ -384,11 +443,11 @@ mod tests {
                  \"user_agent\":\"b\",\"seconds\":0.000312}\n",
             ),
             (
-                Form::Terminal(Ink::Plain),
+                Form::Terminal(TermStyle::Plain),
                 "03:16:08Z  GET   /a.txt  200  2.9 KiB  0.31 ms\n",
             ),
             (
-                Form::Terminal(Ink::Terminal),
+                Form::Terminal(TermStyle::Terminal),
                 "\x1b[2m03:16:08Z\x1b[0m  GET   /a.txt  \x1b[32m200\x1b[0m  2.9 KiB  0.31 ms\n",
             ),
         ] {
@@ -397,7 +456,46 @@ mod tests {
     }
 
     #[test]
-    fn the_host_is_the_one_that_is_asked_for() {
+    fn a_user_is_a_single_word_in_a_log_line() {
+        let named = |user: &str, form: Form| {
+            let mut record = Record::new();
+            let beginning = Beginning {
+                time: TIME,
+                client: Some([192, 0, 2, 1].into()),
+                request: None,
+                columns: None,
+            };
+            record.begin(form, &beginning, &[]);
+            record.name_user(user);
+            let mut line = Vec::new();
+            record.write(&mut line, OK);
+            String::from_utf8(line).unwrap()
+        };
+        for (user, word) in [
+            ("alice", "alice"),
+            ("a b", "a\\x20b"),
+            ("gr\u{fc}n", "gr\\xc3\\xbcn"),
+            ("-", "\\x2d"),
+            ("--", "--"),
+            ("a\" [", "a\\x22\\x20["),
+            ("a\\", "a\\x5c"),
+            ("", "\"\""),
+        ] {
+            let start = format!("192.0.2.1 - {word} [30/Nov/2026:03:16:08 +0000] \"-\" 200");
+            for form in [Form::Common, Form::Combined] {
+                let line = named(user, form);
+                assert!(line.starts_with(&start), "{line}");
+            }
+            let value: serde_json::Value = serde_json::from_str(&named(user, Form::Json)).unwrap();
+            assert_eq!(value["user"].as_str(), Some(user));
+            assert_eq!(value["client"].as_str(), Some("192.0.2.1"));
+        }
+        let terminal = Form::Terminal(TermStyle::Plain);
+        assert!(!named("alice", terminal).contains("alice"));
+    }
+
+    #[test]
+    fn the_host_is_the_requested_one() {
         for (request, host) in [
             ("GET / HTTP/1.1\r\nHost: A\r\n\r\n", Some("A")),
             ("GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n", Some("b")),
@@ -417,13 +515,13 @@ mod tests {
     }
 
     #[test]
-    fn strings_in_json_are_ascii_and_read_back_as_they_were() {
+    fn strings_in_json_are_ascii_and_parse_to_the_original() {
         for (text, written) in [
             (&b"caf\xc3\xa9"[..], "caf\\u00e9"),
             (b"\xf0\x9f\xa6\x86", "\\ud83e\\udd86"),
             (b"\xe2\x82\xac \x7f\t", "\\u20ac \\u007f\\u0009"),
             (b"\"\\/", "\\\"\\\\/"),
-            // Latin-1, a cut sequence, a surrogate: one U+FFFD for each run that cannot be read.
+            // Latin-1, a cut sequence, a surrogate: one U+FFFD for each invalid run.
             (b"caf\xe9!", "caf\\ufffd!"),
             (b"\xf0\x9f\xa6", "\\ufffd"),
             (b"\xed\xa0\x80", "\\ufffd\\ufffd\\ufffd"),
@@ -453,7 +551,7 @@ mod tests {
         };
         for (form, start) in [
             (Form::Json, "{\"time\":null,\"client\":\"-\",\"status\":200"),
-            (Form::Terminal(Ink::Plain), "-  -     -  200"),
+            (Form::Terminal(TermStyle::Plain), "-  -     -  200"),
         ] {
             record.begin(form, &beginning, &[]);
             let mut line = Vec::new();
@@ -475,9 +573,9 @@ mod tests {
             (Some(Status::InternalServerError), "\x1b[31m500\x1b[0m"),
             (None, "\x1b[2m---\x1b[0m"),
         ] {
-            assert_eq!(painted_status(status, Ink::Terminal), expected);
+            assert_eq!(painted_status(status, TermStyle::Terminal), expected);
         }
-        assert_eq!(painted_status(None, Ink::Plain), "---");
+        assert_eq!(painted_status(None, TermStyle::Plain), "---");
     }
 
     #[test]
@@ -485,13 +583,13 @@ mod tests {
         let target = format!("/{}/app.js?v=1", "x".repeat(3000));
         for (method, columns) in [("GET", 80), ("OPTIONS", 80), ("VERSION-CONTROL", 100)] {
             let request = format!("{method} {target} HTTP/1.1\r\nHost: a\r\n\r\n");
-            let longest = Ending {
+            let longest = Completion {
                 content_bytes: 1_047_000,
                 ..OK
             };
             let line = line_at(
                 request.as_bytes(),
-                Form::Terminal(Ink::Plain),
+                Form::Terminal(TermStyle::Plain),
                 longest,
                 Some(columns),
             );
@@ -501,29 +599,29 @@ mod tests {
                 "{line}"
             );
         }
-        // It is longer than a very narrow terminal, and still says something.
+        // The line is longer than a very narrow terminal, but still useful.
         let request = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
         for columns in [1, 20, 40] {
             let line = line_at(
                 request.as_bytes(),
-                Form::Terminal(Ink::Plain),
+                Form::Terminal(TermStyle::Plain),
                 OK,
                 Some(columns),
             );
             assert!(line.contains("  /xxxxxx...js?v=1  200"), "{line}");
         }
-        assert!(line_at(GET, Form::Terminal(Ink::Plain), OK, Some(47)).contains(" /a.txt "));
+        assert!(line_at(GET, Form::Terminal(TermStyle::Plain), OK, Some(47)).contains(" /a.txt "));
     }
 
     #[test]
-    fn nothing_in_a_request_speaks_to_the_terminal() {
+    fn nothing_in_a_request_reaches_the_terminal_as_an_escape_sequence() {
         let request = b"GET /\xe2\x80\xae\"\\ HTTP/1.1\r\nHost: a\r\n\r\n";
-        let shown = line(request, Form::Terminal(Ink::Plain));
+        let shown = line(request, Form::Terminal(TermStyle::Plain));
         assert!(!shown.trim_end().contains(char::is_control), "{shown:?}");
     }
 
     #[test]
-    fn times_are_short() {
+    fn durations_are_short() {
         for (micros, expected) in [
             (0, "0.00 ms"),
             (5, "0.01 ms"),

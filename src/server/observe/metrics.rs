@@ -1,63 +1,74 @@
-//! What is counted of the public side, as plain numbers: the loop is one thread, so that nothing
-//! more is needed. The admin port reports them.
+//! The counters of the public side, as plain numbers, which suffice because each loop is one thread.
+//! The admin port reports them.
 
 use crate::conn::Phase;
 use crate::http::Status;
+use std::ops::AddAssign;
 use std::time::{Duration, SystemTime};
 
-/// How the connections of the public side stand at a moment.
+/// The state of the public connections at one moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ConnectionGauges {
-    pub(crate) is_draining: bool,
-    /// Connections, in the order of [`Phase::ALL`].
+    /// The number of connections, in the order of [`Phase::ALL`].
     pub(crate) phases: [usize; Phase::ALL.len()],
     pub(crate) connections_max: usize,
     pub(crate) counters: ConnectionCounters,
 }
 
-/// What came of those who came, since the start.
+impl ConnectionGauges {
+    /// Adds the gauges and counts of another worker. The limit applies to all workers together.
+    pub(crate) fn add(&mut self, other: &Self) {
+        add_each(&mut self.phases, &other.phases);
+        self.counters.accepted += other.counters.accepted;
+        self.counters.evicted += other.counters.evicted;
+        self.counters.refused += other.counters.refused;
+        self.counters.pauses += other.counters.pauses;
+    }
+}
+
+/// The counters of connections since the start.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ConnectionCounters {
-    /// Connections that were let in.
+    /// Connections that were admitted.
     pub(crate) accepted: u64,
-    /// Connections that were closed to make room.
+    /// Connections that were closed for others.
     pub(crate) evicted: u64,
-    /// Connections that were closed at once, because their client has too many.
+    /// Connections that were closed at once because their client had too many.
     pub(crate) refused: u64,
-    /// Times that accepting has paused.
+    /// The number of pauses in accepting.
     pub(crate) pauses: u64,
 }
 
-/// What came of reading the settings.
+/// The results of reading the settings.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LastReload {
-    /// Whether they are in force that were read last.
+    /// `true` if the last read settings are in force.
     pub(crate) is_successful: bool,
-    /// When those in force were read.
+    /// The time at which the settings in force were read.
     pub(crate) succeeded: SystemTime,
 }
 
 /// Counts since the start.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Metrics {
-    /// Bytes that came, heads and content.
+    /// The bytes received, heads and content.
     pub(crate) received_bytes: u64,
-    /// Bytes that the kernel took, heads and content.
+    /// The bytes accepted by the kernel, heads and content.
     pub(crate) sent_bytes: u64,
-    /// Responses by status code.
+    /// The number of responses by status code.
     responses: [u64; CODES],
-    /// Connections whose deadline has passed, by what it was for.
+    /// The number of connections whose deadline has passed, by phase.
     timeouts: [u64; Phase::ALL.len()],
     pub(crate) durations: Durations,
 }
 
-/// How long responses took that were not handed over in the tick that read their request. Those
-/// that were are not noted here: they are all the others, so that they cost nothing.
-#[derive(Debug)]
+/// The durations of responses that were not handed over in the tick that read their request. Faster
+/// ones are not recorded: they are all the others, so they cost nothing.
+#[derive(Clone, Debug)]
 pub(crate) struct Durations {
-    /// By the first bound that is not below them.
+    /// The counts by the first bound that is not smaller.
     counts: [u64; BOUNDS.len()],
-    /// Those beyond the last bound.
+    /// The number of responses beyond the last bound.
     longer: u64,
     sum: Duration,
 }
@@ -77,13 +88,25 @@ impl Metrics {
         }
     }
 
+    /// Adds the counts of another worker.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.received_bytes += other.received_bytes;
+        self.sent_bytes += other.sent_bytes;
+        add_each(&mut self.responses, &other.responses);
+        add_each(&mut self.timeouts, &other.timeouts);
+        let (own, other) = (&mut self.durations, &other.durations);
+        add_each(&mut own.counts, &other.counts);
+        own.longer += other.longer;
+        own.sum = own.sum.saturating_add(other.sum);
+    }
+
     pub(crate) fn note_response(&mut self, status: Status) {
         if let Some(count) = self.responses.get_mut(usize::from(status.code())) {
             *count += 1;
         }
     }
 
-    /// Responses with this status.
+    /// Returns the number of responses with this status.
     pub(crate) fn responses(&self, status: Status) -> u64 {
         let count = self.responses.get(usize::from(status.code()));
         count.copied().unwrap_or_default()
@@ -95,7 +118,7 @@ impl Metrics {
         }
     }
 
-    /// Connections whose deadline passed in this phase.
+    /// Returns the number of connections whose deadline passed in this phase.
     pub(crate) fn timeouts(&self, phase: Phase) -> u64 {
         self.timeouts
             .get(phase as usize)
@@ -104,21 +127,27 @@ impl Metrics {
     }
 }
 
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Durations {
-    pub(crate) fn note(&mut self, taken: Duration) {
-        let at = BOUNDS.iter().position(|bound| taken <= *bound);
+    pub(crate) fn note(&mut self, elapsed: Duration) {
+        let at = BOUNDS.iter().position(|bound| elapsed <= *bound);
         match at.and_then(|at| self.counts.get_mut(at)) {
             Some(count) => *count += 1,
             None => self.longer += 1,
         }
-        self.sum = self.sum.saturating_add(taken);
+        self.sum = self.sum.saturating_add(elapsed);
     }
 
     pub(crate) fn sum(&self) -> Duration {
         self.sum
     }
 
-    /// Each bound with how many of `total` responses took no longer.
+    /// Returns each bound with the number of the `total` responses that took no longer.
     pub(crate) fn cumulative(&self, total: u64) -> impl Iterator<Item = (Duration, u64)> {
         let noted = self.counts.iter().sum::<u64>() + self.longer;
         let at_once = total.saturating_sub(noted);
@@ -130,10 +159,17 @@ impl Durations {
     }
 }
 
-/// One more than the highest status code that there can be (RFC 9110 §15).
+/// Adds each number to its counterpart.
+fn add_each<T: Copy + AddAssign>(numbers: &mut [T], others: &[T]) {
+    for (number, other) in numbers.iter_mut().zip(others) {
+        *number += *other;
+    }
+}
+
+/// One more than the highest possible status code (RFC 9110 §15).
 const CODES: usize = 600;
 
-/// From what a turn of the loop may take to what a large download does.
+/// From the duration of one turn of the loop to that of a large download.
 const BOUNDS: [Duration; 14] = [
     Duration::from_millis(1),
     Duration::from_millis(2),
@@ -156,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_status_and_phase_has_a_count_of_its_own() {
+    fn every_status_and_phase_has_its_own_count() {
         let mut metrics = Metrics::new();
         for (status, count) in Status::ALL.iter().zip(1..) {
             (0..count).for_each(|_| metrics.note_response(*status));
@@ -170,6 +206,27 @@ mod tests {
         for (phase, count) in Phase::ALL.into_iter().zip(1..) {
             assert_eq!(metrics.timeouts(phase), count, "{phase:?}");
         }
+    }
+
+    #[test]
+    fn what_workers_count_is_added_up() {
+        let mut sum = Metrics::new();
+        let mut other = Metrics::new();
+        for metrics in [&mut sum, &mut other] {
+            metrics.sent_bytes = 10;
+            metrics.note_response(Status::Ok);
+            metrics.note_timeout(Phase::ALL[0]);
+            metrics.durations.note(Duration::from_millis(3));
+            metrics.durations.note(Duration::from_hours(1));
+        }
+        other.note_response(Status::NotFound);
+        sum.add(&other);
+        assert_eq!((sum.sent_bytes, sum.received_bytes), (20, 0));
+        assert_eq!(sum.responses(Status::Ok), 2);
+        assert_eq!(sum.responses(Status::NotFound), 1);
+        assert_eq!(sum.timeouts(Phase::ALL[0]), 2);
+        assert_eq!(sum.durations.longer, 2);
+        assert_eq!(sum.durations.sum(), Duration::from_millis(7_200_006));
     }
 
     #[test]

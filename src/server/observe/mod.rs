@@ -1,4 +1,4 @@
-//! What is reported of requests: the access log, the metrics, and log lines that clients cause.
+//! The reports about requests: the access log, the metrics, and log messages that clients cause.
 
 pub(crate) mod access_log;
 mod backlog;
@@ -6,3 +6,4 @@ mod exclusion;
 mod line;
 pub(crate) mod metrics;
 pub(crate) mod notices;
+pub(crate) mod shared_log;

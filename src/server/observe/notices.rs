@@ -1,11 +1,11 @@
-//! Log lines that clients cause and operators want to see: said seldom, however many clients there
-//! are, so that nobody can flood the log.
+//! Log messages that clients cause and operators need: limited in number, so that no client can
+//! flood the log.
 
 use crate::http::host::Host;
 use crate::server::audience::host_list;
 use std::time::{Duration, Instant};
 
-/// What has been said so far.
+/// The messages so far.
 #[derive(Debug, Default)]
 pub(crate) struct Notices {
     misdirected: Throttle,
@@ -13,9 +13,9 @@ pub(crate) struct Notices {
 }
 
 impl Notices {
-    /// A request for a host that is not answered. Where hosts are listed by name alone, strangers'
-    /// names are what the list is for, and no news. With `local` among them, it may well be the
-    /// operator who has come by a name that is missing.
+    /// Reports a request for a host that is not answered. If all hosts are listed by name, other
+    /// names are expected and not worth a message. If `local` is among them, the operator may have
+    /// used a name that is missing.
     pub(crate) fn misdirected(&mut self, authority: &[u8], hosts: &[Host], now: Instant) {
         if !hosts.contains(&Host::Local) {
             return;
@@ -25,19 +25,19 @@ impl Notices {
         }
     }
 
-    /// A client that speaks TLS to a port without.
+    /// Reports a client that uses TLS on a port without it.
     pub(crate) fn tls_hello(&mut self) {
         if !self.is_tls_said {
             self.is_tls_said = true;
             log::warn!(
-                "a client speaks TLS (https://) to this port, which speaks plain HTTP: open it as \
-                 http://, or put a proxy that speaks TLS in front. This is said once"
+                "a client uses HTTPS on this port, which serves plain HTTP: open http://, or \
+                 enable HTTPS with --listen https://. This is logged once"
             );
         }
     }
 }
 
-/// Says no more than one thing a minute.
+/// A limit of one message a minute.
 #[derive(Debug, Default)]
 struct Throttle {
     last: Option<Instant>,
@@ -45,7 +45,8 @@ struct Throttle {
 }
 
 impl Throttle {
-    /// Whether something may be said now: if so, how often it was left out since the last time.
+    /// Checks whether a message may be written now. If so, returns how many were left out since the
+    /// last one.
     fn admit(&mut self, now: Instant) -> Option<u64> {
         let is_early = |last: Instant| now.saturating_duration_since(last) < INTERVAL;
         if self.last.is_some_and(is_early) {
@@ -70,8 +71,10 @@ fn misdirection(authority: &[u8], hosts: &[Host], left_out: u64) -> String {
                 .chain([&host])
                 .map(ToString::to_string)
                 .collect();
-            let (flags, list) = (all.join(" --hosts "), all.join("\", \""));
-            format!(". If that host is yours, allow it: --hosts {flags}, or hosts = [\"{list}\"]")
+            let (flags, list) = (all.join(" --allowed-hosts "), all.join("\", \""));
+            format!(
+                ". If that host is yours, allow it: --allowed-hosts {flags}, or allowed-hosts = [\"{list}\"]"
+            )
         }
         _ => String::new(),
     };
@@ -80,16 +83,16 @@ fn misdirection(authority: &[u8], hosts: &[Host], left_out: u64) -> String {
         count => format!(" ({count} more such requests since the last such line)"),
     };
     format!(
-        "a request for the host {shown:?} got 421: the setting hosts allows only {}, against DNS \
+        "a request for the host {shown:?} got 421: allowed-hosts allows only {}, which stops DNS \
          rebinding{remedy}{left_out}",
         host_list(hosts)
     )
 }
 
-/// Between two lines of one kind.
+/// The interval between two messages of one kind.
 const INTERVAL: Duration = Duration::from_mins(1);
 
-/// The longest name that DNS has, with a port.
+/// The longest DNS name, with a port.
 const HOST_CHARACTERS_MAX: usize = 260;
 
 #[cfg(test)]
@@ -97,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_line_a_minute_is_said_and_the_others_are_counted() {
+    fn one_line_a_minute_is_written_and_the_others_are_counted() {
         let begun = Instant::now();
         let at = |seconds| begun + Duration::from_secs(seconds);
         let mut throttle = Throttle::default();
@@ -115,16 +118,19 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_host_comes_with_the_settings_that_allow_it() {
+    fn the_message_about_a_rejected_host_names_the_settings_that_allow_it() {
         let line = misdirection(b"my.test:8080", &[Host::Local], 0);
-        let remedy = "If that host is yours, allow it: --hosts local --hosts my.test, or \
-                      hosts = [\"local\", \"my.test\"]";
+        let remedy = "If that host is yours, allow it: --allowed-hosts local --allowed-hosts my.test, or \
+                      allowed-hosts = [\"local\", \"my.test\"]";
         assert!(line.ends_with(remedy), "{line}");
         assert!(line.starts_with("a request for the host \"my.test:8080\" got 421: "));
         let line = misdirection(b"a%00b", &[Host::Local], 7);
-        assert!(!line.contains("--hosts"), "{line}");
+        assert!(!line.contains("--allowed-hosts"), "{line}");
         assert!(line.ends_with(" (7 more such requests since the last such line)"));
         let line = misdirection(&[b'a'; 9000], &[Host::Local], 0);
-        assert!(line.len() < 600 && !line.contains("--hosts"), "{line}");
+        assert!(
+            line.len() < 600 && !line.contains("--allowed-hosts"),
+            "{line}"
+        );
     }
 }

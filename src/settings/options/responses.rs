@@ -1,46 +1,80 @@
-//! What every response says of itself.
+//! Responses: their headers and their compression.
 
-use super::{Definition, Group};
-use crate::settings::kind::Kind;
+use crate::settings::option_spec::{Group, OptionSpec};
+use crate::settings::values::{Cors, HeaderValue, Headers, OptionalFile, Switch};
 
-pub(super) const GROUP: Group = Group {
+pub(super) const RESPONSES: Group = Group {
     heading: Some("Responses"),
     options: &[
-        Definition {
+        OptionSpec {
             name: "cache-control",
-            kind: Kind::FieldValue(|settings| &mut settings.server.policy.cache_control),
-            help: "The Cache-Control of files; empty for none",
-            reason: "no-cache lets browsers keep files, but ask each time whether they are \
-                     still good, so that nobody sees an old page. Where names of files change \
-                     with their content, max-age=31536000, immutable saves the question.",
+            value: &HeaderValue(|settings| &mut settings.server.policy.cache_control),
+            help: "Send this Cache-Control header with files; empty for none",
+            reason: "no-cache lets browsers store files but check each time whether they have \
+                     changed, so that nobody sees an old page. If file names change with their \
+                     content, use max-age=31536000, immutable.",
         },
-        Definition {
+        OptionSpec {
             name: "header",
-            kind: Kind::Headers(|settings| &mut settings.server.policy.headers),
+            value: &Headers(|settings| &mut settings.server.policy.headers),
             help: "Add a header to every response, as 'Name: value'; repeat for more",
-            reason: "It replaces what millpond sends under that name, and 'Name:' removes \
-                     that. Several of one name are joined by commas. What describes a file or \
-                     lets caches keep it (Content-Type, Content-Disposition, Content-Language, \
-                     Expires, and Cache-Control without no-store and no-cache) is for files \
-                     alone, so that no cache keeps an error. Rules by path override it. In \
-                     the environment variable, line ends separate headers.",
+            reason: "It replaces a header that millpond sends; 'Name:' removes it. Several \
+                     values of one name are joined by commas. Headers about a file or its \
+                     caching (Content-Type, Content-Disposition, Content-Language, Expires, \
+                     and Cache-Control without no-store or no-cache) are sent with files only, \
+                     so that no cache stores an error. A [[rule]] overrides it. In the \
+                     environment variable, separate headers by line ends.",
         },
-        Definition {
+        OptionSpec {
             name: "cors",
-            kind: Kind::Cors(|settings| &mut settings.server.policy.cors),
-            help: "Let pages of other origins read responses: of ORIGIN, or of any",
-            reason: "For fonts, modules and data that pages elsewhere use, and for development \
-                     servers at another port. Every response gets Access-Control-Allow-Origin \
-                     and shows scripts what they need for ranges and validators; preflight \
-                     requests (OPTIONS) allow GET and HEAD with any header. --cors by itself \
-                     is *, any origin.",
+            value: &Cors(|settings| &mut settings.server.policy.cors),
+            help: "Allow pages of ORIGIN, or of any origin, to read responses (CORS)",
+            reason: "For fonts, modules and data that other sites use, and for development \
+                     servers on another port. Sends Access-Control-Allow-Origin with every \
+                     response, exposes the headers for ranges and entity tags, and answers \
+                     preflight requests (OPTIONS) for GET and HEAD with any header. --cors \
+                     alone allows any origin (*).",
         },
-        Definition {
-            name: "server-field",
-            kind: Kind::Switch(|settings| &mut settings.server.policy.server_field),
-            help: "Whether responses name the server's software",
-            reason: "The field helps whoever looks for the cause of a fault. It never names a \
-                     version.",
+        OptionSpec {
+            name: "server-header",
+            value: &Switch(|settings| &mut settings.server.policy.server_field),
+            help: "Send the Server header",
+            reason: "Server: millpond, without a version. It helps to find out which server \
+                     sent a response.",
+        },
+    ],
+};
+
+pub(super) const ACCESS: Group = Group {
+    heading: Some("Access"),
+    options: &[OptionSpec {
+        name: "auth-file",
+        value: &OptionalFile(|settings| &mut settings.server.policy.auth_file),
+        help: "Ask for a user name and password from this file",
+        reason: "A file that htpasswd makes, with bcrypt (htpasswd -B), SHA-crypt or $apr1$ hashes, or \
+                 with lines from millpond --hash-password. It applies to everything that no \
+                 [[access]] matches. Changes are seen within a second. Use HTTPS: over plain HTTP, \
+                 anybody on the way can read the passwords. Empty for none.",
+    }],
+};
+
+pub(super) const COMPRESSION: Group = Group {
+    heading: Some("Compression"),
+    options: &[
+        OptionSpec {
+            name: "precompressed",
+            value: &Switch(|settings| &mut settings.server.site.precompressed),
+            help: "Serve precompressed files: app.js.br, .zst or .gz for app.js",
+            reason: "Sent if the client accepts it and it is not older than app.js. If only \
+                     app.js.gz exists, other clients get it decompressed.",
+        },
+        OptionSpec {
+            name: "compression",
+            value: &Switch(|settings| &mut settings.server.site.compression),
+            help: "Compress text with Brotli or gzip",
+            reason: "For text and similar files of 1 KiB to 16 MiB; with Brotli if the client \
+                     accepts it. Each is compressed once and cached; other requests do not wait \
+                     for it. Turn it off behind a proxy that compresses.",
         },
     ],
 };

@@ -1,43 +1,51 @@
-//! Rules about the fields of responses.
+//! Tables of rules for response fields.
 
-use super::reading::{Key, each, fields, in_order, key, list, mistyped, tables, text, unless};
-use super::{Contents, Fault};
+use super::reading::{
+    Key, each, empty, fields, in_order, into_result, key, list, mistyped, tables, text,
+};
+use super::scope::{scope, show_scope};
+use super::table::{Source, SpannedError, TableValue};
 use crate::http::coding::Coding;
 use crate::http::response::Edit;
-use crate::plan::{CONTENT_ENCODING, Class, Pattern, Rule, Rules, is_fact};
-use crate::settings::{Settings, kind::toml_string, value};
+use crate::plan::{CONTENT_ENCODING, Class, Pattern, Rule, Rules, is_metadata};
+use crate::settings::store::Settings;
+use crate::settings::values::{header_name, header_value, removable_header, toml_string};
 use std::fmt::Write as _;
 use toml::{Spanned, de::DeValue};
 
-pub(super) fn read(value: &Spanned<DeValue<'_>>) -> Result<Contents, Vec<Fault>> {
-    let mut faults = Vec::new();
+pub(super) fn read(
+    value: &Spanned<DeValue<'_>>,
+    source: &Source<'_>,
+) -> Result<TableValue, Vec<SpannedError>> {
+    let mut errors = Vec::new();
     let mut rules = Vec::new();
     for table in tables(value, "rule")? {
-        match read_rule(table) {
+        match read_rule(table, source) {
             Ok(rule) => rules.push(rule),
-            Err(found) => faults.extend(found),
+            Err(found) => errors.extend(found),
         }
     }
-    unless(faults, Contents::Rules(Rules::new(rules)))
+    into_result(errors, TableValue::Rules(Rules::new(rules)))
 }
 
-fn read_rule(table: &Spanned<DeValue<'_>>) -> Result<Rule, Vec<Fault>> {
-    let fields = fields(table, "rule", &["path", "on", "set", "remove"])?;
-    let mut faults = Vec::new();
+fn read_rule(table: &Spanned<DeValue<'_>>, source: &Source<'_>) -> Result<Rule, Vec<SpannedError>> {
+    let known = ["path", "hosts", "methods", "on", "set", "remove"];
+    let fields = fields(table, "rule", &known, source)?;
+    let mut errors = Vec::new();
     let mut paths = Vec::new();
     match fields.get("path") {
-        None => faults.push((table.span(), "rule: it has no path".to_owned())),
+        None => errors.push((table.span(), "rule: it has no path".to_owned())),
         Some(value) => {
             let like = "write one like \"/**\"";
-            faults.extend(empty(value, "rule: path: ", like));
-            paths = each(value, "rule: path: ", &mut faults, Pattern::parse);
+            errors.extend(empty(value, "rule: path: ", like));
+            paths = each(value, "rule: path: ", &mut errors, Pattern::parse);
         }
     }
     let mut on = vec![Class::Success];
     if let Some(value) = fields.get("on") {
         let like = format!("write some of {}, or leave it out", classes());
-        faults.extend(empty(value, "rule: on: ", &like));
-        on = each(value, "rule: on: ", &mut faults, class);
+        errors.extend(empty(value, "rule: on: ", &like));
+        on = each(value, "rule: on: ", &mut errors, class);
     }
     let mut edits = Vec::new();
     if let Some(value) = fields.get("set") {
@@ -46,46 +54,54 @@ fn read_rule(table: &Spanned<DeValue<'_>>) -> Result<Rule, Vec<Fault>> {
                 for (name, value) in in_order(set) {
                     match edit(name, value) {
                         Ok(edit) => edits.push(edit),
-                        Err(fault) => faults.push(fault),
+                        Err(error) => errors.push(error),
                     }
                 }
             }
-            other => faults.push(mistyped(
+            other => errors.push(mistyped(
                 value.span(),
                 "rule: set: ",
-                "fields and their values, like { Cache-Control = \"no-store\" }",
+                "headers and their values, like { Cache-Control = \"no-store\" }",
                 other,
             )),
         }
     }
     if let Some(value) = fields.get("remove") {
-        let removed = each(value, "rule: remove: ", &mut faults, value::removable_field);
+        let removed = each(value, "rule: remove: ", &mut errors, removable_header);
         edits.extend(removed.into_iter().map(|name| Edit {
             name: name.into(),
             value: None,
         }));
     }
-    if edits.is_empty() && faults.is_empty() {
+    if edits.is_empty() && errors.is_empty() {
         let message = "rule: it changes nothing; write set or remove".to_owned();
-        faults.push((table.span(), message));
+        errors.push((table.span(), message));
     }
-    if let Some(edit) = edits.iter().find(|edit| is_fact(edit))
-        && on != [Class::Success]
-    {
-        let message = format!(
-            "rule: {} can be set for files alone; leave out `on`",
-            edit.name
-        );
-        faults.push((table.span(), message));
-    }
-    unless(faults, Rule { paths, edits, on })
+    let scope = scope(&fields, "rule", &mut errors);
+    let rule = Rule {
+        paths,
+        edits,
+        on,
+        scope,
+    };
+    errors.extend(misused_metadata(&rule).map(|message| (table.span(), message)));
+    into_result(errors, rule)
 }
 
-/// What to say of an array that holds nothing.
-fn empty(value: &Spanned<DeValue<'_>>, prefix: &str, like: &str) -> Option<Fault> {
-    let is_empty = matches!(value.get_ref(), DeValue::Array(elements) if elements.is_empty());
-    let message = format!("{prefix}there is none, so that the rule never applies; {like}");
-    is_empty.then(|| (value.span(), message))
+/// Returns the message about a rule that changes the metadata of a file for only some responses.
+fn misused_metadata(rule: &Rule) -> Option<String> {
+    let name = &rule.edits.iter().find(|edit| is_metadata(edit))?.name;
+    if rule.on != [Class::Success] {
+        Some(format!(
+            "rule: {name} can only be set for files; leave out `on`"
+        ))
+    } else if !rule.scope.is_all() {
+        Some(format!(
+            "rule: {name} is the same for all requests; leave out hosts and methods"
+        ))
+    } else {
+        None
+    }
 }
 
 fn class(name: &str) -> Result<Class, String> {
@@ -98,16 +114,16 @@ fn classes() -> String {
     Class::ALL.map(|(_, name)| name).join(", ")
 }
 
-/// A field to set, with its value.
-fn edit(name: &Key<'_>, value: &Spanned<DeValue<'_>>) -> Result<Edit, Fault> {
+/// Parses a field to set, with its value.
+fn edit(name: &Key<'_>, value: &Spanned<DeValue<'_>>) -> Result<Edit, SpannedError> {
     let prefix = "rule: set: ";
     if name.get_ref().eq_ignore_ascii_case(CONTENT_ENCODING) {
         return coding(value, prefix);
     }
-    let named = value::field_name(name.get_ref())
+    let named = header_name(name.get_ref())
         .map_err(|message| (name.span(), format!("{prefix}{message}")))?;
     let (text, span) = text(value, prefix)?;
-    let value = value::field_value(text)
+    let value = header_value(text)
         .map_err(|message| (span, format!("{prefix}{}: {message}", name.get_ref())))?;
     Ok(Edit {
         name: named.into(),
@@ -115,8 +131,8 @@ fn edit(name: &Key<'_>, value: &Spanned<DeValue<'_>>) -> Result<Edit, Fault> {
     })
 }
 
-/// The coding that files are stored in.
-fn coding(value: &Spanned<DeValue<'_>>, prefix: &str) -> Result<Edit, Fault> {
+/// Parses the coding in which files are stored.
+fn coding(value: &Spanned<DeValue<'_>>, prefix: &str) -> Result<Edit, SpannedError> {
     let (text, span) = text(value, prefix)?;
     let coding = Coding::named(text).ok_or_else(|| {
         let names = Coding::ALL.map(Coding::name).join(", ");
@@ -130,8 +146,13 @@ fn coding(value: &Spanned<DeValue<'_>>, prefix: &str) -> Result<Edit, Fault> {
 }
 
 pub(super) fn show(settings: &Settings) -> String {
+    write("[[rule]]", &settings.server.policy.rules)
+}
+
+/// Writes rules, each under this heading.
+pub(super) fn write(heading: &str, rules: &Rules) -> String {
     let mut text = String::new();
-    for rule in settings.server.policy.rules.iter() {
+    for rule in rules.iter() {
         let paths = list(rule.paths.iter().map(Pattern::to_string));
         let is_on =
             |(class, name): (Class, &str)| rule.on.contains(&class).then(|| name.to_owned());
@@ -142,10 +163,11 @@ pub(super) fn show(settings: &Settings) -> String {
         });
         let set = set.collect::<Vec<_>>().join(", ");
         let removed = rule.edits.iter().filter(|edit| edit.value.is_none());
+        let scope = show_scope(&rule.scope);
         let removed = list(removed.map(|edit| edit.name.to_string()));
         let _ = write!(
             text,
-            "[[rule]]\npath = {paths}\non = {on}\nset = {{ {set} }}\nremove = {removed}\n"
+            "{heading}\npath = {paths}\n{scope}on = {on}\nset = {{ {set} }}\nremove = {removed}\n"
         );
     }
     text

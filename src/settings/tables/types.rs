@@ -1,44 +1,48 @@
-//! Media types by extension, and by the whole of a name that has none.
+//! Media types by extension, or by the whole name of a file without one.
 
-use super::reading::{in_order, key, misplaced, table, text, unless};
-use super::{Contents, Fault};
+use super::reading::{in_order, into_result, key, misplaced, table, text};
+use super::table::{Source, SpannedError, TableValue};
 use crate::http::media::with_charset;
-use crate::settings::{Settings, kind::toml_string, options::find, value};
+use crate::settings::store::Settings;
+use crate::settings::values::{header_value, toml_string};
 use std::{collections::BTreeMap, fmt::Write as _};
 use toml::{Spanned, de::DeValue};
 
-pub(super) fn read(value: &Spanned<DeValue<'_>>) -> Result<Contents, Vec<Fault>> {
-    let mut faults = Vec::new();
+pub(super) fn read(
+    value: &Spanned<DeValue<'_>>,
+    source: &Source<'_>,
+) -> Result<TableValue, Vec<SpannedError>> {
+    let mut errors = Vec::new();
     let mut types = BTreeMap::new();
     for (key, value) in in_order(table(value, "types", "[types]")?) {
         let name = key.get_ref().to_lowercase();
         let read = text(value, "types: ").and_then(|(text, span)| {
             media_type(text).map_err(|message| (span, format!("types: {message}")))
         });
-        // A file may be named like a setting, or have such an extension: root, index and others exist.
+        // A file may have the name or the extension of a setting: root, index and others exist.
         let is_type = read.as_ref().is_ok_and(|read| is_of_known_kind(read));
-        if find(&name).is_some() && !is_type {
-            faults.push((key.span(), misplaced(&name)));
+        if source.is_option(&name) && !is_type {
+            errors.push((key.span(), misplaced(&name)));
             continue;
         }
         if name.contains(['.', '/']) {
-            faults.push((key.span(), unusable(key.get_ref())));
+            errors.push((key.span(), unusable(key.get_ref())));
         }
         match read {
             Ok(media_type) => {
                 types.insert(name, media_type);
             }
-            Err(fault) => faults.push(fault),
+            Err(error) => errors.push(error),
         }
     }
-    unless(faults, Contents::Types(types))
+    into_result(errors, TableValue::Types(types))
 }
 
-/// What to say of a key that no name of a file can be looked up by.
+/// Returns the message for a key that no file name can match.
 fn unusable(key: &str) -> String {
     match key.strip_prefix('.') {
         Some(extension) if !extension.contains(['.', '/']) => format!(
-            "types: {key:?} is no extension; write it without a dot, like {}",
+            "types: {key:?} is not a file extension; write it without a dot, like {}",
             if extension.is_empty() {
                 "mjs"
             } else {
@@ -60,16 +64,16 @@ fn media_type(text: &str) -> Result<String, String> {
     };
     let (main, sub) = essence.trim_end().split_once('/').unwrap_or_default();
     if is_token(main) && is_token(sub) {
-        value::field_value(text).map(|text| with_charset(&text))
+        header_value(text).map(|text| with_charset(&text))
     } else {
         Err(format!(
-            "{text:?} is no media type; write one like text/javascript"
+            "{text:?} is not a content type; write one like text/javascript"
         ))
     }
 }
 
-/// Whether a media type is under a top-level type that is registered (RFC 6838 §4.2); public/html, a
-/// directory, is not.
+/// Returns `true` if a media type has a registered top-level type (RFC 6838 §4.2). The directory
+/// public/html does not.
 fn is_of_known_kind(media_type: &str) -> bool {
     let (main, _) = media_type.split_once('/').unwrap_or_default();
     TOP_LEVEL_TYPES
@@ -78,15 +82,20 @@ fn is_of_known_kind(media_type: &str) -> bool {
 }
 
 pub(super) fn show(settings: &Settings) -> String {
+    write("[types]", &settings.server.policy.types)
+}
+
+/// Writes types under this heading, or nothing if there are none.
+pub(super) fn write(heading: &str, types: &BTreeMap<String, String>) -> String {
     let mut text = String::new();
-    for (name, media_type) in &settings.server.policy.types {
+    for (name, media_type) in types {
         let (name, media_type) = (key(name), toml_string(media_type));
         let _ = writeln!(text, "{name} = {media_type}");
     }
     if text.is_empty() {
         text
     } else {
-        format!("[types]\n{text}")
+        format!("{heading}\n{text}")
     }
 }
 

@@ -1,12 +1,13 @@
-//! Reading what is in a directory, some entries at a time, and looking at each.
+//! Reading the entries of a directory, a few at a time, and inspecting each.
 
 use crate::http::date::HttpDate;
 use crate::http::path::RequestPath;
-use crate::plan::listing::{Entry, Listing, README_BYTES_MAX, Readme, readme_rank};
-use crate::site::Miss;
-use crate::site::reading::read_start;
+use crate::listing::{Entry, Listing, README_BYTES_MAX, Readme, readme_rank};
+use crate::plan::Dotfiles;
+use crate::site::error::LookupError;
+use crate::site::fingerprint::Fingerprint;
+use crate::site::lookup::read_start;
 use crate::site::root::{Root, stat_descriptor};
-use crate::site::stamp::Stamp;
 use bytes::BytesMut;
 use rustix::fs::{Access, AtFlags, Dir, FileType, Statx, StatxFlags};
 use std::ffi::{CStr, CString};
@@ -20,11 +21,11 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    pub(super) fn open(&self) -> Result<Gathering, Miss> {
-        let location = self.path.as_bytes().strip_suffix(b"/").unwrap_or(b".");
-        let location = CString::new(location).map_err(|_| Miss::Nothing)?;
-        let opened = self.tree.open_directory_beneath(&location);
-        let directory = opened.and_then(Dir::new).map_err(Miss::of)?;
+    pub(super) fn open(&self) -> Result<Gathering, LookupError> {
+        let path_on_disk = self.path.as_bytes().strip_suffix(b"/").unwrap_or(b".");
+        let path_on_disk = CString::new(path_on_disk).map_err(|_| LookupError::Nothing)?;
+        let opened = self.tree.open_directory_beneath(&path_on_disk);
+        let directory = opened.and_then(Dir::new).map_err(LookupError::of)?;
         Ok(Gathering {
             directory,
             names: BytesMut::with_capacity(NAMES_BYTES),
@@ -32,19 +33,26 @@ impl Folder {
         })
     }
 
-    /// What is beneath the root where something in the directory leads, if it is a link.
+    /// Returns `true` if a name that begins with a dot is one of those that are served.
+    fn shows(&self, name: &CStr, dotfiles: &Dotfiles) -> bool {
+        let is_of_directory = matches!(name.to_bytes(), b"." | b"..");
+        let path = [self.path.as_bytes(), name.to_bytes()].concat();
+        !is_of_directory && dotfiles.check_hidden(&path).is_ok()
+    }
+
+    /// Follows a link in the directory, and returns the metadata of its target beneath the root.
     fn follow(&self, name: &CStr) -> Option<Statx> {
         self.tree.look_beneath(&self.location_of(name)?).ok()
     }
 
-    /// Reads a README. One that cannot be read by now is none.
+    /// Reads a README. Returns `None` if it can no longer be read.
     fn read(&self, name: &CStr) -> Option<Readme> {
         let descriptor = self.tree.open_beneath(&self.location_of(name)?).ok()?;
         let facts = stat_descriptor(&descriptor).ok()?;
         if type_of(&facts) != FileType::RegularFile {
             return None;
         }
-        // One byte more, to see whether there is more.
+        // One extra byte shows whether the file is longer.
         let content = read_start(&descriptor, README_BYTES_MAX as u64 + 1).ok()?;
         Some(Readme::new(name.to_bytes(), &content))
     }
@@ -58,24 +66,29 @@ impl Folder {
 #[derive(Debug)]
 pub(super) struct Gathering {
     directory: Dir,
-    /// Where names are kept, some thousand bytes of them together.
+    /// The buffer for names, a few thousand bytes at a time.
     names: BytesMut,
     /// The best README so far.
     readme: Option<(usize, CString)>,
 }
 
 impl Gathering {
-    /// Looks at some more entries: whether there may be others.
-    pub(super) fn step(&mut self, folder: &Folder, listing: &mut Listing) -> Result<bool, Miss> {
+    /// Inspects the next entries. Returns `true` if more may follow.
+    pub(super) fn step(
+        &mut self,
+        folder: &Folder,
+        dotfiles: &Dotfiles,
+        listing: &mut Listing,
+    ) -> Result<bool, LookupError> {
         for _ in 0..ENTRIES_A_STEP {
             let Some(found) = self.directory.read() else {
                 return Ok(false);
             };
-            let found = found.map_err(Miss::of)?;
+            let found = found.map_err(LookupError::of)?;
             let name = found.file_name();
-            // The directory itself and the one above are among them. So is /.well-known/, which is
-            // served, but is no place for people (RFC 8615).
-            if name.to_bytes().starts_with(b".") {
+            // The entries include the directory itself and its parent. They may include
+            // /.well-known/, which is served but not meant for people (RFC 8615).
+            if name.to_bytes().starts_with(b".") && !folder.shows(name, dotfiles) {
                 continue;
             }
             let Some((size, modified)) = self.look_at(folder, name, found.file_type()) else {
@@ -95,7 +108,7 @@ impl Gathering {
         Ok(true)
     }
 
-    /// What is of this name to whoever asks for it: its size, if it is a file, and its time.
+    /// Returns what a request for this name would find: the size, if it is a file, and the time.
     fn look_at(
         &self,
         folder: &Folder,
@@ -115,14 +128,14 @@ impl Gathering {
         let (size, access) = match type_of(&facts) {
             FileType::RegularFile => (Some(facts.stx_size), Access::READ_OK),
             FileType::Directory => (None, Access::EXEC_OK),
-            // Not every file system says of what type its entries are, and they may change.
+            // Some file systems do not report the type of entries, and the type may change.
             FileType::Symlink if file_type != FileType::Symlink => {
                 return self.look_at(folder, name, FileType::Symlink);
             }
             _ => return None,
         };
         rustix::fs::accessat(directory, name, access, AtFlags::EACCESS).ok()?;
-        let modified = Stamp::of(&facts).modified_seconds();
+        let modified = Fingerprint::of(&facts).modified_seconds();
         Some((size, modified.and_then(HttpDate::from_unix_seconds)))
     }
 
@@ -136,7 +149,7 @@ impl Gathering {
         }
     }
 
-    /// Adds what stands below the entries, once all are known.
+    /// Adds the README, once all entries are known.
     pub(super) fn finish(&self, folder: &Folder, listing: &mut Listing) {
         if listing.wants_readme()
             && let Some((_, name)) = &self.readme
@@ -151,9 +164,9 @@ fn type_of(facts: &Statx) -> FileType {
     FileType::from_raw_mode(facts.stx_mode.into())
 }
 
-/// Bytes of names that share one piece of memory.
+/// The bytes of names that share one allocation.
 const NAMES_BYTES: usize = 8 * 1024;
 
-/// Entries that are looked at in one step: three system calls each, so that a step takes a tenth of
-/// a millisecond where the directory's inodes are in memory.
+/// The number of entries inspected in a step, with three system calls each. A step takes a tenth of
+/// a millisecond if the directory's inodes are in memory.
 const ENTRIES_A_STEP: usize = 32;

@@ -1,9 +1,0 @@
-//! Percent-encoding (RFC 3986 §2.1), as far as hosts and paths have it in common.
-
-/// Whether each `%` has two hexadecimal digits after it.
-pub(super) fn escapes_are_whole(text: &[u8]) -> bool {
-    memchr::memchr_iter(b'%', text).all(|at| {
-        text.get(at + 1..at + 3)
-            .is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-    })
-}

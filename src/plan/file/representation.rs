@@ -1,0 +1,140 @@
+//! A representation (RFC 9110 §8): the metadata of a file, and the field blocks made from it.
+
+use super::metadata::Metadata;
+use crate::http::Status;
+use crate::http::response::{FieldBlock, FieldBlockWriter};
+use crate::plan::fallback::Fallback;
+use crate::plan::headers::rule::without_content;
+use crate::plan::pages::page_response::RETRY_AFTER_SECONDS;
+use crate::plan::policy::Policy;
+use crate::plan::response::{Content, Plan};
+use std::borrow::Cow;
+
+/// A representation, with the fields of its usual responses ready to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Representation {
+    metadata: Metadata,
+    /// All fields of the whole response.
+    whole: FieldBlock,
+    /// The fields that are the same for the whole and for parts.
+    common: FieldBlock,
+    /// RFC 9110 §15.4.5: the fields for caches, without those that describe the content.
+    not_modified: FieldBlock,
+}
+
+impl Representation {
+    /// Builds the field blocks once, for any number of responses.
+    pub fn new(metadata: Metadata, policy: &Policy) -> Self {
+        match metadata.fallback {
+            None | Some(Fallback::Rewrite) => Self::with(metadata, policy, None),
+            Some(Fallback::Start) => Self::with(metadata, policy, Some(VARY)),
+            Some(Fallback::Error(status)) => Self::of_error(status, metadata, policy),
+        }
+    }
+
+    fn with(metadata: Metadata, policy: &Policy, vary: Option<&str>) -> Self {
+        let cache_control = Some(&*policy.cache_control).filter(|value| !value.is_empty());
+        let not_modified = FieldBlockWriter::default()
+            .optional_field("ETag", metadata.entity_tag.as_ref())
+            .optional_field("Cache-Control", cache_control)
+            .optional_field("Vary", vary)
+            .optional_field("Vary", metadata.vary)
+            .finish();
+        let common = FieldBlockWriter::default()
+            .optional_field("Content-Encoding", metadata.coding)
+            .optional_field("Last-Modified", metadata.last_modified)
+            .block(&not_modified)
+            .field("Accept-Ranges", "bytes")
+            .optional_field("Content-Security-Policy", metadata.security_policy)
+            .field("X-Content-Type-Options", "nosniff")
+            .finish();
+        let whole = FieldBlockWriter::default()
+            .field("Content-Type", &metadata.content_type)
+            .field("Content-Length", metadata.length)
+            .block(&common)
+            .finish();
+        let edits: Vec<_> = metadata.edits.iter().collect();
+        Self {
+            whole: whole.edited(&edits).compact(),
+            common: common.edited(&edits).compact(),
+            not_modified: not_modified.edited(&without_content(&edits)).compact(),
+            metadata,
+        }
+    }
+
+    /// Builds the fields of an error page. It is always sent whole, and has no validators, ranges
+    /// or file freshness, so no cache takes it for the file.
+    fn of_error(status: Status, metadata: Metadata, policy: &Policy) -> Self {
+        let is_busy = status == Status::ServiceUnavailable;
+        let whole = FieldBlockWriter::default()
+            .field("Content-Type", &metadata.content_type)
+            .field("Content-Length", metadata.length)
+            .optional_field("Content-Encoding", metadata.coding)
+            .field("Cache-Control", "no-cache")
+            .optional_field("Vary", vary_of_error(status, policy))
+            .optional_field("Vary", metadata.vary)
+            .optional_field("Retry-After", is_busy.then_some(RETRY_AFTER_SECONDS))
+            .field("X-Content-Type-Options", "nosniff")
+            .finish();
+        let (common, not_modified) = Default::default();
+        Self {
+            metadata,
+            whole: whole.compact(),
+            common,
+            not_modified,
+        }
+    }
+
+    /// Returns the metadata that it was made from.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// Returns the memory that it uses without its own size, as far as that is not bounded: the
+    /// blocks, and the metadata that is not shared.
+    pub fn bytes(&self) -> usize {
+        let blocks = [&self.whole, &self.common, &self.not_modified];
+        let blocks: usize = blocks.iter().map(|block| block.as_bytes().len()).sum();
+        let content_type = match &self.metadata.content_type {
+            Cow::Owned(content_type) => content_type.len(),
+            Cow::Borrowed(_) => 0,
+        };
+        blocks + content_type + size_of_val(self.metadata.edits.as_slice())
+    }
+
+    /// Returns the response with the whole content.
+    pub fn whole(&self) -> Plan {
+        Plan {
+            status: Status::Ok,
+            fields: self.whole.clone(),
+            content: Content::Whole,
+        }
+    }
+
+    /// Returns the response to a client that already has the content.
+    pub fn not_modified(&self) -> Plan {
+        let fields = self.not_modified.clone();
+        Plan {
+            status: Status::NotModified,
+            fields,
+            content: Content::Empty,
+        }
+    }
+
+    /// Returns all fields of a response whose content has this length and type: one part, or
+    /// several.
+    pub(crate) fn part(&self, length: u64, content_type: &str) -> FieldBlockWriter {
+        FieldBlockWriter::default()
+            .field("Content-Type", content_type)
+            .field("Content-Length", length)
+            .block(&self.common)
+    }
+}
+
+/// Returns the `Vary` of an error (RFC 9110 §12.5.5): another request may get a start page.
+pub(crate) fn vary_of_error(status: Status, policy: &Policy) -> Option<&'static str> {
+    (policy.spa.is_some() && status == Status::NotFound).then_some(VARY)
+}
+
+/// The request fields that decide between the start page of the application and an error.
+const VARY: &str = "Accept, Sec-Fetch-Dest";

@@ -1,0 +1,36 @@
+//! The foundation of every black-box test: a directory to serve, the real binary on a free port, a
+//! client that sends raw bytes, and a strict parser of responses.
+
+mod ahead;
+mod client;
+mod kernel;
+mod load;
+mod network;
+mod process;
+mod reference;
+mod response;
+mod server;
+mod site;
+mod table;
+#[cfg(target_arch = "x86_64")]
+mod tracee;
+
+pub(crate) use client::Client;
+pub(crate) use kernel::unsent_bytes;
+pub(crate) use load::{Files, Load, files_of_many_sizes, waits_during};
+pub(crate) use network::in_a_network;
+pub(crate) use process::{Hearing, PATIENCE, Process, poll_until};
+pub(crate) use reference::resolve;
+pub(crate) use response::{MADE, Response, responses, without_dates};
+pub(crate) use rustix::process::Signal;
+pub(crate) use server::{Launch, Server};
+pub(crate) use site::{
+    LAST_MODIFIED, Site, gzip, gzip_of, noise, quoted, settled_time, zstandard_of,
+};
+pub(crate) use table::{assert_all, is_root, unavailable};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use tracee::{Argument, Outcome, Tracee};
+
+/// Used only by tests that run other programs.
+#[cfg(feature = "strangers")]
+pub(crate) use {load::LARGE_FILE, table::skipped};
