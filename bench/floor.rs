@@ -1,10 +1,10 @@
-//! The floor that `bench/run` measures servers against: a loop that receives once, and sends the
-//! same bytes whatever it got. A server that answers each request on its own can hardly need less,
-//! but for what it may gain with large files by how much it leaves with the kernel.
+//! The floor that `bench/run` compares servers with: a loop that receives once, and sends the same
+//! bytes for any request. A server that answers each request individually can hardly need less,
+//! except that with large files it may gain from the amount that it leaves to the kernel.
 //!
-//! - `floor PORT FILE`: what to send is in the file.
-//! - `floor PORT FILE close`: after it, the connection ends.
-//! - `floor PORT FILE CONTENT`: after it, the content of another file follows by `sendfile`.
+//! - `floor PORT FILE`: the file has the response.
+//! - `floor PORT FILE close`: the connection closes after it.
+//! - `floor PORT FILE CONTENT`: the content of another file follows by `sendfile`.
 
 use mio::event::Event;
 use mio::net::TcpListener;
@@ -21,7 +21,7 @@ use std::net::Ipv4Addr;
 
 type Anything<T> = Result<T, Box<dyn std::error::Error>>;
 
-/// What is sent for every request.
+/// The response to every request.
 struct Answer {
     bytes: Vec<u8>,
     content: Option<Content>,
@@ -35,7 +35,7 @@ struct Content {
 
 struct Connection {
     socket: OwnedFd,
-    /// How much of the content has been sent of an answer that is under way.
+    /// The number of content bytes sent, if a response is in progress.
     sent: Option<u64>,
     waits_for_room: bool,
 }
@@ -57,7 +57,7 @@ fn main() -> Anything<()> {
         },
     };
     let mut listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port).into())?;
-    // Inherited by what is accepted.
+    // Accepted sockets inherit the option.
     socket2::SockRef::from(&listener).set_tcp_nodelay(true)?;
     let mut poll = Poll::new()?;
     poll.registry()
@@ -86,7 +86,7 @@ fn main() -> Anything<()> {
 }
 
 impl Connection {
-    /// Answers what has come, or sends on: whether there may be more.
+    /// Answers received bytes, or continues sending. Returns `true` if more may follow.
     fn go_on(
         &mut self,
         event: &Event,
@@ -100,7 +100,7 @@ impl Connection {
                 Err(Errno::AGAIN) => return Ok(true),
                 received => received?,
             };
-            // What follows, or the end, is to share a segment with it.
+            // The content, or the end, should share a segment with it.
             let flags = if answer.closes || answer.content.is_some() {
                 SendFlags::NOSIGNAL | SendFlags::MORE
             } else {
@@ -127,7 +127,7 @@ impl Connection {
         Ok(true)
     }
 
-    /// Sends all that there is room for: whether there was too little.
+    /// Sends as much as fits. Returns `true` if not everything fitted.
     fn send_content(&mut self, content: &Content) -> io::Result<bool> {
         while let Some(sent) = &mut self.sent {
             let rest = usize::try_from(content.length - *sent).unwrap_or(usize::MAX);

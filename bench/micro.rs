@@ -1,25 +1,31 @@
-//! Micro benchmarks of the pure layers: heads, targets, plans, and a whole exchange without I/O.
+//! Micro benchmarks of the pure layers: heads, targets, plans, and a whole request without I/O.
 //!
-//! `cargo bench --bench micro`; figures depend on the machine, `bench/instructions` does not.
+//! `cargo bench --bench micro`; the results depend on the machine, unlike those of
+//! `bench/instructions`.
 
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
-use millpond::conn::{self, Connection, Content, Event, Response, Segment, Tick, Wants};
+use millpond::conn::{self, Connection, Content, Event, Now, Response, Segment, Wants};
 use millpond::http::Limits;
+use millpond::http::coding::{Coding, Codings};
 use millpond::http::date::HttpDate;
 use millpond::http::etag::EntityTag;
 use millpond::http::fields::FieldStorage;
 use millpond::http::path::RequestPath;
 use millpond::http::request::RequestHead;
-use millpond::plan::{self, Absence, Facts, Plan, Policy, Representation};
+use millpond::plan::{
+    Anybody, Decision, Fallback, Lookup, Metadata, Plan, Policy, Representation, Resource,
+    Resources, Unavailable, respond,
+};
 use std::fmt;
+use std::task::Poll;
 use std::time::Instant;
 
 fn main() {
     divan::main();
 }
 
-/// A request, shown by its name.
+/// A request, displayed by its name.
 struct Request {
     name: &'static str,
     head: &'static str,
@@ -42,7 +48,7 @@ const CURL: Request = Request {
         Accept: */*\r\n\r\n",
 };
 
-/// What Chromium sends for a page that it has a cookie for.
+/// The request of Chromium for a page, with a cookie.
 const BROWSER: Request = Request {
     name: "browser",
     head: "GET /index.html HTTP/1.1\r\nHost: example.org\r\nConnection: keep-alive\r\n\
@@ -97,50 +103,111 @@ fn decide(bencher: Bencher<'_, '_>, request: &Request) {
 
 #[divan::bench]
 fn decide_not_found(bencher: Bencher<'_, '_>) {
-    bench_decision(bencher, &SHORT, Err(Absence::NotFound));
+    bench_decision(bencher, &SHORT, Err(Unavailable::NotFound));
 }
 
 fn bench_decision(
     bencher: Bencher<'_, '_>,
     request: &Request,
-    resource: Result<&Representation, Absence>,
+    resource: Result<&Representation, Unavailable>,
 ) {
     let mut storage = FieldStorage::default();
     let (request, _) =
         RequestHead::parse(request.head.as_bytes(), &mut storage, &Limits::default())
             .expect("the head is right")
             .expect("the head is whole");
-    bencher.bench_local(|| {
-        let path = plan::admit(black_box(&request), &[]).expect("the request is admissible");
-        plan::decide(&request, &path, resource, "boundary")
-    });
+    let policy = Policy::default();
+    bencher.bench_local(|| decision(black_box(&request), &policy, resource));
 }
 
-/// From the bytes of a request to those of its response and back to idle, as the event loop does
-/// it but for the calls of the system.
+fn decision<'a>(
+    request: &RequestHead<'_>,
+    policy: &Policy,
+    resource: Result<&'a Representation, Unavailable>,
+) -> Decision<OneFile<'a>> {
+    match respond(
+        request,
+        policy,
+        "boundary",
+        &mut OneResource(resource),
+        &mut Anybody,
+    ) {
+        Poll::Ready(decision) => decision,
+        Poll::Pending => panic!("nothing here takes a job"),
+    }
+}
+
+/// A site with the same result for each path.
+struct OneResource<'a>(Result<&'a Representation, Unavailable>);
+
+#[derive(Clone, Copy)]
+struct OneFile<'a>(&'a Representation);
+
+impl<'a> Resources for OneResource<'a> {
+    type File = OneFile<'a>;
+
+    fn find(&mut self, _: &RequestHead<'_>, _: &RequestPath<'_>) -> Lookup<OneFile<'a>> {
+        Poll::Ready(self.0.map(OneFile))
+    }
+
+    fn find_fallback(&mut self, _: Fallback, _: &RequestPath<'_>) -> Lookup<OneFile<'a>> {
+        Poll::Ready(Err(Unavailable::NotFound))
+    }
+
+    fn nearest_with<'p>(&mut self, _: &'static str, _: &'p [u8]) -> &'p [u8] {
+        b""
+    }
+
+    fn encode(&mut self, _: &[u8], _: &OneFile<'a>, _: Coding) -> Option<Lookup<OneFile<'a>>> {
+        None
+    }
+
+    fn decode(&mut self, _: &[u8], _: &OneFile<'a>) -> Option<Lookup<OneFile<'a>>> {
+        None
+    }
+}
+
+impl Resource for OneFile<'_> {
+    fn representation(&self) -> &Representation {
+        self.0
+    }
+
+    fn path_on_disk(&self) -> &[u8] {
+        b"index.html"
+    }
+
+    fn codings(&self) -> Codings {
+        Codings::EMPTY
+    }
+
+    fn is_only_precompressed(&self) -> bool {
+        false
+    }
+}
+
+/// Measures the way from the bytes of a request to those of its response and back to idle, as in
+/// the event loop but without system calls.
 #[divan::bench(args = [SHORT, BROWSER])]
 fn exchange(bencher: Bencher<'_, '_>, request: &Request) {
     let options = conn::Options::default();
-    let origin = b"Server: millpond\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
-    let tick = Tick {
-        now: Instant::now(),
-        origin,
+    let common_fields = b"Server: millpond\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+    let now = Now {
+        instant: Instant::now(),
+        common_fields,
         options: &options,
     };
-    let representation = representation();
+    let (representation, policy) = (representation(), Policy::default());
     let content = bytes::Bytes::from(vec![b'x'; 1024]);
-    let mut connection = Connection::<()>::new(&tick);
+    let mut connection = Connection::<()>::new(&now);
     let mut buffer = Vec::with_capacity(4096);
     bencher.bench_local(|| {
         connection.lend(&mut buffer);
         let mut storage = FieldStorage::default();
-        let received = connection.receive(black_box(request.head.as_bytes()), &mut storage, &tick);
+        let received = connection.receive(black_box(request.head.as_bytes()), &mut storage, &now);
         let Some(Event::Request(request)) = received.event else {
             panic!("no request")
         };
-        let path = plan::admit(&request, &[]).expect("the request is admissible");
-        let Plan { status, fields, .. } =
-            plan::decide(&request, &path, Ok(&representation), "boundary");
+        let Plan { status, fields, .. } = decision(&request, &policy, Ok(&representation)).plan;
         let content = Content::one(Segment::Bytes(content.clone()));
         connection.respond(
             Response {
@@ -148,7 +215,7 @@ fn exchange(bencher: Bencher<'_, '_>, request: &Request) {
                 fields,
                 content,
             },
-            &tick,
+            &now,
         );
         while connection.wants() == Wants::Transmit {
             let sent = match connection.poll_transmit() {
@@ -158,16 +225,16 @@ fn exchange(bencher: Bencher<'_, '_>, request: &Request) {
                 }
                 _ => panic!("nothing to send"),
             };
-            connection.transmitted(sent as u64, &tick);
+            connection.transmitted(sent as u64, &now);
         }
         connection.reclaim(&mut buffer);
     });
 }
 
 fn representation() -> Representation {
-    let facts = Facts {
+    let facts = Metadata {
         length: 1024,
-        stand_in: None,
+        fallback: None,
         content_type: "text/html; charset=utf-8".into(),
         coding: None,
         vary: None,

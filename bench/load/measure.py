@@ -1,5 +1,7 @@
 """One measurement: a fresh server, checked, warmed up, put under load, checked again."""
 
+import statistics
+
 from . import http, processes, scenarios, servers, site, wrk
 
 WARM_UP_SECONDS = 1
@@ -15,18 +17,22 @@ def sample(server, scenario, root, work, seconds, server_core, client_core):
     """One sample of a server in a scenario, as a dictionary of figures."""
     server = server.prepared_for(scenario, root, work, server_core)
     with servers.Running(server, root, work, server_core, scenario.access_log) as running:
-        fields, response = check(running.port, scenario, root)
+        fields, validators, response_bytes = check_all(running.port, scenario, root)
         if scenario.at_random:
             visit_all(running.port)
-        wrk.run(running.port, scenario, fields, WARM_UP_SECONDS, client_core, work)
+
+        def load_for(seconds):
+            return wrk.run(running.port, scenario, fields, seconds, client_core, work, validators=validators)
+
+        load_for(WARM_UP_SECONDS)
         pids = running.tree()
         before = processes.cpu_microseconds(pids)
-        load = wrk.run(running.port, scenario, fields, seconds, client_core, work)
+        load = load_for(seconds)
         cpu = processes.cpu_microseconds(pids) - before
-        _check_counts(load, scenario, response)
+        _check_counts(load, scenario, response_bytes)
         check(running.port, scenario, root)
         large = (scenario.size() or 0) > LARGE and scenario.status == 200
-        requests = load.bytes / response.bytes if large else load.requests
+        requests = load.bytes / response_bytes if large else load.requests
         figures = {
             "requests_per_second": requests / load.seconds,
             "cpu_us": cpu / requests,
@@ -50,15 +56,33 @@ def check(port, scenario, root):
 
     Returns the fields to ask with and one response.
     """
-    paths = [scenario.path]
+    return _check_paths(port, scenario, root)[-1]
+
+
+def check_all(port, scenario, root):
+    """Checks like `check`.
+
+    Returns the fields of all requests, the validator of each of several paths, and the bytes of a response,
+    on average.
+    """
+    checked = _check_paths(port, scenario, root)
+    count = len(scenario.fields)
+    if not scenario.paths:
+        fields, response = checked[-1]
+        return fields, (), response.bytes
+    validators = [fields[count:] for fields, _ in checked]
+    total = sum(response.bytes for _, response in checked)
+    return scenario.fields, validators, total / len(checked)
+
+
+def _check_paths(port, scenario, root):
+    paths = scenario.paths or [scenario.path]
     if scenario.at_random:
         paths = [site.small_file(number) for number in range(0, site.SMALL_FILES, site.SMALL_FILES // 20)]
     try:
-        for path in paths:
-            fields, response = _check_path(port, scenario, root, path)
+        return [_check_path(port, scenario, root, path) for path in paths]
     except (http.Broken, OSError) as error:
         raise Wrong(str(error)) from error
-    return fields, response
 
 
 def visit_all(port):
@@ -114,7 +138,7 @@ def _check_response(response, scenario, path):
         raise Wrong(f"{len(response.content)} bytes that are not the file's")
 
 
-def _check_counts(load, scenario, response):
+def _check_counts(load, scenario, response_bytes):
     """Every response had the length and the kind of status of the one that was looked at.
 
     wrk looks at no content and counts statuses from 400 on; a response of another kind would
@@ -124,11 +148,19 @@ def _check_counts(load, scenario, response):
         raise Wrong(f"{load.failures} failures under load")
     if load.statuses != (load.requests if scenario.status >= 400 else 0):
         raise Wrong(f"{load.statuses} of {load.requests} responses of status 400 or above")
-    underway = scenario.connections * scenario.pipelined * response.bytes
+    underway = scenario.connections * scenario.pipelined * response_bytes
     # Entity tags may differ in length from file to file.
     tolerance = underway + 0.01 * load.bytes
-    if abs(load.bytes - load.requests * response.bytes) > tolerance:
-        raise Wrong(f"{load.bytes} bytes for {load.requests} responses of {response.bytes}")
+    if abs(load.bytes - load.requests * response_bytes) > tolerance:
+        raise Wrong(f"{load.bytes} bytes for {load.requests} responses of {response_bytes:.0f}")
 
 
 SMALL_REQUESTS = scenarios.Scenario("small", "1 KiB beside downloads", connections=8)
+
+
+def percentiles(times):
+    """The median, the 99th percentile and the longest, in milliseconds."""
+    if len(times) < 2:
+        return (1000 * sum(times),) * 3
+    cuts = statistics.quantiles(times, n=100, method="inclusive")
+    return cuts[49] * 1000, cuts[98] * 1000, max(times) * 1000

@@ -9,9 +9,9 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def on_core(core):
-    """Runs the block, and every process started in it, on one core."""
+    """Runs the block, and every process started in it, on one core, or on each of a set."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, core if isinstance(core, set) else {core})
     try:
         yield
     finally:

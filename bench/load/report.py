@@ -38,6 +38,8 @@ def tables(results, scenarios):
         parts["memory"] = _memory(results["memory"])
     if results.get("over_time"):
         parts["over-time"] = _over_time(results["over_time"])
+    if results.get("workers"):
+        parts["workers"] = _workers(results["workers"])
     return parts
 
 
@@ -178,6 +180,20 @@ def _over_time(measured):
             _count(max(kib)), _count(kib[-1]), f"{slope:+.1f}",
         ])  # fmt: skip
     header = ["", "minutes", "at first, KiB", "after a quarter", "least since", "greatest since", "at the end", "trend since, KiB a minute"]
+    return _table(header, rows)
+
+
+def _workers(measured):
+    header = ["workers", "processor time per request, µs", "requests/s", "greatest share of one worker", "memory, KiB"]
+    rows = []
+    for name in measured:
+        rows.append([
+            name,
+            _spread(measured, name, "cpu_us", _microseconds),
+            _spread(measured, name, "requests_per_second", _count),
+            _spread(measured, name, "greatest_share", lambda share: f"{share:.0%}"),
+            _spread(measured, name, "pss_kib", _count),
+        ])  # fmt: skip
     return _table(header, rows)
 
 

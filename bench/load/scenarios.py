@@ -38,6 +38,8 @@ class Scenario:
     status: int = 200
     # Requests in one write.
     pipelined: int = 1
+    # Requested in turn, in place of the one path.
+    paths: tuple = ()
     # The path stands for all of `small/`, in an order that is the same for every server.
     at_random: bool = False
     # A conditional request with the validator that this server gave.
@@ -54,7 +56,9 @@ class Scenario:
         return ("Connection", "close") in self.fields
 
     def size(self):
-        """Bytes of the file."""
+        """Bytes of the file; of several, on average."""
+        if self.paths:
+            return sum(site.FILES[path] for path in self.paths) / len(self.paths)
         return site.SMALL_FILE_BYTES if self.at_random else site.FILES.get(self.path)
 
 
@@ -72,5 +76,7 @@ SCENARIOS = [
     Scenario("304", "304, by its own validator", status=304, revalidates=True, target=0.75),
     Scenario("404", "404", path="missing.html", status=404, target=0.75),
     Scenario("range", "a range of 1,000 bytes", path="100k.jpg", status=206, range=(5000, 5999), target=0.75),
+    Scenario("page", "a page and 40 files, 6 connections", connections=6, paths=tuple(site.PAGE), fields=BROWSER_FIELDS),
+    Scenario("page-304", "the same page again, by 304", connections=6, paths=tuple(site.PAGE), fields=BROWSER_FIELDS, status=304, revalidates=True),
     Scenario("log", "1 KiB, access log on", access_log=True, target=0.70),
 ]

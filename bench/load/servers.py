@@ -158,13 +158,21 @@ def build(profile="release", target=("--bin", "millpond")):
     return built[-1]
 
 
+# Servers that look at a cached file at most once a second. They are measured only if they are named.
+NAMED_ONLY = {"millpond once a second", "nginx once a second"}
+
+
 def installed(own):
     """The servers that this machine has: our own binary first, nginx second."""
-    peers = [Server("millpond", str(own), ("--version",), millpond)]
+    peers = [
+        Server("millpond", str(own), ("--version",), millpond),
+        Server("millpond once a second", str(own), ("--version",), _millpond_once_a_second),
+    ]
     for name, version, configure, logs in [
-        ("nginx", "-v", _nginx, True),
+        ("nginx", "-v", nginx, True),
         # Small responses cost more without, large ones less: both are nginx at its best.
         ("nginx without tcp_nopush", "-v", _nginx_without_nopush, True),
+        ("nginx once a second", "-v", _nginx_once_a_second, True),
         ("h2o", "--version", _h2o, True),
         ("lighttpd", "-v", _lighttpd, True),
         ("caddy", "version", _caddy, True),
@@ -187,18 +195,44 @@ def millpond(place):
     ]  # fmt: skip
 
 
+def _millpond_once_a_second(place):
+    return [*millpond(place), "--check-interval", "1s"]
+
+
+def _nginx_once_a_second(place):
+    return nginx(place, valid="1s")
+
+
+def millpond_with_sites(count):
+    """The same with so many sites, each of a host of its own."""
+
+    def configure(place):
+        hosts = ["127.0.0.1", *(f"www.site-{number}.example" for number in range(1, count))]
+        sites = (f'[[site]]\nhosts = "{host}"\nroot = "{place.root}"\n' for host in hosts)
+        _, *arguments = millpond(place)
+        return ["--config", str(write(place, "".join(sites))), *arguments]
+
+    return configure
+
+
 def _nginx_without_nopush(place):
-    return _nginx(place, nopush="off")
+    return nginx(place, nopush="off")
 
 
-def _nginx(place, nopush="on"):
+def nginx(place, nopush="on", workers=1, valid="60s"):
+    """Its arguments."""
+    return ["-p", str(place.work), "-c", str(write(place, nginx_configuration(place, nopush, workers, valid)))]
+
+
+def nginx_configuration(place, nopush="on", workers=1, valid="60s"):
+    """Its settings, as text."""
     # A worker drops to a user who may lack the way into a temporary directory.
     user = "user root;" if os.getuid() == 0 else ""
     log = f"{place.access_log} combined" if place.access_log else "off"
-    return ["-p", str(place.work), "-c", str(_write(place, f"""
+    return f"""
 {user}
 daemon off;
-worker_processes 1;
+worker_processes {workers};
 pid {place.work}/nginx.pid;
 error_log stderr error;
 events {{ worker_connections {CONNECTIONS}; }}
@@ -214,7 +248,7 @@ http {{
     # Nobody else keeps a second log of what was not found.
     log_not_found off;
     open_file_cache max=12000 inactive=300s;
-    open_file_cache_valid 60s;
+    open_file_cache_valid {valid};
     open_file_cache_min_uses 1;
     {_nginx_temporary(place)}
     server {{
@@ -222,7 +256,7 @@ http {{
         root {place.root};
     }}
 }}
-"""))]
+"""
 
 
 def _nginx_temporary(place):
@@ -231,9 +265,14 @@ def _nginx_temporary(place):
 
 
 def _h2o(place):
+    return ["-c", str(write(place, h2o_configuration(place)))]
+
+
+def h2o_configuration(place):
+    """Its settings, as text."""
     log = f"access-log: {place.access_log}" if place.access_log else ""
     user = "user: root" if os.getuid() == 0 else ""
-    return ["-c", str(_write(place, f"""
+    return f"""
 {user}
 num-threads: 1
 max-connections: {CONNECTIONS}
@@ -244,12 +283,12 @@ hosts:
   default:
     paths:
       "/": {{ file.dir: {place.root} }}
-"""))]
+"""
 
 
 def _lighttpd(place):
     modules, log = ('"mod_accesslog"', f'accesslog.filename = "{place.access_log}"') if place.access_log else ("", "")
-    return ["-D", "-f", str(_write(place, f"""
+    return ["-D", "-f", str(write(place, f"""
 server.modules = ( {modules} )
 {log}
 server.document-root = "{place.root}"
@@ -270,7 +309,7 @@ mimetype.assign = ( ".html" => "text/html", ".jpg" => "image/jpeg", ".bin" => "a
 
 def _caddy(place):
     log = f"log {{\n output file {place.access_log} {{\n roll_disabled\n }}\n }}" if place.access_log else ""
-    return ["run", "--adapter", "caddyfile", "--config", str(_write(place, f"""
+    return ["run", "--adapter", "caddyfile", "--config", str(write(place, f"""
 {{
     admin off
     auto_https off
@@ -291,7 +330,8 @@ def _static_web_server(place):
     ]  # fmt: skip
 
 
-def _write(place, text):
+def write(place, text):
+    """Writes a configuration; returns its path."""
     path = place.work / f"configuration-{place.port}"
     path.write_text(text)
     return path

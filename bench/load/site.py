@@ -14,6 +14,13 @@ FILES = {
     "1m.jpg": MIB,
     "100m.bin": 100 * MIB,
 }
+# A page and what it loads: style sheets, scripts, fonts and images, in the sizes of usual websites.
+PAGE = {"page/index.html": 24 * KIB}
+PAGE |= {f"page/style-{number}.css": size * KIB for number, size in enumerate((8, 30))}
+PAGE |= {f"page/script-{number}.js": size * KIB for number, size in enumerate((3, 12, 45, 60))}
+PAGE |= {f"page/font-{number}.woff2": size * KIB for number, size in enumerate((18, 28))}
+PAGE |= {f"page/image-{number:02}.jpg": (4 + 17 * number % 60) * KIB for number in range(32)}
+FILES |= PAGE
 SMALL_FILES = 10_000
 SMALL_FILE_BYTES = 4 * KIB
 # Twice what millpond's cache may hold by default, in bytes and in files.
@@ -28,6 +35,7 @@ def small_file(number):
 def build(root):
     """Writes the files of all scenarios."""
     noise = random.Random(9110)
+    (root / "page").mkdir(exist_ok=True)
     for name, size in FILES.items():
         _write(root / name, noise.randbytes(size))
     # As many downloads at once as there are clients, each of a file of its own.

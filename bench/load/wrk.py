@@ -36,15 +36,18 @@ def version():
     return (said.stdout + said.stderr).split()[1].partition("-")[0].removeprefix("debian/")
 
 
-def run(port, scenario, fields, seconds, core, work):
-    """Asks for a scenario, with these fields, for so long."""
+def run(port, scenario, fields, seconds, core, work, url=None, validators=()):
+    """Asks for a scenario, with these fields, for so long; by another URL than that of the port if one is given.
+
+    A scenario of several paths may have a field more for each of them.
+    """
     script = work / "wrk.lua"
-    script.write_text(_script(scenario, fields))
+    script.write_text(_script(scenario, fields, validators))
     # Connections are dealt out to threads, of which there is one; a download may be slow.
     arguments = ["wrk", "-t1", f"-c{scenario.connections}", f"-d{seconds}s", "--timeout", "60s", "-s", str(script)]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with processes.on_core(core):
-        said = subprocess.run([*arguments, f"http://127.0.0.1:{port}"], capture_output=True, text=True, check=False)
+        said = subprocess.run([*arguments, url or f"http://127.0.0.1:{port}"], capture_output=True, text=True, check=False)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if said.returncode != 0 or not said.stdout.strip().endswith("}"):
         raise RuntimeError(f"wrk failed:\n{said.stdout}{said.stderr}")
@@ -53,21 +56,43 @@ def run(port, scenario, fields, seconds, core, work):
     return Load(**counted, client_cpu_us=cpu * 1e6)
 
 
-def _script(scenario, fields):
+def _script(scenario, fields, validators):
     lines = [f'wrk.path = "/{scenario.path}"']
     lines += [f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}" for name, value in fields]
     if scenario.pipelined > 1:
         lines.append(_PIPELINED % scenario.pipelined)
+    if scenario.paths:
+        of_each = validators or [()] * len(scenario.paths)
+        requests = [f"{{{json.dumps('/' + path)}, {{{_table(own)}}}}}" for path, own in zip(scenario.paths, of_each, strict=True)]
+        lines.append(_IN_TURN % ", ".join(requests))
     if scenario.at_random:
         lines.append(_AT_RANDOM % (site.SMALL_FILES, "/small/%05d.html"))
     lines.append(_DONE)
     return "\n".join(lines)
 
 
+def _table(fields):
+    return ", ".join(f"[{json.dumps(name)}] = {json.dumps(value)}" for name, value in fields)
+
+
 _PIPELINED = """
 local requests
 init = function() requests = string.rep(wrk.format(), %d) end
 request = function() return requests end
+"""
+
+_IN_TURN = """
+local requests, number = {}, 0
+init = function()
+  for i, it in ipairs({%s}) do
+    for name, value in pairs(it[2]) do wrk.headers[name] = value end
+    requests[i] = wrk.format("GET", it[1])
+  end
+end
+request = function()
+  number = number %% #requests + 1
+  return requests[number]
+end
 """
 
 _AT_RANDOM = """
