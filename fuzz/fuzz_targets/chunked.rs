@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use millpond::http::content::{ChunkedDecoder, ContentError, Progress};
 
-// The first byte is the limit, the second the size of the pieces, the rest the content.
+// The first byte is the limit, the second the size of the pieces, and the rest the content.
 fuzz_target!(|input: &[u8]| {
     let [limit, piece, content @ ..] = input else {
         return;

@@ -1,5 +1,5 @@
-//! What `Accept-Encoding` says depends neither on the order nor on the case of its members, and is
-//! what a slow reading of each by itself gives.
+//! The meaning of `Accept-Encoding` depends neither on the order nor on the case of its members,
+//! and equals that of a slow parser of each member.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -37,7 +37,7 @@ fuzz_target!(|value: &[u8]| {
     );
 });
 
-/// As the field's reader makes them.
+/// Splits a value like the field's parser.
 fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value
         .split(|byte| *byte == b',')
@@ -45,7 +45,7 @@ fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|member| !member.is_empty())
 }
 
-/// The lowest quality of the members that have one of these names.
+/// Returns the lowest quality of the members with one of these names.
 fn lowest(value: &[u8], names: &[&str]) -> Option<Quality> {
     let qualities = members(value).filter_map(|member| {
         let member = str::from_utf8(member).ok()?.to_ascii_lowercase();
@@ -62,7 +62,7 @@ fn lowest(value: &[u8], names: &[&str]) -> Option<Quality> {
     qualities.min()
 }
 
-/// By the number that it is, where it is written as one may be.
+/// Returns the quality as a number, if its syntax is valid.
 fn quality_of(text: &str) -> Option<Quality> {
     let decimals = match text.split_at_checked(1)? {
         ("0" | "1", "") => "",

@@ -1,11 +1,11 @@
-//! A conversation does not depend on how its bytes are split, on either side; it always comes to an
-//! end; and every response in it is whole.
+//! A conversation does not depend on how its bytes are split, on either side. It always ends, and
+//! every response in it is whole.
 #![no_main]
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use millpond::conn::{
-    Connection, Content, Event, Options, Received, Response, Segment, Tick, Timeouts, Transmit,
+    Connection, Content, Event, Now, Options, Received, Response, Segment, Timeouts, Transmit,
     Wants,
 };
 use millpond::http::fields::FieldStorage;
@@ -15,7 +15,7 @@ use millpond::http::response::FieldBlockWriter;
 use millpond::http::{Limits, Status};
 use std::time::{Duration, Instant};
 
-// The first two bytes are the sizes of pieces, in and out; the rest is what the peer sends.
+// The first two bytes are the sizes of pieces, in and out; the rest is the input from the peer.
 fuzz_target!(|input: &[u8]| {
     let [received, sent, requests @ ..] = input else {
         return;
@@ -41,35 +41,36 @@ fuzz_target!(|input: &[u8]| {
         assert_eq!(conversation.output, expected.output, "{manner:?}");
         assert_eq!(conversation.answered, expected.answered, "{manner:?}");
     }
-    // An error in a head that goes on is found sooner or later, so here only the form is the same.
+    // An error in an incomplete head may be found earlier or later, so only the form is compared
+    // here.
     Conversation::hold(requests, pieces, End::Silence);
 });
 
-/// How bytes come and go.
+/// The way in which bytes are split.
 #[derive(Clone, Copy, Debug)]
 struct Manner {
-    /// At most so many come at once.
+    /// The most bytes that arrive at once.
     received: usize,
-    /// At most so many are taken at once.
+    /// The most bytes that are sent at once.
     sent: usize,
     order: Order,
 }
 
-/// What is done first where both can be: the second is how pipelined requests are answered.
+/// The first action if both are possible; the second value is that of pipelined requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Order {
     SendFirst,
     ReceiveFirst,
 }
 
-/// What the peer does after its last byte.
+/// The peer's action after its last byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Eof,
     Silence,
 }
 
-/// What an answer was to, as far as its content depends on it.
+/// The request that a response answers, as far as its content depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answered {
     Head,
@@ -83,7 +84,7 @@ struct Conversation<'i> {
     manner: Manner,
     end: End,
     input: &'i [u8],
-    /// How many bytes of the input the connection is done with, and how many have come.
+    /// The number of input bytes that the connection has used, and that have arrived.
     used: usize,
     come: usize,
     output: Vec<u8>,
@@ -97,9 +98,9 @@ impl<'i> Conversation<'i> {
             timeouts: Timeouts::default(),
         };
         let now = Instant::now();
-        let connection = Connection::new(&Tick {
-            now,
-            origin: ORIGIN,
+        let connection = Connection::new(&Now {
+            instant: now,
+            common_fields: COMMON_FIELDS,
             options: &options,
         });
         let mut conversation = Self {
@@ -122,7 +123,7 @@ impl<'i> Conversation<'i> {
         conversation
     }
 
-    /// Does what the connection wants; `false` when it wants no more.
+    /// Performs the action that the connection wants. Returns `false` when it wants nothing more.
     fn step(&mut self) -> bool {
         if self.manner.order == Order::ReceiveFirst && self.used < self.come && self.receive() {
             return true;
@@ -135,32 +136,32 @@ impl<'i> Conversation<'i> {
                 }
             }
             Wants::Shutdown => {
-                let tick = Tick {
-                    now: self.now,
-                    origin: ORIGIN,
+                let now = Now {
+                    instant: self.now,
+                    common_fields: COMMON_FIELDS,
                     options: &self.options,
                 };
-                self.connection.shut_down(&tick);
+                self.connection.shut_down(&now);
             }
             Wants::Respond => panic!("every event was answered"),
-            Wants::LastLook if self.used < self.come => assert!(self.receive(), "all is dropped"),
-            Wants::LastLook | Wants::Close => return false,
+            Wants::FinalRead if self.used < self.come => assert!(self.receive(), "all is dropped"),
+            Wants::FinalRead | Wants::Close => return false,
             Wants::Reset => panic!("a peer that takes what it is sent is never reset"),
         }
         true
     }
 
-    /// Offers what has come: whether anything came of it.
+    /// Offers the bytes that have arrived. Returns `true` if that made progress.
     fn receive(&mut self) -> bool {
-        let tick = Tick {
-            now: self.now,
-            origin: ORIGIN,
+        let now = Now {
+            instant: self.now,
+            common_fields: COMMON_FIELDS,
             options: &self.options,
         };
         let mut storage = FieldStorage::default();
         let was_exchanging = self.connection.is_exchanging();
         let pending = &self.input[self.used..self.come];
-        let Received { used, event } = self.connection.receive(pending, &mut storage, &tick);
+        let Received { used, event } = self.connection.receive(pending, &mut storage, &now);
         let answer = event.as_ref().map(Answer::to);
         self.used += used;
         let is_progress = used > 0 || answer.is_some();
@@ -168,7 +169,7 @@ impl<'i> Conversation<'i> {
         is_progress
     }
 
-    /// Waits for more from the peer; after its last byte, for its end or for a deadline.
+    /// Waits for more input; after the last byte, for the end or a deadline.
     fn wait(&mut self) {
         if self.come < self.input.len() {
             self.come = self
@@ -180,26 +181,26 @@ impl<'i> Conversation<'i> {
         let was_exchanging = self.connection.is_exchanging();
         let answer = match self.end {
             End::Eof => {
-                let tick = Tick {
-                    now: self.now,
-                    origin: ORIGIN,
+                let now = Now {
+                    instant: self.now,
+                    common_fields: COMMON_FIELDS,
                     options: &self.options,
                 };
                 let mut storage = FieldStorage::default();
                 let pending = &self.input[self.used..];
-                let event = self.connection.receive_eof(pending, &mut storage, &tick);
+                let event = self.connection.receive_eof(pending, &mut storage, &now);
                 event.as_ref().map(Answer::to)
             }
             End::Silence => {
                 let deadline = self.connection.poll_timeout(&self.options.timeouts);
                 self.now = deadline.map_or(self.now, |deadline| deadline.max(self.now));
-                let tick = Tick {
-                    now: self.now,
-                    origin: ORIGIN,
+                let now = Now {
+                    instant: self.now,
+                    common_fields: COMMON_FIELDS,
                     options: &self.options,
                 };
                 self.connection
-                    .handle_timeout(&tick)
+                    .handle_timeout(&now)
                     .as_ref()
                     .map(Answer::to)
             }
@@ -207,8 +208,8 @@ impl<'i> Conversation<'i> {
         self.respond(answer, was_exchanging);
     }
 
-    /// Gives an answer. One within an exchange, to content that went wrong, takes the place of the
-    /// one that was held back until the end of the content.
+    /// Gives a response. If malformed content causes it, it replaces the response that was held
+    /// until the end of the content.
     fn respond(&mut self, answer: Option<Answer>, was_exchanging: bool) {
         let Some(answer) = answer else { return };
         if was_exchanging {
@@ -216,13 +217,13 @@ impl<'i> Conversation<'i> {
                 .pop()
                 .expect("an exchange starts with an answer");
         }
-        let tick = Tick {
-            now: self.now,
-            origin: ORIGIN,
+        let now = Now {
+            instant: self.now,
+            common_fields: COMMON_FIELDS,
             options: &self.options,
         };
         self.answered.push(answer.answered);
-        self.connection.respond(answer.response, &tick);
+        self.connection.respond(answer.response, &now);
     }
 
     fn transmit(&mut self) {
@@ -243,12 +244,12 @@ impl<'i> Conversation<'i> {
         assert!(taken > 0, "there is something to send");
         self.output.extend_from_slice(&bytes[..taken]);
         self.now += Duration::from_millis(1);
-        let tick = Tick {
-            now: self.now,
-            origin: ORIGIN,
+        let now = Now {
+            instant: self.now,
+            common_fields: COMMON_FIELDS,
             options: &self.options,
         };
-        self.connection.transmitted(taken as u64, &tick);
+        self.connection.transmitted(taken as u64, &now);
     }
 }
 
@@ -260,7 +261,7 @@ struct Answer {
 impl Answer {
     fn to(event: &Event<'_>) -> Self {
         let (answered, status, segments) = match event {
-            Event::Refused { refusal, .. } => (Answered::Other, refusal.status(), vec![]),
+            Event::Rejected { rejection, .. } => (Answered::Other, rejection.status(), vec![]),
             Event::Request(head) => {
                 let is_head = head.method == Method::Head;
                 let answered = if is_head {
@@ -287,7 +288,8 @@ impl Answer {
     }
 }
 
-/// Content of every kind, chosen by the request, so that different requests show in the output.
+/// Returns content of every kind, chosen by the request, so that different requests have different
+/// output.
 fn content_for(head: &RequestHead<'_>) -> Vec<Segment<()>> {
     let told = Bytes::from(format!("{head:?}"));
     let offset = head.target_bytes.len().min(FILE.len() - 1);
@@ -312,7 +314,7 @@ fn length_of(segment: &Segment<()>) -> usize {
     }
 }
 
-/// Requires the output to be the answers, whole and in order, and nothing else.
+/// Requires that the output consists of the responses, whole and in order.
 fn check_responses(mut output: &[u8], answered: &[Answered]) {
     for answered in answered {
         assert!(
@@ -340,7 +342,7 @@ fn check_responses(mut output: &[u8], answered: &[Answered]) {
     assert!(output.is_empty(), "there is nothing but the answers");
 }
 
-/// Small, so that they are met often.
+/// Small limits, which inputs often reach.
 const LIMITS: Limits = Limits {
     request_target_bytes_max: 64,
     head_bytes_max: 256,
@@ -348,7 +350,7 @@ const LIMITS: Limits = Limits {
     content_bytes_max: 64,
 };
 
-const ORIGIN: &[u8] = b"Server: millpond\r\n";
+const COMMON_FIELDS: &[u8] = b"Server: millpond\r\n";
 
 /// The content of every file.
 const FILE: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";

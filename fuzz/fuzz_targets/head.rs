@@ -1,5 +1,5 @@
-//! A head has one reading: however its bytes are split, the same outcome is reached at the same
-//! byte, and what follows it changes nothing.
+//! A head has one meaning: however its bytes are split, the parser reaches the same result at the
+//! same byte, and later bytes change nothing.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -26,9 +26,9 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// All that a head says, and its length.
+/// Returns a description of a head, and its length.
 fn outcome(input: &[u8]) -> Result<Option<(String, usize)>, HeadError> {
-    // Small, so that the limits are met often and that trying every split stays quick.
+    // Small, so that inputs often reach the limits, and trying every split is quick.
     let limits = Limits {
         request_target_bytes_max: 64,
         head_bytes_max: 512,

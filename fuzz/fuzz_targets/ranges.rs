@@ -1,11 +1,11 @@
-//! Parts lie within the representation, are not empty, neither overlap nor touch, and hold each byte
-//! that was asked for and no other: a slow reading of the field says which.
+//! Parts are within the representation, are not empty, and neither overlap nor touch. They contain
+//! exactly the requested bytes, as determined by a slow parser of the field.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use millpond::http::range::{RANGES_MAX, RangeSet, Satisfaction};
 
-// The first byte is the length of the representation, the rest the field's value.
+// The first byte is the length of the representation, and the rest the value of the field.
 fuzz_target!(|input: &[u8]| {
     let Some((&length, value)) = input.split_first() else {
         return;
@@ -21,7 +21,7 @@ fuzz_target!(|input: &[u8]| {
         return;
     };
 
-    // No length overflows.
+    // No length causes an overflow.
     for length in [0, 1, u64::MAX - 1, u64::MAX] {
         parts_of(&set.satisfy(length), length);
     }
@@ -66,8 +66,8 @@ fn parts_of(satisfaction: &Satisfaction, length: u64) -> Vec<std::ops::Range<u64
     parts
 }
 
-/// Which bytes a `Range` field asks for, by the letter of RFC 9110 §14.1.1 and §14.1.2; `None` if
-/// it is to be ignored.
+/// Returns the bytes that a `Range` field selects, according to RFC 9110 §14.1.1 and §14.1.2;
+/// `None` if the field must be ignored.
 fn wanted_bytes(value: &[u8], length: u8) -> Option<Vec<bool>> {
     let value = std::str::from_utf8(value).ok()?;
     let (unit, list) = value.split_once('=')?;
@@ -97,7 +97,7 @@ fn wanted_bytes(value: &[u8], length: u8) -> Option<Vec<bool>> {
     Some(wanted)
 }
 
-/// Positions that 64 bits cannot tell apart are beyond every file, and compare as equal.
+/// Parses a position. Positions that exceed 64 bits are beyond every file, and compare as equal.
 fn position(digits: &str) -> Option<u128> {
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| {

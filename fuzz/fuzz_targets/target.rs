@@ -24,7 +24,7 @@ fn check_path(raw: &[u8]) {
     let bytes = path.as_bytes();
     assert!(!bytes.starts_with(b"/") && !bytes.contains(&0));
     let mut segments: Vec<&[u8]> = bytes.split(|byte| *byte == b'/').collect();
-    // The root is one empty segment; a directory ends in one.
+    // The root is one empty segment; a directory ends with one.
     let ends_empty = segments.pop_if(|last| last.is_empty()).is_some();
     assert_eq!(path.is_directory(), ends_empty);
     assert!(
@@ -52,7 +52,7 @@ fn check_path(raw: &[u8]) {
     check_name(path.name());
 }
 
-/// A name beside another is taken for no scheme, no host and no other directory.
+/// Asserts that a name is never read as a scheme, a host or another directory.
 fn check_name(name: &[u8]) {
     let reference = name_reference(name).to_string();
     let first = reference.split('/').next().unwrap_or_default();
