@@ -2,7 +2,7 @@
 
 use super::context::{Lookup, Role};
 use super::found_file::FoundFile;
-use super::opened::{look, open_regular};
+use super::opened::{Opened, look, open_regular};
 use super::script::add_script;
 use crate::http::path::RequestPath;
 use crate::plan::{CanonicalForm, Fallback, Representation};
@@ -21,11 +21,16 @@ impl Lookup<'_> {
         for place in self.addressing.places(path.as_bytes()) {
             let is_asked_for = place == path.as_bytes();
             let path_on_disk = CString::new(place).map_err(|_| LookupError::Nothing)?;
-            match look(self.root, &path_on_disk) {
-                Ok(()) => {
-                    self.check_address(path, &path_on_disk, &mut depends_on)?;
-                    return self.open(path_on_disk, depends_on, Role::Asked(path));
+            let looked = look(self.root, &path_on_disk);
+            if looked.is_ok() {
+                self.check_address(path, &path_on_disk, &mut depends_on)?;
+            }
+            match looked.and_then(|()| open_regular(self.root, &path_on_disk)) {
+                Ok(opened) => {
+                    let role = Role::Asked(path);
+                    return Ok(self.describe_file(path_on_disk, opened, depends_on, role));
                 }
+                // It does not exist, or was removed after the look.
                 Err(LookupError::Nothing) => {}
                 // A directory. A file with the same name and an extension takes precedence.
                 Err(LookupError::NeedsSlash) if is_asked_for => miss = LookupError::NeedsSlash,
@@ -58,8 +63,12 @@ impl Lookup<'_> {
         let mut depends_on = Vec::new();
         for place in self.addressing.places(path.as_bytes()) {
             let path_on_disk = CString::new(place).map_err(|_| LookupError::Nothing)?;
-            match look(self.root, &path_on_disk) {
-                Ok(()) => return self.open(path_on_disk, depends_on, Role::StandsIn(fallback)),
+            let looked = look(self.root, &path_on_disk);
+            match looked.and_then(|()| open_regular(self.root, &path_on_disk)) {
+                Ok(opened) => {
+                    let role = Role::StandsIn(fallback);
+                    return Ok(self.describe_file(path_on_disk, opened, depends_on, role));
+                }
                 Err(LookupError::Nothing | LookupError::NeedsSlash) => {
                     depends_on.push((path_on_disk, false));
                 }
@@ -126,13 +135,13 @@ impl Lookup<'_> {
         found.unwrap_or_else(|| path.as_bytes().to_vec())
     }
 
-    fn open(
+    fn describe_file(
         &self,
         path_on_disk: CString,
+        mut opened: Opened,
         depends_on: Vec<(CString, bool)>,
         role: Role<'_>,
-    ) -> Result<FoundFile, LookupError> {
-        let mut opened = open_regular(self.root, &path_on_disk)?;
+    ) -> FoundFile {
         let fingerprint = opened.fingerprint;
         let is_link = self.root.fingerprint_itself(path_on_disk.as_bytes()) != Ok(fingerprint);
         let place = path_on_disk.as_bytes();
@@ -153,7 +162,7 @@ impl Lookup<'_> {
             finder.find(self.root, &path_on_disk, &fingerprint, &facts, is_stable)
         };
         facts.vary = variants.as_ref().and_then(Variants::vary);
-        Ok(FoundFile {
+        FoundFile {
             file: File {
                 origin: Origin::Disk,
                 representation: Representation::new(facts, self.policy),
@@ -168,7 +177,7 @@ impl Lookup<'_> {
             // Error pages have no tag.
             lacks_hash: lacks_hash && !matches!(role, Role::StandsIn(Fallback::Error(_))),
             fingerprint,
-        })
+        }
     }
 }
 
@@ -185,5 +194,58 @@ fn explain(root: &Root, path: &RequestPath<'_>) -> LookupError {
             _ => LookupError::FileWithSlash,
         },
         Err(errno) => LookupError::of_look(errno),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Policy;
+    use crate::site::codings::VariantFinder;
+    use crate::site::lookup::{Addressing, Digests};
+    use crate::site::options::Options;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::SystemTime;
+    use std::{env, fs, process, thread};
+
+    /// A file that is removed between a look and its opening must not make the whole path missing.
+    #[test]
+    fn a_directory_that_loses_its_index_file_in_that_moment_can_still_be_listed() {
+        let directory = env::temp_dir().join(format!("millpond-loses-{}", process::id()));
+        fs::create_dir_all(directory.join("a")).unwrap();
+        let (index, aside) = (directory.join("a/index.html"), directory.join("a/aside"));
+        fs::write(&index, "index").unwrap();
+        let root = Root::open(&directory).unwrap();
+        let look = Lookup {
+            root: &root,
+            addressing: &Addressing::default(),
+            finder: &VariantFinder::new(&Options::default()),
+            policy: &Policy::default(),
+            digests: &Digests::new(),
+            seeks_precompressed: true,
+            wall: SystemTime::now(),
+        };
+        let path = RequestPath::parse(b"/a/").unwrap();
+        let (has_ended, mut found, mut missed) = (AtomicBool::new(false), 0, 0);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !has_ended.load(Ordering::Relaxed) {
+                    fs::rename(&index, &aside).unwrap();
+                    fs::rename(&aside, &index).unwrap();
+                }
+            });
+            for _ in 0..20_000 {
+                match look.load(&path) {
+                    Ok(_) => found += 1,
+                    Err(LookupError::NoIndex) => missed += 1,
+                    Err(why) => {
+                        has_ended.store(true, Ordering::Relaxed);
+                        panic!("after {found} found and {missed} missed: {why:?}");
+                    }
+                }
+            }
+            has_ended.store(true, Ordering::Relaxed);
+        });
+        fs::remove_dir_all(&directory).unwrap();
     }
 }
