@@ -85,7 +85,11 @@ impl Class {
 
 /// A path pattern. `*` and `?` match no slash, `**` matches any number of directories.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pattern(String);
+pub struct Pattern {
+    text: String,
+    /// The length of the directory in `text`, with its slash, if the pattern is for all of one.
+    directory: Option<usize>,
+}
 
 impl Pattern {
     /// Parses a pattern, which begins with a slash like every path.
@@ -100,12 +104,18 @@ impl Pattern {
         check_spelling(text)?;
         fast_glob::validate(text)
             .map_err(|error| format!("{text:?} is not a path pattern: {error}"))?;
-        Ok(Self(text.to_owned()))
+        let is_wildcard = |byte: u8| b"*?[{\\!".contains(&byte);
+        let directory = text.strip_suffix("**").filter(|it| it.ends_with('/'));
+        let directory = directory.filter(|it| !it.bytes().any(is_wildcard));
+        Ok(Self {
+            text: text.to_owned(),
+            directory: directory.map(str::len),
+        })
     }
 
     /// Returns `true` if the pattern matches a path that begins with a slash.
     pub fn matches(&self, path: &[u8]) -> bool {
-        fast_glob::glob_match(&self.0, path)
+        fast_glob::glob_match(&self.text, path)
     }
 
     /// Returns `true` if it matches a path that is relative to the root. All of a directory, which is
@@ -119,15 +129,13 @@ impl Pattern {
 
     /// Returns the directory that it is for, with the slash at its end, if it is for all of one.
     fn directory(&self) -> Option<&str> {
-        let directory = self.0.strip_suffix("**").filter(|it| it.ends_with('/'))?;
-        let is_wildcard = |byte: u8| b"*?[{\\!".contains(&byte);
-        (!directory.bytes().any(is_wildcard)).then_some(directory)
+        self.text.get(..self.directory?)
     }
 
     /// Returns `true` if it certainly matches everything that another pattern matches.
     pub(crate) fn covers(&self, other: &Self) -> bool {
         let directory = self.directory();
-        self == other || directory.is_some_and(|directory| other.0.starts_with(directory))
+        self == other || directory.is_some_and(|directory| other.text.starts_with(directory))
     }
 }
 
@@ -150,7 +158,7 @@ fn check_spelling(text: &str) -> Result<(), String> {
 
 impl fmt::Display for Pattern {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.0)
+        out.write_str(&self.text)
     }
 }
 

@@ -32,8 +32,11 @@ impl Scope {
         let fits = |method: &Method| {
             *method == request.method || (*method, request.method) == (Method::Get, Method::Head)
         };
-        let authority = request.authority();
+        let is_named = || {
+            let authority = request.authority();
+            self.hosts.iter().any(|host| host.matches(authority))
+        };
         (self.methods.is_empty() || self.methods.iter().any(fits))
-            && (self.hosts.is_empty() || self.hosts.iter().any(|host| host.matches(authority)))
+            && (self.hosts.is_empty() || is_named())
     }
 }
