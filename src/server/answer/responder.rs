@@ -140,9 +140,8 @@ impl Responder {
                 }
             }
             Poll::Pending => {
-                self.note_awaited(served);
                 let accepted = Accepted::new(head, &context.options.limits, served);
-                suspend(accepted, search, waiting)
+                self.suspend(accepted, search, waiting)
             }
         }
     }
@@ -215,10 +214,7 @@ impl Responder {
                 note_answer(&served, &answer);
                 answer
             }
-            Poll::Pending => {
-                self.note_awaited(&accepted.served);
-                suspend(accepted, search, waiting)
-            }
+            Poll::Pending => self.suspend(accepted, search, waiting),
         }
     }
 
@@ -374,6 +370,22 @@ impl Responder {
         is_any_done
     }
 
+    /// Suspends a request that waits for a job of the site, or for a password to be verified.
+    #[cold]
+    fn suspend(&self, accepted: Accepted, search: Search<'_>, waiting: Waiting) -> Answer {
+        let search = search.pause();
+        if search.is_some() {
+            self.note_awaited(&accepted.served);
+        } else if !waiting.has_begun() {
+            return failed();
+        }
+        Answer::Pending(Box::new(Suspended {
+            accepted,
+            search,
+            waiting,
+        }))
+    }
+
     /// Records that a request waits for a site.
     fn note_awaited(&self, served: &Rc<Served>) {
         let mut awaited = self.awaited.borrow_mut();
@@ -407,19 +419,6 @@ fn note_answer(served: &Served, answer: &Answer) {
     if let Answer::Ready(response) = answer {
         served.responses.note(response.status);
     }
-}
-
-#[cold]
-fn suspend(accepted: Accepted, search: Search<'_>, waiting: Waiting) -> Answer {
-    let search = search.pause();
-    if search.is_none() && !waiting.has_begun() {
-        return failed();
-    }
-    Answer::Pending(Box::new(Suspended {
-        accepted,
-        search,
-        waiting,
-    }))
 }
 
 /// Handles an impossible case: an accepted head cannot be parsed, or a pending plan waits for
