@@ -6,6 +6,7 @@
 
 use blake3::Hash;
 use lru::LruCache;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::num::NonZero;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,8 +14,8 @@ use std::time::{Duration, Instant};
 /// The results for the users of one file.
 #[derive(Debug)]
 pub(super) struct Remembered {
-    right: LruCache<[u8; 32], (Instant, Arc<str>)>,
-    wrong: LruCache<[u8; 32], Instant>,
+    right: LruCache<[u8; 32], (Instant, Arc<str>), Prefix>,
+    wrong: LruCache<[u8; 32], Instant, Prefix>,
 }
 
 /// The known result for a user and a password.
@@ -28,8 +29,8 @@ pub(super) enum Known {
 impl Remembered {
     pub(super) fn new() -> Self {
         Self {
-            right: LruCache::new(ENTRIES_MAX),
-            wrong: LruCache::new(ENTRIES_MAX),
+            right: LruCache::with_hasher(ENTRIES_MAX, Prefix::default()),
+            wrong: LruCache::with_hasher(ENTRIES_MAX, Prefix::default()),
         }
     }
 
@@ -53,6 +54,27 @@ impl Remembered {
                 self.wrong.put(*hash.as_bytes(), now + WRONG_FOR);
             }
         }
+    }
+}
+
+/// The keys are hashes that no client can predict, so the map takes the beginning of each.
+type Prefix = BuildHasherDefault<First>;
+
+#[derive(Debug, Default)]
+struct First(u64);
+
+impl Hasher for First {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 = u64::from_le_bytes(*first);
+        }
+    }
+
+    /// The length of a key, which is always the same.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 
