@@ -407,14 +407,11 @@ fn without_file<F: Resource>(
 
 /// Returns the same response, for this client alone, unless a rule sets `Cache-Control`.
 fn as_private<F: Resource>(plan: Plan, file: Option<&F>) -> Plan {
-    let edits = file.map_or(&[][..], |file| &file.representation().metadata().edits);
-    if edits.iter().any(|edit| edit.concerns(b"Cache-Control")) {
-        return plan;
-    }
-    Plan {
-        fields: private(&plan.fields),
-        ..plan
-    }
+    let fields = match file {
+        Some(file) => file.representation().private_fields(&plan),
+        None => private(&plan.fields),
+    };
+    Plan { fields, ..plan }
 }
 
 /// Applies the operator's rules for headers.

@@ -104,6 +104,11 @@ impl Access {
         self.rules.iter()
     }
 
+    /// Returns `true` if a rule requires a password.
+    pub(crate) fn has_users(&self) -> bool {
+        self.files().next().is_some()
+    }
+
     /// Returns the password files, with possible duplicates.
     pub fn files(&self) -> impl Iterator<Item = &Arc<Path>> {
         let users = self.rules.iter().filter_map(|rule| rule.users.as_ref());

@@ -3,6 +3,7 @@
 use super::metadata::Metadata;
 use crate::http::Status;
 use crate::http::response::{FieldBlock, FieldBlockWriter};
+use crate::plan::access::private;
 use crate::plan::fallback::Fallback;
 use crate::plan::headers::rule::without_content;
 use crate::plan::pages::page_response::RETRY_AFTER_SECONDS;
@@ -20,16 +21,32 @@ pub struct Representation {
     common: FieldBlock,
     /// RFC 9110 §15.4.5: the fields for caches, without those that describe the content.
     not_modified: FieldBlock,
+    /// `None` if the site requires no passwords.
+    private: Option<Box<Private>>,
+}
+
+/// The fields of responses to a client that had to send a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Private {
+    whole: FieldBlock,
+    not_modified: FieldBlock,
 }
 
 impl Representation {
     /// Builds the field blocks once, for any number of responses.
     pub fn new(metadata: Metadata, policy: &Policy) -> Self {
-        match metadata.fallback {
+        let mut built = match metadata.fallback {
             None | Some(Fallback::Rewrite) => Self::with(metadata, policy, None),
             Some(Fallback::Start) => Self::with(metadata, policy, Some(VARY)),
             Some(Fallback::Error(status)) => Self::of_error(status, metadata, policy),
+        };
+        if policy.access.has_users() {
+            built.private = Some(Box::new(Private {
+                whole: built.made_private(&built.whole).compact(),
+                not_modified: built.made_private(&built.not_modified).compact(),
+            }));
         }
+        built
     }
 
     fn with(metadata: Metadata, policy: &Policy, vary: Option<&str>) -> Self {
@@ -58,6 +75,7 @@ impl Representation {
             whole: whole.edited(&edits).compact(),
             common: common.edited(&edits).compact(),
             not_modified: not_modified.edited(&without_content(&edits)).compact(),
+            private: None,
             metadata,
         }
     }
@@ -82,7 +100,17 @@ impl Representation {
             whole: whole.compact(),
             common,
             not_modified,
+            private: None,
         }
+    }
+
+    /// Returns the fields for one client alone, unless a rule sets `Cache-Control`.
+    fn made_private(&self, fields: &FieldBlock) -> FieldBlock {
+        let edits = &self.metadata.edits;
+        if edits.iter().any(|edit| edit.concerns(b"Cache-Control")) {
+            return fields.clone();
+        }
+        private(fields)
     }
 
     /// Returns the metadata that it was made from.
@@ -93,8 +121,13 @@ impl Representation {
     /// Returns the memory that it uses without its own size, as far as that is not bounded: the
     /// blocks, and the metadata that is not shared.
     pub fn bytes(&self) -> usize {
+        let private = self
+            .private
+            .as_ref()
+            .map(|it| [&it.whole, &it.not_modified]);
         let blocks = [&self.whole, &self.common, &self.not_modified];
-        let blocks: usize = blocks.iter().map(|block| block.as_bytes().len()).sum();
+        let blocks = blocks.into_iter().chain(private.into_iter().flatten());
+        let blocks: usize = blocks.map(|block| block.as_bytes().len()).sum();
         let content_type = match &self.metadata.content_type {
             Cow::Owned(content_type) => content_type.len(),
             Cow::Borrowed(_) => 0,
@@ -118,6 +151,16 @@ impl Representation {
             status: Status::NotModified,
             fields,
             content: Content::Empty,
+        }
+    }
+
+    /// Returns the fields of a response with this representation to a client that had to send a
+    /// password.
+    pub(crate) fn private_fields(&self, plan: &Plan) -> FieldBlock {
+        match (&self.private, plan.status, &plan.content) {
+            (Some(private), _, Content::Whole) => private.whole.clone(),
+            (Some(private), Status::NotModified, _) => private.not_modified.clone(),
+            _ => self.made_private(&plan.fields),
         }
     }
 
