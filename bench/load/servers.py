@@ -5,6 +5,7 @@ cached where it can, no limit on the requests of a connection, no compression, a
 only where the scenario asks for one.
 """
 
+import base64
 import contextlib
 import json
 import os
@@ -213,6 +214,22 @@ def millpond_with_sites(count):
         return ["--config", str(write(place, "".join(sites))), *arguments]
 
     return configure
+
+
+# What a client sends that knows the password of `millpond_with_password`.
+AUTHORIZATION = ("Authorization", "Basic " + base64.b64encode(b"alice:secret").decode())
+_USERS = (
+    "alice:$6$/KMGzpZPdYchQp9d$"
+    "ucX7fTKwzqabEEH9uL4tQhjE.buT.4VJZ86zX3rSOgLy3myZJGf4E7PAP2H9ryMm/9nZPkFe4ALiYS1e2azTz/\n"
+)
+
+
+def millpond_with_password(place):
+    """The same behind a password."""
+    users = place.work / "users"
+    users.write_text(_USERS)
+    users.chmod(0o644)
+    return [*millpond(place), "--auth-file", str(users)]
 
 
 def _nginx_without_nopush(place):
