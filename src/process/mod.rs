@@ -3,6 +3,7 @@
 mod browser;
 mod daemon;
 pub(crate) mod diagnostics;
+pub(crate) mod file_stamp;
 pub(crate) mod line_queue;
 pub(crate) mod output;
 pub(crate) mod pid_file;

@@ -5,13 +5,13 @@
 
 use super::remembered::Remembered;
 use crate::passwords::{LineError, PasswordFile};
+use crate::process::file_stamp::{FileStamp, LOOK_INTERVAL};
 use rustix::rand::{GetRandomFlags, getrandom};
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// The users in a file, and the known results of their passwords.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(super) struct UserFile {
     pub(super) key: [u8; 32],
     pub(super) users: Arc<PasswordFile>,
     pub(super) remembered: Remembered,
-    stamp: Option<Stamp>,
+    stamp: Option<FileStamp>,
     looked: Instant,
     /// `true` if the settings do not name it any more.
     pub(super) is_retired: bool,
@@ -39,21 +39,11 @@ pub(super) enum FileError {
     Lines(Vec<LineError>),
 }
 
-/// The facts that distinguish a file from earlier ones at its path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
 impl UserFile {
     /// Reads a file. The error is for the operator.
     pub(super) fn load(path: &Arc<Path>, now: Instant) -> Result<Self, String> {
         // This comes before reading, so that a change in between causes another reading.
-        let stamp = Stamp::of(path);
+        let stamp = FileStamp::of(path);
         let explain = |error: FileError| error.explain(path);
         let users = read(path).map_err(explain)?;
         warn_of_weak_hashes(path, &users);
@@ -75,7 +65,7 @@ impl UserFile {
             return;
         }
         self.looked = now;
-        let stamp = Stamp::of(&self.path);
+        let stamp = FileStamp::of(&self.path);
         if stamp != self.stamp {
             self.read_again();
         }
@@ -83,7 +73,7 @@ impl UserFile {
 
     /// Reads the file again, and reports errors.
     pub(super) fn read_again(&mut self) {
-        self.stamp = Stamp::of(&self.path);
+        self.stamp = FileStamp::of(&self.path);
         let path = self.path.display();
         let reading = read(&self.path).and_then(|users| Ok((users, random()?)));
         match reading {
@@ -148,20 +138,6 @@ impl FileError {
     }
 }
 
-impl Stamp {
-    /// Returns the stamp of the file at a path.
-    fn of(path: &Path) -> Option<Self> {
-        let metadata = std::fs::metadata(path).ok()?;
-        Some(Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        })
-    }
-}
-
 fn read(path: &Path) -> Result<PasswordFile, FileError> {
     // A pipe would block the loop, and could not be read a second time.
     if !path.metadata().map_err(FileError::Read)?.is_file() {
@@ -201,9 +177,6 @@ fn warn_of_weak_hashes(path: &Path, users: &PasswordFile) {
 pub(super) fn is_same(one: &Path, other: &Path) -> bool {
     one.as_os_str() == other.as_os_str()
 }
-
-/// The interval between two checks of a file.
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Some ten thousand users. The loop reads the file in one go.
 const BYTES_MAX: u64 = 1024 * 1024;

@@ -14,12 +14,12 @@ use super::certificate::{Certificate, seconds};
 use super::resolver::{Candidate, Resolver};
 use super::self_signed;
 use super::stream::TlsStream;
+use crate::process::file_stamp::{FileStamp, LOOK_INTERVAL};
 use crate::server::options::{CertificateFiles, Options};
 use rustls::crypto::ring::{Ticketer, default_provider};
 use rustls::pki_types::UnixTime;
 use rustls::server::{NoServerSessionStorage, ProducesTickets, ServerConfig};
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{fmt, fs};
@@ -40,23 +40,13 @@ struct Source {
     files: CertificateFiles,
     certificate: Certificate,
     /// The identity of the files when they were last read.
-    stamps: [Option<Stamp>; 2],
+    stamps: [Option<FileStamp>; 2],
     /// `true` if a problem with them should be reported, if it is still there at the next check.
     is_in_doubt: bool,
     /// `true` if they have been unreadable since the server dropped its privileges.
     is_out_of_reach: bool,
     /// `true` if the server has made the certificate.
     is_self_signed: bool,
-}
-
-/// The identity of a file at a path, which differs from that of the file before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
 }
 
 impl Certificates {
@@ -291,22 +281,8 @@ impl Source {
     }
 }
 
-impl Stamp {
-    /// Returns the stamp of the file at a path.
-    fn of(path: &Path) -> Option<Self> {
-        let metadata = fs::metadata(path).ok()?;
-        Some(Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        })
-    }
-}
-
-fn stamps(files: &CertificateFiles) -> [Option<Stamp>; 2] {
-    [Stamp::of(&files.certificate), Stamp::of(&files.key)]
+fn stamps(files: &CertificateFiles) -> [Option<FileStamp>; 2] {
+    [FileStamp::of(&files.certificate), FileStamp::of(&files.key)]
 }
 
 /// Returns the configuration: TLS 1.3 and 1.2 with the suites of rustls, none of which is weak, and
@@ -340,10 +316,6 @@ impl fmt::Debug for Certificates {
             .finish_non_exhaustive()
     }
 }
-
-/// The interval of checks. A renewal is noticed within this time, or twice this time if its files
-/// did not match at first.
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 const WARNING_INTERVAL: Duration = Duration::from_hours(24);
 
