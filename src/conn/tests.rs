@@ -1,5 +1,7 @@
 //! Each test plays a conversation: what the peer sends, when, and what it receives.
 
+mod progress;
+
 use super::*;
 use crate::http::fields::FieldStorage;
 use crate::http::response::FieldBlockWriter;
