@@ -122,4 +122,28 @@ mod tests {
             assert!(message.contains(advice), "{text}: {message}");
         }
     }
+
+    #[test]
+    fn a_range_of_fewer_addresses_is_narrower_and_contains_only_its_own() {
+        let at = |address: &str| Client::At(address.parse().unwrap());
+        for (range, client, expected) in [
+            ("all", at("10.1.2.3"), Some(0)),
+            ("all", Client::Unix, Some(0)),
+            ("all", Client::Unknown, Some(0)),
+            ("0.0.0.0/0", at("10.1.2.3"), Some(1)),
+            ("10.0.0.0/8", at("10.1.2.3"), Some(9)),
+            ("10.1.2.3", at("10.1.2.3"), Some(33)),
+            ("::1", at("::1"), Some(129)),
+            ("10.0.0.0/8", at("11.1.2.3"), None),
+            ("10.0.0.0/8", at("::1"), None),
+            ("10.0.0.0/8", Client::Unix, None),
+            ("10.0.0.0/8", Client::Unknown, None),
+            ("unix", Client::Unix, Some(1)),
+            ("unix", at("10.1.2.3"), None),
+            ("unix", Client::Unknown, None),
+        ] {
+            let narrowness = range.parse::<AddressRange>().unwrap().narrowness(client);
+            assert_eq!(narrowness, expected, "{range} {client:?}");
+        }
+    }
 }

@@ -177,12 +177,15 @@ mod tests {
             (&[0x20, 7][..], Some(7), Ok(())),
             (&[0x20, 7], Some(8), other(7, 8)),
             (&[0x60, 1, 1], Some(513), Ok(())),
+            (&[0x60, 1, 1], Some(514), other(513, 514)),
             (&[0xa0, 0, 0, 1, 0], Some(65_536), Ok(())),
             (&[0xe0, 0, 0, 1, 0, 0, 0, 0, 0], Some(65_536), Ok(())),
             // With a dictionary id.
             (&[0x23, 1, 2, 3, 4, 7], Some(7), Ok(())),
             // With a window size and no content size.
             (&[0x00, 0x58], Some(7), Ok(())),
+            (&[0x00, 0x58, 1, 0, 0, 0, 0, 0, 0, 0], Some(7), Ok(())),
+            (&[0x00, 0x59], Some(7), Ok(())),
             (&[0x00, 0x68], Some(7), Ok(())),
             (&[0x00, 0x69], Some(7), Err(Flaw::LargeWindow)),
             (&[0x00, 0xff], None, Err(Flaw::LargeWindow)),
@@ -213,6 +216,23 @@ mod tests {
                 Err(Flaw::OtherFormat(Coding::Zstandard)),
                 "{head:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_flaw_tells_what_to_do() {
+        for (flaw, text) in [
+            (Flaw::OtherFormat(Coding::Gzip), "the format of gzip"),
+            (
+                Flaw::OtherLength {
+                    declared: 7,
+                    expected: 8,
+                },
+                "expands to 7 bytes, and the file has 8",
+            ),
+            (Flaw::LargeWindow, "without --long"),
+        ] {
+            assert!(flaw.to_string().contains(text), "{flaw}");
         }
     }
 }

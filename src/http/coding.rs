@@ -366,6 +366,22 @@ mod tests {
     }
 
     #[test]
+    fn a_coding_has_a_name_in_any_case_a_file_extension_and_a_suffix_of_tags() {
+        for (coding, name, extension, suffix) in [
+            (Coding::Brotli, "br", ".br", "-br"),
+            (Coding::Zstandard, "zstd", ".zst", "-zstd"),
+            (Coding::Gzip, "gzip", ".gz", "-gzip"),
+        ] {
+            assert_eq!(coding.to_string(), name);
+            assert_eq!(coding.extension(), extension);
+            assert_eq!(coding.tag_suffix(), suffix);
+            assert_eq!(Coding::named(&name.to_uppercase()), Some(coding));
+        }
+        assert_eq!(Coding::named("X-gzip"), Some(Coding::Gzip));
+        assert_eq!(Coding::named("identity"), None);
+    }
+
+    #[test]
     fn a_set_lists_its_codings_with_the_smallest_files_first() {
         let set = CodingSet::from_iter([Coding::Gzip, Coding::Brotli]);
         assert!(set.contains(Coding::Gzip) && !set.contains(Coding::Zstandard));
@@ -375,6 +391,8 @@ mod tests {
         );
         assert!(CodingSet::EMPTY.is_empty() && !set.is_empty());
         assert_eq!(CodingSet::EMPTY.union(set), set);
+        assert_eq!(set.union(set), set);
+        assert_eq!(set.with(Coding::Gzip), set);
         assert_eq!(
             set.without(Coding::Gzip).iter().collect::<Vec<_>>(),
             [Coding::Brotli]

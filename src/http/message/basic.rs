@@ -102,6 +102,12 @@ mod tests {
     }
 
     #[test]
+    fn credentials_are_written_without_user_and_password() {
+        let credentials = Credentials::parse(b"Basic YTpiOmM=");
+        assert_eq!(format!("{credentials:?}"), "Some(Credentials)");
+    }
+
+    #[test]
     fn a_realm_cannot_leave_its_quotes() {
         assert_eq!(
             challenge("a \"b\\"),

@@ -205,7 +205,7 @@ const fn is_field_byte(byte: u8) -> bool {
 mod tests {
     use super::*;
 
-    /// Decodes the input whole, byte by byte, and with trailing bytes; all three must agree.
+    /// Decodes the input whole, byte by byte, in two parts, and with trailing bytes; all must agree.
     fn decode(input: &[u8], limit: u64) -> Result<Progress, ContentError> {
         let whole = ChunkedDecoder::new(limit).decode(input);
         let mut decoder = ChunkedDecoder::new(limit);
@@ -222,6 +222,16 @@ mod tests {
             }
         }
         assert_eq!(whole, bytewise, "{:?}", String::from_utf8_lossy(input));
+        for middle in 0..input.len() {
+            let mut decoder = ChunkedDecoder::new(limit);
+            if let Ok(Progress::More) = decoder.decode(&input[..middle]) {
+                let rest = decoder.decode(&input[middle..]).map(|end| match end {
+                    Progress::More => Progress::More,
+                    Progress::Done(used) => Progress::Done(middle + used),
+                });
+                assert_eq!(rest, whole, "{input:?} {middle}");
+            }
+        }
         if let Ok(Progress::Done(_)) = whole {
             let trailing = [input, b"GET / HTTP/1.1\r\n"].concat();
             assert_eq!(ChunkedDecoder::new(limit).decode(&trailing), whole);
@@ -237,6 +247,7 @@ mod tests {
             b"3\r\nabc\r\n0\r\n\r\n",
             b"3\r\n\r\n\r\r\n0\r\n\r\n",
             b"A\r\n0123456789\r\n1;x=y\r\n.\r\n0;last\r\n\r\n",
+            b"12\r\n0123456789abcdefgh\r\n0\r\n\r\n",
             b"3 ;x=\"y z\"\r\nabc\r\n0\r\n\r\n",
             b"0\r\nA: b\r\nC:\r\n\r\n",
             b"0\r\nA: b c\td \xe9\r\n\r\n",

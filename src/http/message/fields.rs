@@ -279,6 +279,19 @@ mod tests {
     }
 
     #[test]
+    fn the_first_line_with_a_name_that_is_not_known_is_found_in_any_case() {
+        let lines = [
+            header("X-One", "1"),
+            header("x-two", "2"),
+            header("X-TWO", "3"),
+        ];
+        let fields = Fields::new(&lines);
+        assert_eq!(fields.unindexed("x-two"), Some(&b"2"[..]));
+        assert_eq!(fields.unindexed("x-one"), Some(&b"1"[..]));
+        assert_eq!(fields.unindexed("x-three"), None);
+    }
+
+    #[test]
     fn every_name_is_recognized_as_itself() {
         for name in FieldName::ALL {
             assert_eq!(
