@@ -442,4 +442,13 @@ mod tests {
         // Every way of matching it would take years.
         assert!(begun.elapsed().as_secs() < 5);
     }
+
+    #[test]
+    fn a_pattern_may_have_as_many_parts_as_a_word_has_bits() {
+        let text = "/.a".repeat(32);
+        let pattern = Dotfile::parse(&text).unwrap();
+        assert_eq!(pattern.to_string(), text);
+        assert_eq!(pattern.path(), Some(&*text));
+        assert_eq!(Dotfile::parse("/**/.z*").unwrap().path(), None);
+    }
 }

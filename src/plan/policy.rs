@@ -141,3 +141,63 @@ impl Default for Policy {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Class, Pattern, Rule, Scope};
+
+    #[test]
+    fn a_type_of_the_operator_counts_before_the_known_one() {
+        let types = [("html", "a/html"), ("makefile", "a/make"), ("", "a/bare")];
+        let types = types.map(|(name, own)| (name.to_owned(), own.to_owned()));
+        let policy = Policy {
+            types: types.into(),
+            ..Policy::default()
+        };
+        for (place, expected) in [
+            ("d/a.html", "a/html"),
+            ("d/a.HTML", "a/html"),
+            ("d/Makefile", "a/make"),
+            ("d/LICENSE", "a/bare"),
+            ("d/a.css", "text/css; charset=utf-8"),
+        ] {
+            let found = policy.content_type(place.as_bytes());
+            assert_eq!(found, expected, "{place}");
+        }
+        let found = Policy::default().content_type(b"a.html");
+        assert_eq!(found, "text/html; charset=utf-8");
+    }
+
+    #[test]
+    fn a_file_that_is_stored_in_a_coding_has_the_type_of_its_content() {
+        let rule = |path: &str, name: &str, value: &str| Rule {
+            paths: vec![Pattern::parse(path).unwrap()],
+            edits: vec![Edit {
+                name: name.into(),
+                value: Some(value.into()),
+            }],
+            on: vec![Class::Success],
+            scope: Scope::default(),
+        };
+        let policy = Policy {
+            rules: Rules::new(vec![
+                rule("/*.gz", "Content-Encoding", "gzip"),
+                rule("/b.css.gz", "Content-Type", "a/b"),
+                rule("/address", "Content-Type", "a/address"),
+            ]),
+            ..Policy::default()
+        };
+        let gzip = Some(Coding::Gzip);
+        for (address, place, content_type, coding) in [
+            ("a.css.gz", "a.css.gz", "text/css; charset=utf-8", gzip),
+            ("b.css.gz", "b.css.gz", "a/b", gzip),
+            ("d/a.css", "d/a.css", "text/css; charset=utf-8", None),
+            ("address", "d/a.css", "a/address", None),
+            ("d/a.svgz", "d/a.svgz", "image/svg+xml; charset=utf-8", gzip),
+        ] {
+            let found = policy.stored_as(address.as_bytes(), place.as_bytes());
+            assert_eq!(found, (content_type.into(), coding), "{address}");
+        }
+    }
+}

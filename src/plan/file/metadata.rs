@@ -40,3 +40,32 @@ impl Metadata {
         self.coding.is_some() && self.vary.is_some()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_coding_was_negotiated_if_the_request_selected_it() {
+        for (coding, vary, expected) in [
+            (None, None, false),
+            (Some(Coding::Gzip), None, false),
+            (None, Some("Accept-Encoding"), false),
+            (Some(Coding::Gzip), Some("Accept-Encoding"), true),
+        ] {
+            let metadata = Metadata {
+                length: 0,
+                content_type: Cow::Borrowed("text/plain"),
+                fallback: None,
+                coding,
+                vary,
+                security_policy: None,
+                entity_tag: None,
+                last_modified: None,
+                edits: Vec::new(),
+                is_date_strong: false,
+            };
+            assert_eq!(metadata.is_negotiated_coding(), expected, "{metadata:?}");
+        }
+    }
+}

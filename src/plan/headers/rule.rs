@@ -266,3 +266,116 @@ const OF_THE_CONTENT: &[&str] = &[
     "Last-Modified",
     "Location",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edit(name: &str, value: Option<&str>) -> Edit {
+        Edit {
+            name: name.into(),
+            value: value.map(Into::into),
+        }
+    }
+
+    #[test]
+    fn a_rule_is_written_with_its_paths_and_its_changes() {
+        for (paths, text) in [
+            (&[][..], "sets X-A, removes X-B"),
+            (&["/a"], "/a: sets X-A, removes X-B"),
+            (&["/a", "/b/**"], "/a or /b/**: sets X-A, removes X-B"),
+        ] {
+            let paths = paths.iter().map(|path| Pattern::parse(path).unwrap());
+            let rule = Rule {
+                paths: paths.collect(),
+                edits: vec![edit("X-A", Some("1")), edit("X-B", None)],
+                on: Vec::new(),
+                scope: Scope::default(),
+            };
+            assert_eq!(rule.to_string(), text);
+        }
+        assert_eq!(RuleName::Setting(Setting::Cors).to_string(), "--cors");
+        assert_eq!(RuleName::Setting(Setting::Header).to_string(), "--header");
+        assert_eq!(RuleName::Number(7).to_string(), "7");
+    }
+
+    #[test]
+    fn files_and_preflights_are_successes_and_no_other_class_covers_another() {
+        use Class::{Error, File, Preflight, Redirect, Success};
+        let all = [Success, Redirect, Error, Preflight, File];
+        for class in all {
+            for other in all {
+                let expected =
+                    class == other || matches!((class, other), (Success, Preflight | File));
+                assert_eq!(class.covers(other), expected, "{class:?} {other:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_pattern_for_all_of_a_directory_covers_the_patterns_in_it() {
+        for (pattern, other, expected) in [
+            ("/**", "/a", true),
+            ("/**", "/**", true),
+            ("/a/**", "/a/b", true),
+            ("/a/**", "/a/**/*.js", true),
+            ("/a/**", "/a", false),
+            ("/a/**", "/ab", false),
+            ("/a", "/a", true),
+            ("/a", "/b", false),
+            ("/a**", "/ab", false),
+            ("/a/*", "/a/b", false),
+            ("/?/**", "/?/b", false),
+        ] {
+            let [pattern, other] = [pattern, other].map(|text| Pattern::parse(text).unwrap());
+            assert_eq!(pattern.covers(&other), expected, "{pattern} {other}");
+        }
+    }
+
+    #[test]
+    fn a_path_relative_to_the_root_matches_like_a_whole_one() {
+        for (pattern, path, expected) in [
+            ("/**", "", true),
+            ("/**", "a/b", true),
+            ("/a/**", "a/", true),
+            ("/a/**", "a/b/c", true),
+            ("/a/**", "a", false),
+            ("/a/**", "ab", false),
+            ("/*/**", "a/b", true),
+            ("/?.js", "a.js", true),
+            ("/?.js", "ab.js", false),
+        ] {
+            let pattern = Pattern::parse(pattern).unwrap();
+            let matches = pattern.matches_relative(path.as_bytes());
+            assert_eq!(matches, expected, "{pattern} {path}");
+            assert_eq!(pattern.matches(format!("/{path}").as_bytes()), expected);
+        }
+    }
+
+    #[test]
+    fn a_rule_may_not_change_fields_of_the_connection_or_of_the_content() {
+        for (name, reason) in [
+            ("connection", "describes the connection"),
+            ("Transfer-Encoding", "describes the connection"),
+            ("content-length", "sets it itself"),
+            ("ETag", "sets it itself"),
+            ("SERVER", "server-header"),
+        ] {
+            let error = check_name(name).unwrap_err();
+            assert!(error.contains(reason), "{name}: {error}");
+        }
+        assert_eq!(check_name("Content-Type"), Ok(()));
+        assert_eq!(check_name("X-A"), Ok(()));
+    }
+
+    #[test]
+    fn a_response_without_content_has_no_field_that_describes_content() {
+        let edits = [
+            edit("content-language", Some("fr")),
+            edit("Content-Disposition", None),
+            edit("X-A", Some("1")),
+        ];
+        let left = without_content(&edits.iter().collect::<Vec<_>>());
+        assert_eq!(left, [&edits[2]]);
+    }
+}

@@ -334,4 +334,69 @@ mod tests {
             assert!(error.contains(reason), "{error}");
         }
     }
+
+    #[test]
+    fn rules_set_the_media_type_and_the_coding_of_files() {
+        let file = [Class::File];
+        let rules = Rules::new(vec![
+            rule(&["/a", "/b"], &[("content-type", Some("a/a"))], &file),
+            rule(&["/b"], &[("Content-Encoding", Some("GZIP"))], &file),
+            rule(&["/c"], &[("Content-Encoding", Some("compress"))], &file),
+            rule(&["/d"], &[("Content-Type", None)], &file),
+            rule(&["/e"], &[("X-A", Some("1"))], &file),
+        ]);
+        for (path, content_type, coding) in [
+            ("a", Some("a/a"), None),
+            ("b", Some("a/a"), Some(Coding::Gzip)),
+            ("c", None, None),
+            ("d", None, None),
+            ("e", None, None),
+        ] {
+            let paths = [path.as_bytes()];
+            assert_eq!(rules.content_type(&paths), content_type, "{path}");
+            assert_eq!(rules.content_coding(&paths), coding, "{path}");
+        }
+        assert!(rules.have_metadata() && !rules.is_empty() && !rules.are_scoped());
+        let others = [rule(&["/**"], &[("X-A", Some("1"))], &file)];
+        let others = Rules::new(others.into());
+        assert!(!others.have_metadata() && !others.is_empty());
+        let general = rule(&[], &[("Content-Type", Some("a/a"))], &file);
+        let none = Rules::default();
+        assert!(!none.have_metadata() && none.is_empty());
+        let general = none.with_general(vec![(Setting::Header, general)]);
+        assert!(general.have_metadata() && !general.is_empty());
+    }
+
+    #[test]
+    fn a_policy_of_the_operator_is_for_files_and_not_for_built_in_pages() {
+        let rules = Rules::new(vec![rule(
+            &["/**"],
+            &[
+                ("Content-Security-Policy", Some("none")),
+                ("Content-Type", Some("a/a")),
+                ("X-A", Some("1")),
+            ],
+            &[Class::Success],
+        )]);
+        for (security_policy, expected) in [
+            (None, &["Content-Security-Policy", "X-A"][..]),
+            (Some("own"), &["X-A"]),
+        ] {
+            let mut metadata = Metadata {
+                length: 0,
+                content_type: "text/html".into(),
+                fallback: None,
+                coding: None,
+                vary: None,
+                security_policy,
+                entity_tag: None,
+                last_modified: None,
+                edits: Vec::new(),
+                is_date_strong: false,
+            };
+            rules.describe(&mut metadata, &[b"a"]);
+            let names: Vec<_> = metadata.edits.iter().map(|edit| &*edit.name).collect();
+            assert_eq!(names, expected);
+        }
+    }
 }
