@@ -278,6 +278,7 @@ mod tests {
             ("br;q=0.123, zstd;q=1.000, gzip;q=0.", [123, 1000, 0, 0]),
             ("br ; q=0.5,gzip\t;\tq=0.25", [500, 0, 250, 0]),
             ("compress, bri, gzip2", [0, 0, 0, 0]),
+            ("a, zz, gzap, x-gzap, identitz", [0, 0, 0, 0]),
         ] {
             assert_eq!(qualities(value), expected, "{value:?}");
         }

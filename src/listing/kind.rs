@@ -186,6 +186,7 @@ mod tests {
             (b"paper.pdf", "PDF document", "text"),
             (b"letter.odt", "ODT document", "text"),
             (b"letter.docx", "DOCX document", "text"),
+            (b"table.xls", "XLS document", "text"),
             (b"pond.jpeg", "JPEG image", "image"),
             (b"pond.svg", "SVG image", "image"),
             (b"song.flac", "FLAC audio", "audio"),

@@ -330,3 +330,20 @@ fn json_has_the_same_entries() {
          ]}\n"
     );
 }
+
+#[test]
+fn the_expected_size_is_a_little_more_than_the_real_one() {
+    for accept in ["", "Accept: application/json\r\n"] {
+        for (count, name_bytes) in [(1, 1), (1, 255), (1000, 3), (1000, 200)] {
+            let entries: Vec<_> = (0..count)
+                .map(|number| file(format!("{number:0>name_bytes$}"), 1))
+                .collect();
+            let listing = listing("/", "/", accept, &entries);
+            let expected = listing.bytes_expected();
+            let written = rendered(listing).len();
+            assert!(expected >= written, "{expected} {written}");
+            let most = HEAD_BYTES + 4 * written;
+            assert!(expected <= most, "{expected} {written}");
+        }
+    }
+}

@@ -108,6 +108,17 @@ mod tests {
     }
 
     #[test]
+    fn rewrites_keep_their_order_and_have_numbers_from_1() {
+        let rows = [("/a", "/b"), ("/c", "/d")];
+        let rewrites = rewrites(&rows).unwrap();
+        assert!(rewrites.iter().eq(rows));
+        let path = RequestPath::parse(b"/c").unwrap();
+        let found = rewrites.find_numbered(&path);
+        assert_eq!(found, Some((2, "/d".to_owned())));
+        assert_eq!(Rewrites::default().find_numbered(&path), None);
+    }
+
+    #[test]
     fn a_target_is_a_path_of_the_site_with_known_placeholders() {
         for (from, to, message) in [
             ("/a", "https://b.example/", "is not a path of this site"),

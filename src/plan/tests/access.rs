@@ -1,14 +1,18 @@
 //! Access control, tested with a site that is a table.
 
-use super::table::{Asked, Row, Someone, Table, field, file};
+use super::table::{Asked, Row, Someone, Table, described, field, file};
+use crate::http::Limits;
 use crate::http::Status;
 use crate::http::address_range::{AddressRange, Client};
 use crate::http::base_path::BasePath;
 use crate::http::coding::Coding;
+use crate::http::fields::FieldStorage;
 use crate::http::host::Host;
+use crate::http::path::RequestPath;
+use crate::http::request::RequestHead;
 use crate::plan::{
     Access, AccessRule, CanonicalForm, Fallback, Pattern, Policy, Redirect, Redirects, Scope,
-    Shadowed, Unavailable, Users, Verdict,
+    Shadowed, Unavailable, Users, Verdict, counting_rules,
 };
 use std::path::Path;
 use std::task::Poll;
@@ -440,4 +444,47 @@ fn the_users_of_auth_file_have_access_where_no_rule_matches() {
     assert_eq!(status(&mut table, "GET /"), 401);
     table.visitor.users = vec!["everybody"];
     assert_eq!(status(&mut table, "GET /"), 200);
+}
+
+#[test]
+fn an_operator_learns_which_rules_count_for_a_request_and_its_file() {
+    let policy = Policy {
+        access: access(&[
+            rule(&["/other/**"], "others"),
+            rule(&["/page.html"], "pages"),
+            rule(&["/page"], "page"),
+            rule(&["/**"], "all"),
+        ]),
+        ..Policy::default()
+    };
+    let numbers = |target: &str, on_disk: Option<&'static str>| {
+        let head = format!("GET {target} HTTP/1.1\r\nHost: pond\r\n\r\n");
+        let mut storage = FieldStorage::default();
+        let parsed = RequestHead::parse(head.as_bytes(), &mut storage, &Limits::default());
+        let (request, _) = parsed.unwrap().unwrap();
+        let path = RequestPath::parse(target.as_bytes()).unwrap();
+        let file = on_disk.map(|name| described(&file(name)));
+        let rules = counting_rules(&request, Some(&path), &policy, file.as_ref());
+        rules.iter().map(|(number, _)| *number).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers("/other/a", None), [1]);
+    assert_eq!(numbers("/page", None), [2, 3]);
+    assert_eq!(numbers("/a", None), [4]);
+    assert_eq!(numbers("/a", Some("other/b")), [1, 4]);
+}
+
+#[test]
+fn a_rule_is_written_with_its_paths_and_conditions() {
+    let users = rule(&["/a", "/b/**"], "users");
+    assert_eq!(users.to_string(), "/a or /b/**: a password of users");
+    let addresses = by_address("/**", &["10.0.0.0/8", "::1"], &["10.0.0.1"]);
+    assert_eq!(
+        addresses.to_string(),
+        "/**: allow 10.0.0.0/8 ::1, deny 10.0.0.1"
+    );
+    let both = AccessRule {
+        users: users.users,
+        ..by_address("/**", &[], &["unix"])
+    };
+    assert_eq!(both.to_string(), "/**: deny unix, a password of users");
 }

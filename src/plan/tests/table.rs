@@ -265,6 +265,11 @@ pub(super) fn field(fields: &crate::http::response::FieldBlock, name: &str) -> O
     value.map(str::to_owned)
 }
 
+/// Returns a file as the site describes it without rules.
+pub(super) fn described(spec: &Spec) -> TableFile {
+    Table::new(Policy::default(), Vec::new()).described(spec, spec.name.as_bytes())
+}
+
 /// Returns a file of ten bytes with a tag.
 pub(super) fn file(name: &'static str) -> Spec {
     Spec {

@@ -335,3 +335,24 @@ fn an_invalid_path_is_an_error_with_the_reason() {
     let unknown = redirects(&[("/{a}", "/{b}")]).unwrap_err();
     assert!(unknown.message.contains("has {b}"), "{}", unknown.message);
 }
+
+#[test]
+fn a_redirect_is_found_with_its_number_from_1() {
+    let rows = [("/a", "/b"), ("/c", "/d")];
+    let all = redirects(&rows).unwrap();
+    let found = |path| all.find(path, None).map(|(number, _, to)| (number, to));
+    assert_eq!(found("/a"), Some((1, "/b".to_owned())));
+    assert_eq!(found("/c"), Some((2, "/d".to_owned())));
+    assert_eq!(found("/e"), None);
+}
+
+#[test]
+fn redirects_are_equal_if_they_are_written_alike() {
+    let all = redirects(&[("/a", "/b")]).unwrap();
+    assert_eq!(all, redirects(&[("/a", "/b")]).unwrap());
+    assert_ne!(all, redirects(&[("/a", "/c")]).unwrap());
+    assert_ne!(all, Redirects::default());
+    assert!(Redirects::default().is_empty() && !all.is_empty());
+    let written: Vec<_> = all.iter().map(|it| (&*it.from, &*it.to)).collect();
+    assert_eq!(written, [("/a", "/b")]);
+}
