@@ -344,7 +344,7 @@ mod tests {
             let mut storage = FieldStorage::default();
             let parsed = RequestHead::parse(bytes, &mut storage, &limits)?;
             Ok(parsed.map(|(head, length)| {
-                assert!(length <= input.len());
+                assert_eq!(length, input.len());
                 let persistence = if head.wants_persistence {
                     "persist"
                 } else {
@@ -382,6 +382,10 @@ mod tests {
                 "GET / Http11 None persist",
             ),
             ("GET / HTTP/1.0\r\n\r\n", "GET / Http10 None close"),
+            (
+                "GET / HTTP/1.9\r\nHost: a\r\n\r\n",
+                "GET / Http11 None persist",
+            ),
             (
                 "get /a?b HTTP/1.1\r\nhost:\r\n\r\n",
                 "get /a?b Http11 None persist",

@@ -196,4 +196,14 @@ mod tests {
             .finish();
         assert_eq!(block.as_bytes(), b"Location: /a  Set-Cookie: b \r\n");
     }
+
+    #[test]
+    fn blocks_are_joined_in_their_order() {
+        let block = |name: &str| FieldBlockWriter::default().field(name, 1).finish();
+        let (a, b) = (block("A"), block("B"));
+        assert_eq!(a.followed_by(&b).as_bytes(), b"A: 1\r\nB: 1\r\n");
+        assert_eq!(a.compact(), a);
+        let all = FieldBlockWriter::default().block(&b).block(&a).finish();
+        assert_eq!(all.as_bytes(), b"B: 1\r\nA: 1\r\n");
+    }
 }

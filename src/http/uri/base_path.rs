@@ -86,6 +86,8 @@ mod tests {
             let base = BasePath::parse(text).expect(text);
             assert_eq!((base.to_string().as_str(), base.depth()), (expected, depth));
             assert_eq!(base.is_top(), text == "/");
+            let decoded = percent_encoding::percent_decode_str(&expected[1..]);
+            assert!(decoded.eq(base.as_bytes().iter().copied()), "{text}");
         }
     }
 

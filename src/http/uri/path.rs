@@ -438,4 +438,76 @@ mod tests {
             assert_eq!(dot_segments(path), count, "{path}");
         }
     }
+
+    #[test]
+    fn a_path_has_a_directory_and_a_name() {
+        for (raw, directory, name) in [
+            ("/", "", ""),
+            ("/a", "", "a"),
+            ("/a/", "a/", "a"),
+            ("/a/b.txt", "a/", "b.txt"),
+            ("/a/b/", "a/b/", "b"),
+            ("/x/../a/%62", "a/", "b"),
+        ] {
+            let path = RequestPath::parse(raw.as_bytes()).unwrap();
+            assert_eq!(path.directory(), directory.as_bytes(), "{raw}");
+            assert_eq!(path.name(), name.as_bytes(), "{raw}");
+            let is_directory = raw.ends_with('/');
+            assert_eq!(path.is_directory(), is_directory, "{raw}");
+            let owned = path.clone().into_owned();
+            assert_eq!(owned, path);
+            assert_eq!(owned.into_bytes(), path.as_bytes(), "{raw}");
+        }
+        assert_eq!(
+            RequestPath::parse(b"/a/.b").unwrap().into_bytes(),
+            &b"a/.b"[..]
+        );
+    }
+
+    #[test]
+    fn a_file_in_a_hidden_directory_is_hidden() {
+        for (directory, path, hidden) in [
+            ("", "index.html", false),
+            ("a/", "a/index.html", false),
+            ("a/.b/", "a/.b/index.html", true),
+            (".well-known/", ".well-known/index.html", false),
+        ] {
+            let file = RequestPath::of_file_in(directory.as_bytes(), "index.html");
+            assert_eq!(file.as_bytes(), path.as_bytes());
+            assert_eq!(file.is_hidden(), hidden, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_path_is_escaped_only_where_it_must_be() {
+        for (part, expected) in [
+            ("", Ok("")),
+            ("/a b/", Ok("/a%20b/")),
+            ("/a%20b", Ok("/a%20b")),
+            ("/%61%25", Ok("/a%25")),
+            ("caf\u{e9}", Ok("caf%C3%A9")),
+            ("/a%2", Err("hexadecimal")),
+            ("/a%00", Err("NUL")),
+            ("/a%2Fb", Err("encoded slash")),
+        ] {
+            match (path_reference(part), expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found, expected),
+                (Err(error), Err(reason)) => assert!(error.contains(reason), "{error}"),
+                (found, _) => panic!("{part}: {found:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_is_a_reference_without_a_scheme() {
+        for (name, expected) in [
+            ("a.txt", "a.txt"),
+            ("a:b", "./a:b"),
+            ("a b?#", "a%20b%3F%23"),
+        ] {
+            assert_eq!(name_reference(name.as_bytes()).to_string(), expected);
+        }
+        assert_eq!(PathError::EncodedSlash.status(), Status::NotFound);
+        assert_eq!(PathError::Nul.status(), Status::BadRequest);
+    }
 }
