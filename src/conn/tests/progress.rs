@@ -139,3 +139,48 @@ fn a_response_sent_in_parts_is_sent_once_and_in_order() {
     assert_eq!(talk.connection.content_bytes(), 10_007);
     assert!(talk.connection.is_idle());
 }
+
+#[test]
+fn small_content_is_joined_to_its_head_and_large_content_is_not_copied() {
+    for (length, joined) in [(1, 1), (8 * 1024, 8 * 1024), (8 * 1024 + 1, 0)] {
+        let mut talk = Talk::new();
+        talk.answers_at_once = false;
+        talk.receive(GET);
+        let now = Now {
+            instant: talk.now,
+            common_fields: COMMON_FIELDS,
+            options: &talk.options,
+        };
+        let content = Content::one(Segment::Bytes(Bytes::from(vec![b'x'; length])));
+        respond(&mut talk.connection, Status::Ok, content, &now);
+        let Some(Transmit::Bytes(first, second)) = talk.connection.poll_transmit() else {
+            panic!("{length}");
+        };
+        let head = OK.len() - "abc".len();
+        assert_eq!(
+            (first.len(), second.len()),
+            (head + joined, length - joined)
+        );
+    }
+}
+
+#[test]
+fn only_a_larger_buffer_replaces_the_spare_one() {
+    for (lent, spare, left) in [(1000, 100, 1000), (100, 1000, 1000)] {
+        let mut talk = Talk::new();
+        talk.connection.lend(&mut Vec::with_capacity(lent));
+        let mut kept = Vec::with_capacity(spare);
+        talk.connection.lend(&mut kept);
+        assert_eq!(kept.capacity(), spare, "the first buffer is kept");
+        talk.connection.reclaim(&mut kept);
+        assert_eq!(kept.capacity(), left);
+    }
+    let mut talk = Talk::new();
+    talk.rest = GET.as_bytes().to_vec();
+    talk.offer();
+    let mut spare = Vec::new();
+    talk.connection.reclaim(&mut spare);
+    assert_eq!(spare.capacity(), 0, "it holds bytes that are not sent");
+    talk.run();
+    talk.expect(&["GET /"], OK, Wants::Receive);
+}
