@@ -85,3 +85,21 @@ pub(crate) fn string(out: &mut String, text: &str) {
     }
     out.push('"');
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_array_has_a_comma_between_two_elements() {
+        for (elements, expected) in [
+            (&[][..], "[]"),
+            (&["a"], "[\"a\"]"),
+            (&["a", "b\"", "\n"], "[\"a\",\"b\\\"\",\"\\u000a\"]"),
+        ] {
+            let mut out = String::new();
+            array(&mut out, elements, |out, text| string(out, text));
+            assert_eq!(out, expected);
+        }
+    }
+}

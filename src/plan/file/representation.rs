@@ -181,3 +181,42 @@ pub(crate) fn vary_of_error(status: Status, policy: &Policy) -> Option<&'static 
 
 /// The request fields that decide between the start page of the application and an error.
 const VARY: &str = "Accept, Sec-Fetch-Dest";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::response::Edit;
+
+    #[test]
+    fn the_memory_of_a_representation_is_that_of_its_fields_and_its_own_metadata() {
+        let of = |content_type: Cow<'static, str>, edits: Vec<Edit>| {
+            let metadata = Metadata {
+                length: 1,
+                content_type,
+                fallback: None,
+                coding: None,
+                vary: None,
+                security_policy: None,
+                entity_tag: None,
+                last_modified: None,
+                edits,
+                is_date_strong: false,
+            };
+            Representation::new(metadata, &Policy::default())
+        };
+        let plain = of(Cow::Borrowed("a/b"), Vec::new());
+        let blocks = [&plain.whole, &plain.common, &plain.not_modified];
+        let blocks: usize = blocks.iter().map(|block| block.as_bytes().len()).sum();
+        assert!(blocks > 0);
+        assert_eq!(plain.bytes(), blocks);
+        let owned = of(Cow::Owned("a/b".to_owned()), Vec::new());
+        assert_eq!(owned.bytes(), blocks + "a/b".len());
+        // It removes a field that there is not, so the blocks stay the same.
+        let edit = Edit {
+            name: "X-A".into(),
+            value: None,
+        };
+        let edited = of(Cow::Borrowed("a/b"), vec![edit]);
+        assert_eq!(edited.bytes(), blocks + size_of::<Edit>());
+    }
+}

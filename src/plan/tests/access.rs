@@ -488,3 +488,14 @@ fn a_rule_is_written_with_its_paths_and_conditions() {
     };
     assert_eq!(both.to_string(), "/**: deny unix, a password of users");
 }
+
+#[test]
+fn rules_of_two_places_keep_their_order() {
+    let (first, second) = (rule(&["/a"], "a"), rule(&["/b"], "b"));
+    let both =
+        access(std::slice::from_ref(&first)).followed_by(&access(std::slice::from_ref(&second)));
+    assert!(both.iter().eq([&first, &second]));
+    let files: Vec<_> = both.files().map(|file| file.to_str().unwrap()).collect();
+    assert_eq!(files, ["a", "b"]);
+    assert!(!both.is_empty() && Access::default().is_empty());
+}

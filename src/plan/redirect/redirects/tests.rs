@@ -337,6 +337,22 @@ fn an_invalid_path_is_an_error_with_the_reason() {
 }
 
 #[test]
+fn a_second_redirect_of_the_same_paths_is_rejected() {
+    for (first, second, message) in [
+        ("/a", "/a", "\"/a\" is given twice"),
+        (
+            "/{b}",
+            "/{c}",
+            "\"/{c}\" matches the same paths as \"/{b}\"",
+        ),
+    ] {
+        let error = redirects(&[(first, "/x"), (second, "/y")]).unwrap_err();
+        assert_eq!((error.index, error.part), (1, Part::From));
+        assert_eq!(error.message, message);
+    }
+}
+
+#[test]
 fn a_redirect_is_found_with_its_number_from_1() {
     let rows = [("/a", "/b"), ("/c", "/d")];
     let all = redirects(&rows).unwrap();
