@@ -233,5 +233,7 @@ mod tests {
     fn tags_are_written_as_they_are_parsed() {
         assert_eq!(EntityTag::strong("a").to_string(), "\"a\"");
         assert_eq!(EntityTag::weak("a").to_string(), "W/\"a\"");
+        assert!(EntityTag::strong("a").is_strong() && !EntityTag::weak("a").is_strong());
+        assert_eq!(EntityTag::weak("a").opaque(), "a");
     }
 }

@@ -347,6 +347,7 @@ mod tests {
             "setup.exe",
             "kernel32.dll",
             "Release.gpg",
+            "app.aab",
             "ends-in-a-dot.",
             "README.exe",
             "dir.txt/plain",

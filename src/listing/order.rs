@@ -142,6 +142,21 @@ mod tests {
         }
     }
 
+    #[test]
+    fn entries_are_equal_in_an_order_if_neither_comes_first() {
+        let ranked = |name: &'static [u8]| Ranked {
+            entry: Entry {
+                name: bytes::Bytes::from_static(name),
+                size: None,
+                modified: None,
+            },
+            order: Order::default(),
+        };
+        assert_eq!(ranked(b"a"), ranked(b"a"));
+        assert_ne!(ranked(b"a"), ranked(b"A"));
+        assert!(ranked(b"a") > ranked(b"b"), "a heap returns the greatest");
+    }
+
     proptest! {
         #[test]
         fn every_order_is_total(

@@ -184,3 +184,52 @@ fn only_a_larger_buffer_replaces_the_spare_one() {
     talk.run();
     talk.expect(&["GET /"], OK, Wants::Receive);
 }
+
+#[test]
+fn content_is_joined_until_the_outbox_is_full() {
+    let mut talk = Talk::new();
+    talk.answers_at_once = false;
+    talk.receive(GET);
+    let now = Now {
+        instant: talk.now,
+        common_fields: COMMON_FIELDS,
+        options: &talk.options,
+    };
+    let head = OK.len() - "abc".len();
+    // Together with the head, these fill the outbox to the byte. One more fits behind them.
+    let lengths = [8192, 8192, 8192, 8192 - head, 1, 1];
+    let segments = lengths.map(|length| Segment::Bytes(Bytes::from(vec![b'x'; length])));
+    let content = Content::sequence(segments.into_iter());
+    respond(&mut talk.connection, Status::Ok, content, &now);
+    let Some(Transmit::Bytes(first, second)) = talk.connection.poll_transmit() else {
+        panic!("no bytes");
+    };
+    assert_eq!((first.len(), second.len()), (32 * 1024 + 1, 1));
+}
+
+#[test]
+fn only_unsent_bytes_count_against_a_peer_that_is_fed() {
+    let mut talk = streaming(GET);
+    let sent = 200 * 1024;
+    feed(&mut talk, &"x".repeat(sent + 1));
+    let now = Now {
+        instant: talk.now,
+        common_fields: COMMON_FIELDS,
+        options: &talk.options,
+    };
+    talk.connection.transmitted(sent as u64, &now);
+    feed(&mut talk, &"x".repeat(256 * 1024 - 1));
+    assert_eq!(talk.connection.wants(), Wants::Transmit);
+    feed(&mut talk, "x");
+    assert_eq!(talk.connection.wants(), Wants::Reset);
+}
+
+#[test]
+fn content_is_described_without_its_later_segments() {
+    let text = format!("{:?}", a_file());
+    assert!(text.starts_with("Content { current: Some(File"), "{text}");
+    assert!(
+        text.ends_with("has_later: false, is_open: false }"),
+        "{text}"
+    );
+}

@@ -30,3 +30,28 @@ impl Method {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_is_recognized_by_its_name_in_upper_case() {
+        for (name, method) in [
+            ("GET", Method::Get),
+            ("HEAD", Method::Head),
+            ("OPTIONS", Method::Options),
+            ("CONNECT", Method::Connect),
+            ("POST", Method::NotAllowed),
+            ("PUT", Method::NotAllowed),
+            ("DELETE", Method::NotAllowed),
+            ("PATCH", Method::NotAllowed),
+            ("TRACE", Method::NotAllowed),
+            ("BREW", Method::Unrecognized),
+            ("get", Method::Unrecognized),
+            ("", Method::Unrecognized),
+        ] {
+            assert_eq!(Method::recognize(name), method, "{name}");
+        }
+    }
+}

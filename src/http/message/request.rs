@@ -504,6 +504,10 @@ mod tests {
                 HeadError::TooLarge,
             ),
             (
+                format!("GET /{} HTTP/1.0\r\nA: {}\r\n\r\n", long(39), long(120)),
+                HeadError::TooLarge,
+            ),
+            (
                 format!("GET / HTTP/1.0\r\n{}\r\n", "A: b\r\n".repeat(5)),
                 HeadError::TooLarge,
             ),
@@ -518,5 +522,58 @@ mod tests {
         assert!(parse(target.as_bytes()).is_ok_and(|head| head.is_some()));
         let fields = format!("GET / HTTP/1.0\r\n{}\r\n", "A: b\r\n".repeat(4));
         assert!(parse(fields.as_bytes()).is_ok_and(|head| head.is_some()));
+    }
+
+    #[test]
+    fn an_expectation_counts_in_http_11_only() {
+        for (version, fields, expected) in [
+            ("1.1", "", Expectation::None),
+            ("1.1", "Expect: 100-CONTINUE\r\n", Expectation::Continue),
+            ("1.1", "Expect: ,\r\n", Expectation::None),
+            ("1.1", "Expect: tea\r\n", Expectation::Unknown),
+            ("1.1", "Expect: 100-continue, tea\r\n", Expectation::Unknown),
+            ("1.0", "Expect: 100-continue\r\n", Expectation::None),
+            ("1.0", "Expect: tea\r\n", Expectation::None),
+        ] {
+            let head = format!("GET / HTTP/{version}\r\nHost: a\r\n{fields}\r\n");
+            let mut storage = FieldStorage::default();
+            let parsed = RequestHead::parse(head.as_bytes(), &mut storage, &Limits::default());
+            let (request, _) = parsed.unwrap().unwrap();
+            assert_eq!(request.expectation, expected, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn the_target_overrides_the_host_field() {
+        for (line, authority) in [
+            ("GET /", "pond"),
+            ("OPTIONS *", "pond"),
+            ("GET http://lake:81/", "lake:81"),
+            ("CONNECT lake:443", "lake:443"),
+        ] {
+            let head = format!("{line} HTTP/1.1\r\nHost: pond\r\n\r\n");
+            let mut storage = FieldStorage::default();
+            let parsed = RequestHead::parse(head.as_bytes(), &mut storage, &Limits::default());
+            let (request, _) = parsed.unwrap().unwrap();
+            assert_eq!(request.authority(), authority.as_bytes(), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_error_says_what_is_wrong() {
+        for (error, text) in [
+            (HeadError::Syntax, "malformed"),
+            (HeadError::TlsHello, "TLS"),
+            (HeadError::InvalidTarget, "target"),
+            (HeadError::TargetTooLong, "url-bytes-max"),
+            (HeadError::TooLarge, "header-bytes-max"),
+            (HeadError::UnsupportedVersion, "HTTP/1.0"),
+            (HeadError::InvalidHost, "Host"),
+        ] {
+            assert!(error.to_string().contains(text), "{error}");
+        }
+        let framing = FramingError::UnknownTransferCoding;
+        assert_eq!(HeadError::from(framing).to_string(), framing.to_string());
+        assert!(!framing.to_string().is_empty());
     }
 }
