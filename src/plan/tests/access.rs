@@ -482,6 +482,7 @@ fn a_rule_is_written_with_its_paths_and_conditions() {
         addresses.to_string(),
         "/**: allow 10.0.0.0/8 ::1, deny 10.0.0.1"
     );
+    assert!(addresses.asks_for_address() && !users.asks_for_address());
     let both = AccessRule {
         users: users.users,
         ..by_address("/**", &[], &["unix"])

@@ -2,6 +2,7 @@
 
 use super::table::{Asked, Row, Table, field, file};
 use crate::http::Status;
+use crate::http::base_path::BasePath;
 use crate::http::coding::Coding;
 use crate::http::host::Host;
 use crate::plan::{CanonicalForm, Fallback, Policy, Redirect, Redirects, Unavailable};
@@ -379,4 +380,44 @@ pub(super) fn redirects() -> Redirects {
         redirect("/b.css", "https://lake/b.css", Status::Found),
     ])
     .unwrap()
+}
+
+#[test]
+fn a_site_below_a_base_path_answers_and_redirects_only_below_it() {
+    let redirect = |from: &str, to: &str| Redirect {
+        from: from.to_owned(),
+        to: to.to_owned(),
+        status: Status::Found,
+    };
+    let policy = |base: &str| Policy {
+        base: BasePath::parse(base).unwrap(),
+        redirects: Redirects::new(vec![
+            redirect("/old/{*rest}", "/new/{rest}"),
+            redirect("/away", "https://lake.example/"),
+        ])
+        .unwrap(),
+        ..Policy::default()
+    };
+    assert_answers(
+        pond(policy("/docs/")),
+        &[
+            ("GET /docs/", "200 index.html"),
+            ("GET /docs/a.txt", "200 a.txt"),
+            ("GET /docs", "301 to docs/"),
+            ("GET /docs?b", "301 to docs/?b"),
+            ("GET /a.txt", "404 page"),
+            ("GET /docs/old/a?b", "302 to /docs/new/a?b"),
+            ("GET /docs/away", "302 to https://lake.example/"),
+            ("GET /old/a", "404 page"),
+            ("OPTIONS *", "204"),
+        ],
+    );
+    assert_answers(
+        pond(policy("/")),
+        &[
+            ("GET /old/a?b", "302 to /new/a?b"),
+            ("GET /away", "302 to https://lake.example/"),
+            ("GET /docs", "404 page"),
+        ],
+    );
 }
