@@ -186,4 +186,19 @@ mod tests {
         assert!(fields.contains("; script-src 'self'; connect-src 'self'\r\n"));
         assert_eq!(fields.matches("Content-Length").count(), 1);
     }
+
+    #[test]
+    fn a_redirect_and_a_response_without_a_page_get_no_script() {
+        let page = || error_response(Status::NotFound);
+        for status in [Status::MovedPermanently, Status::Found] {
+            let plan = Plan { status, ..page() };
+            assert_eq!(add_to_page(plan.clone()), plan);
+        }
+        let content = Content::Empty;
+        let plan = Plan { content, ..page() };
+        assert_eq!(add_to_page(plan.clone()), plan);
+        let status = Status::InternalServerError;
+        let plan = Plan { status, ..page() };
+        assert_ne!(add_to_page(plan.clone()), plan);
+    }
 }

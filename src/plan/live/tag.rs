@@ -85,6 +85,10 @@ mod tests {
             ("</body", "</body[]"),
             ("'</body>' b</body>c", "'</body>' b[]</body>c"),
             ("a<!-- </body> -->", "a<!-- </body> -->[]"),
+            (
+                "a<!-- </body> --><!-- b -->",
+                "a<!-- </body> --><!-- b -->[]",
+            ),
             ("a</body><!-- b -->", "a[]</body><!-- b -->"),
             ("\u{feff}a</body>", "\u{feff}a[]</body>"),
         ] {
