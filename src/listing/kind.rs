@@ -177,6 +177,7 @@ mod tests {
             (&b"index.html"[..], "HTML page", "text"),
             (b"notes.TXT", "Plain text", "text"),
             (b"README.md", "Markdown text", "text"),
+            (b"manual.rst", "RST text", "text"),
             (b"main.rs", "RS source", "code"),
             (b"app.TS", "TS source", "code"),
             (b"Cargo.toml", "TOML data", "code"),

@@ -515,5 +515,10 @@ mod tests {
         assert!(section.contains("<a href=\"README.txt\">All of README.txt</a>"));
         let content = line.repeat(README_BYTES_MAX / line.len());
         assert!(!shown("README.txt", &content).contains("beginning"));
+        let content = format!("a\n{}", "b".repeat(README_BYTES_MAX - 2));
+        let section = shown("README.txt", &content);
+        assert!(section.contains(&content) && !section.contains("beginning"));
+        let section = shown("README.txt", &format!("{content}b"));
+        assert!(section.contains("<pre>a</pre>") && section.contains("beginning"));
     }
 }
