@@ -3,6 +3,9 @@
 //! A character is two modules high. In colour, the code is black on white, whatever colours the
 //! terminal has. Without colour, only light modules are drawn, so the code is right on a dark
 //! terminal and inverted on a light one. Most phones read both.
+//!
+//! In many fonts, a block does not reach the top of its line, and such gaps make a code unreadable.
+//! So in colour, the background draws all but lower halves.
 
 use crate::process::TermStyle;
 use anstyle::{Ansi256Color, Style};
@@ -23,23 +26,46 @@ pub(super) fn qr_code(url: &str, ink: TermStyle, columns: u16) -> Option<Vec<Str
         let index = usize::try_from(y * width + x).ok().filter(|_| is_inside);
         index.and_then(|index| colors.get(index)) == Some(&Color::Dark)
     };
-    let black_on_white = Style::new()
-        .fg_color(Some(BLACK.into()))
-        .bg_color(Some(WHITE.into()));
     let line = |y: isize| {
-        let drawn = |x, y| is_dark(x, y) == (ink == TermStyle::Terminal);
-        let characters = modules
-            .clone()
-            .map(|x| match (drawn(x, y), drawn(x, y + 1)) {
-                (true, true) => '\u{2588}',
-                (true, false) => '\u{2580}',
-                (false, true) => '\u{2584}',
-                (false, false) => ' ',
-            });
-        ink.paint(black_on_white, &characters.collect::<String>())
+        let modules = modules.clone();
+        let pairs: Vec<_> = modules
+            .map(|x| [is_dark(x, y), is_dark(x, y + 1)])
+            .collect();
+        match ink {
+            TermStyle::Terminal => in_colour(&pairs),
+            TermStyle::Plain => pairs.iter().copied().map(light).collect(),
+        }
     };
     Some(modules.clone().step_by(2).map(line).collect())
 }
+
+/// Draws modules, each with the one below it.
+fn in_colour(pairs: &[[bool; 2]]) -> String {
+    let runs = pairs.chunk_by(|one, other| one == other);
+    let painted = runs.filter_map(|run| {
+        let [upper, lower] = run
+            .first()?
+            .map(|is_dark| if is_dark { BLACK } else { WHITE });
+        let style = Style::new()
+            .fg_color(Some(lower.into()))
+            .bg_color(Some(upper.into()));
+        let character = if upper == lower { " " } else { LOWER_HALF };
+        Some(TermStyle::Terminal.paint(style, &character.repeat(run.len())))
+    });
+    painted.collect()
+}
+
+/// Returns the character that draws the light ones of a module and the one below it.
+fn light(are_dark: [bool; 2]) -> &'static str {
+    match are_dark {
+        [false, false] => "\u{2588}",
+        [false, true] => "\u{2580}",
+        [true, false] => LOWER_HALF,
+        [true, true] => " ",
+    }
+}
+
+const LOWER_HALF: &str = "\u{2584}";
 
 /// Light modules around the code, of which the standard wants four and cameras need two.
 const QUIET_ZONE: isize = 2;
@@ -70,14 +96,23 @@ mod tests {
     }
 
     #[test]
-    fn in_colour_it_is_black_on_white_and_without_it_the_light_modules_are_drawn() {
+    fn in_colour_the_background_draws_all_but_lower_halves() {
         let painted = qr_code(URL, TermStyle::Terminal, 80).unwrap();
         for line in &painted {
-            assert!(line.starts_with("\x1b[38;5;16m\x1b[48;5;231m"), "{line:?}");
-            assert!(line.ends_with("\x1b[0m"), "{line:?}");
+            // The quiet zone, at both ends.
+            let white = "\x1b[38;5;231m\x1b[48;5;231m  ";
+            assert!(line.starts_with(white), "{line:?}");
+            assert!(line.ends_with("  \x1b[0m"), "{line:?}");
+            assert!(!line.contains(['\u{2588}', '\u{2580}']), "{line:?}");
         }
-        // The quiet zone: blank in colour, full without.
         assert!(painted[0].contains(&" ".repeat(29)));
+        // The corner of the code: a black line, and below it the space in its square.
+        let corner = "\x1b[38;5;16m\x1b[48;5;16m \x1b[0m\x1b[38;5;231m\x1b[48;5;16m\u{2584}";
+        assert!(painted[1].contains(corner), "{:?}", painted[1]);
+    }
+
+    #[test]
+    fn without_colour_the_light_modules_are_drawn() {
         let plain = qr_code(URL, TermStyle::Plain, 80).unwrap();
         assert_eq!(plain[0], "\u{2588}".repeat(29));
     }
