@@ -182,8 +182,8 @@ impl Banner {
             let halves = [first.trim_end_matches(':'), second];
             lines.extend(halves.map(|half| row("", half.to_owned())));
         }
-        let features = self.features.join(", ");
-        lines.extend([String::new(), format!("  {features}")]);
+        lines.push(String::new());
+        lines.extend(wrapped(&self.features.join(", "), columns));
         let why = match self.defaults.as_slice() {
             [] => None,
             [LocalDefault::Listing] => Some("listing is on (--listing)"),
@@ -194,7 +194,8 @@ impl Banner {
             Audience::Network => "with --share",
             Audience::ThisMachine | Audience::Named => "without --listen",
         };
-        lines.extend(why.map(|why| style.faint(&format!("  {when}, {why}"))));
+        let hint = why.map_or_else(Vec::new, |why| wrapped(&format!("{when}, {why}"), columns));
+        lines.extend(hint.iter().map(|line| style.faint(line)));
         let code = self
             .shared_url()
             .and_then(|url| qr_code(&self.to_page(&url), style, columns));
@@ -474,6 +475,22 @@ fn printable(what: impl Display) -> String {
     what.to_string().replace(char::is_control, "\u{FFFD}")
 }
 
+/// Breaks a text between words into indented lines that fit, since a terminal breaks within words.
+fn wrapped(text: &str, columns: u16) -> Vec<String> {
+    let width = |text: &str| text.chars().count();
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if width(line) + 1 + width(word) <= usize::from(columns) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(format!("  {word}")),
+        }
+    }
+    lines
+}
+
 /// Returns the URL of a listener with this host name.
 fn url(address: &ListenAddress, host: &str, port: u16) -> String {
     let scheme = if address.is_tls() { "https" } else { "http" };
@@ -567,6 +584,22 @@ mod tests {
     }
 
     #[test]
+    fn lines_that_are_too_long_for_the_terminal_are_broken_between_words() {
+        let banner = Banner {
+            defaults: vec![LocalDefault::Listing, LocalDefault::Hosts],
+            ..banner(&["127.0.0.1:8080"])
+        };
+        let hint = "
+  without --listen, listing is on and other host names get 421 (--listing,
+  --allowed-hosts)
+  Ctrl-C stops it";
+        let text = banner.for_terminal(TermStyle::Plain, 80);
+        assert!(text.contains(hint), "{text}");
+        let text = banner.for_terminal(TermStyle::Plain, 20);
+        assert!(text.contains("\n  sandbox on,\n  listing off\n"), "{text}");
+    }
+
+    #[test]
     fn a_person_gets_the_defaults_without_a_listen_address_and_their_settings() {
         for (defaults, line) in [
             (&[][..], None),
@@ -587,7 +620,7 @@ mod tests {
                 defaults: defaults.to_vec(),
                 ..banner(&["127.0.0.1:8080"])
             };
-            let text = banner.for_terminal(TermStyle::Plain, 80);
+            let text = banner.for_terminal(TermStyle::Plain, 100);
             let line_shown = text
                 .lines()
                 .find_map(|line| line.strip_prefix("  without --listen, "));
