@@ -136,9 +136,7 @@ fn the_second_server_with_a_name_takes_the_next_one_and_logs_it() {
     let label = own_name();
     let start = || {
         let launch = announced(&site, &label);
-        launch
-            .expecting(&["another machine in the network is"])
-            .start()
+        launch.expecting(&[".local is taken"]).start()
     };
     let first = start();
     let socket = on_loopback(5353).unwrap();
@@ -153,8 +151,9 @@ fn the_second_server_with_a_name_takes_the_next_one_and_logs_it() {
         let mut all = servers.iter().map(said);
         all.find(|(said, _)| said.contains("is found at"))
     });
-    let expected =
-        format!("is {label}.local; this server is found at http://{label}-2.local:{port}/");
+    let expected = format!(
+        "the name {label}.local is taken; this server is found at http://{label}-2.local:{port}/ instead"
+    );
     assert!(said.contains(&expected), "{said}");
 }
 

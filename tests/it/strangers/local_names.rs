@@ -53,7 +53,7 @@ const EXPECTED: [(&str, &[&str]); 9] = [
     ),
     (
         "second",
-        &["millpond.local; this server is found at http://millpond-2.local:81/"],
+        &["millpond.local is taken; this server is found at http://millpond-2.local:81/ instead"],
     ),
     (
         "both",

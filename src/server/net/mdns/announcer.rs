@@ -176,9 +176,7 @@ impl Announcer {
         let urls = urls(label, &self.addresses).join(" ");
         if self.settled.is_some() || label != self.wanted {
             let taken = self.settled.as_ref().unwrap_or(&self.wanted);
-            log::warn!(
-                "another machine in the network is {taken}.local; this server is found at {urls}"
-            );
+            log::warn!("the name {taken}.local is taken; this server is found at {urls} instead");
         } else {
             log::debug!("found in the network at {urls}");
         }
