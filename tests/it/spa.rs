@@ -13,10 +13,7 @@ const JSON: (&str, &str) = ("Accept", "application/json");
 fn a_navigation_to_a_missing_file_gets_the_start_page() {
     let site = Site::small();
     site.file("404.html", "not here").file("assets/app.js", "1");
-    let server = Launch::of(site.root())
-        .arg("--spa")
-        .expecting(&["no index file"])
-        .start();
+    let server = Launch::of(site.root()).arg("--spa").start();
     let start = "<!doctype html><title>Start</title>";
     let table = [
         // With `Accept` as browsers send it for pages, and for scripts.
@@ -125,6 +122,21 @@ fn a_client_that_accepts_anything_gets_the_start_page_unless_it_wants_no_documen
     }
     let head = server.request("HEAD", "/users/7", &[]);
     assert_eq!((head.status, head.text()), (200, ""));
+}
+
+#[test]
+fn the_log_does_not_ask_for_an_index_file_where_the_start_page_is_sent() {
+    let site = Site::new();
+    site.file("_shell.html", "shell").file("assets/app.js", "1");
+    // Any line in the log would be unexpected.
+    let server = Launch::of(site.root()).arg("--spa=/_shell.html").start();
+    for target in ["/", "/assets/"] {
+        let response = server.request("GET", target, &[NAVIGATION]);
+        assert_eq!((response.status, response.text()), (200, "shell"));
+        let known = response.field("ETag").unwrap();
+        let response = server.request("GET", target, &[NAVIGATION, ("If-None-Match", known)]);
+        assert_eq!(response.status, 304, "{target}");
+    }
 }
 
 #[test]

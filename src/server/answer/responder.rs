@@ -129,7 +129,7 @@ impl Responder {
             Poll::Ready(decision) => {
                 context.user = waiting.into_user();
                 if search.has_failed() {
-                    log_failures(request, &search);
+                    log_failures(request, &search, decision.plan.status);
                 }
                 if decision.plan.status == Status::MisdirectedRequest {
                     context.note_misdirected(request.authority());
@@ -267,8 +267,8 @@ impl Responder {
         visitor: &mut impl Visitor,
     ) -> Poll<Decision> {
         let planned = plan::respond(request, policy, &self.boundary, search, visitor);
-        if planned.is_ready() {
-            log_failures(request, search);
+        if let Poll::Ready(decision) = &planned {
+            log_failures(request, search, decision.plan.status);
         }
         planned
     }
@@ -435,8 +435,11 @@ fn failed() -> Answer {
 
 /// Logs why files are not served. Most failures are of no interest, and many clients request
 /// missing files.
-fn log_failures(request: &RequestHead<'_>, search: &Search<'_>) {
+fn log_failures(request: &RequestHead<'_>, search: &Search<'_>, status: Status) {
+    // A directory needs no index file if a rewrite or the start page of an application answers.
+    let is_covered = |miss| miss == LookupError::NoIndex && status.code() < 400;
     if let Some(miss) = search.asked_failure()
+        && !is_covered(miss)
         && log::log_enabled!(miss.level())
         && let Some(path) = plan::addressed_path(request, &BasePath::default())
     {
