@@ -1,6 +1,6 @@
 //! Warnings about settings that an operator would regret. None of them prevents a start.
 
-use crate::plan::Redirects;
+use crate::plan::{Policy, Redirects};
 use crate::server::net::bind::{addresses, are_sockets_handed_over};
 use crate::server::{ListenAddress, LogDestination, Options, SiteOptions};
 use crate::site;
@@ -21,6 +21,8 @@ pub enum ConfigWarning {
     MissingLinkTarget(PathBuf, String),
     /// A pattern of `dotfiles` names a file that does not exist.
     MissingDotfile(PathBuf, String),
+    /// A setting, named first, sends a file that does not exist in this root.
+    MissingPage(String, PathBuf, String),
     /// A file for the operator is served like any other file.
     Published(&'static str, PathBuf),
     /// The root is empty, in a container.
@@ -119,6 +121,9 @@ fn lint_root(root: &Path, options: &Options, found: &mut Vec<ConfigWarning>) {
         let missing = missing.map(ToString::to_string).collect::<BTreeSet<_>>();
         let missing = missing.into_iter();
         found.extend(missing.map(|it| ConfigWarning::MissingDotfile(root.to_owned(), it)));
+        let pages = options.policies_of(root).flat_map(missing_pages(root));
+        let pages = pages.collect::<BTreeSet<_>>().into_iter();
+        found.extend(pages.map(|(by, page)| ConfigWarning::MissingPage(by, root.to_owned(), page)));
         // Elsewhere files may come later. In a container a mount or a COPY is missing. Process id 1
         // shows that this is a container, since nothing else runs in it.
         if inspection.is_empty && std::process::id() == 1 {
@@ -137,6 +142,24 @@ fn lint_root(root: &Path, options: &Options, found: &mut Vec<ConfigWarning>) {
         policies.any(|it| site::is_served(root, &it.dotfiles, path))
     });
     found.extend(published.map(|(what, path)| ConfigWarning::Published(what, path.clone())));
+}
+
+/// Returns a function for the files that rewrites and an application send but that do not exist in
+/// this root, each with the setting that names it. Index files and escaped names do not count.
+fn missing_pages(root: &Path) -> impl Fn(&Policy) -> Vec<(String, String)> {
+    let is_missing = |page: &str| {
+        let mut names = ["", ".html", ".br", ".zst", ".gz"].iter();
+        !page.contains(['{', '%'])
+            && !page.ends_with('/')
+            && !names.any(|it| site::exists(root, &format!("{page}{it}")))
+    };
+    move |policy| {
+        let start = policy.spa.iter().map(|it| ("spa".to_owned(), &**it));
+        let targets = (1..).zip(policy.rewrites.iter());
+        let targets = targets.map(|(number, (_, to))| (format!("rewrite {number}"), to));
+        let missing = start.chain(targets).filter(|(_, page)| is_missing(page));
+        missing.map(|(by, page)| (by, page.to_owned())).collect()
+    }
 }
 
 /// Returns sites whose roots are inside those of others, except those that are also served at the
@@ -235,6 +258,12 @@ impl fmt::Display for ConfigWarning {
             Self::MissingDotfile(root, pattern) => write!(
                 out,
                 "dotfiles: {pattern:?} matches nothing now, as {} has no such file",
+                root.display()
+            ),
+            Self::MissingPage(by, root, page) => write!(
+                out,
+                "{by}: {} has no file {page} now, so this has no effect; add the file, or change \
+                 the path",
                 root.display()
             ),
             Self::EmptyRoot(root) => {

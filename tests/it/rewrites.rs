@@ -5,13 +5,16 @@ use std::fs;
 
 /// Starts a server with these settings.
 fn serve(site: &Site, settings: &str) -> Server {
+    launch(site, settings).start()
+}
+
+fn launch(site: &Site, settings: &str) -> Launch {
     let file = site.outside("millpond.toml");
     let root = quoted(site.root());
     fs::write(&file, format!("root = {root}\n{settings}")).unwrap();
     Launch::bare()
         .args(["--listen", "127.0.0.1:0", "--config"])
         .arg(file)
-        .start()
 }
 
 const REWRITES: &str = "
@@ -127,7 +130,8 @@ fn a_rewrite_to_a_missing_file_leaves_the_other_fallbacks() {
     let site = Site::small();
     site.file("404.html", "not here");
     let settings = "[[rewrite]]\nfrom = '/user/{id}'\nto = '/gone.html'\n";
-    let server = serve(&site, settings);
+    let launch = launch(&site, settings).expecting(&["has no file /gone.html now"]);
+    let server = launch.start();
     let response = server.get("/user/42");
     assert_eq!((response.status, response.text()), (404, "not here"));
 }
@@ -146,6 +150,41 @@ fn a_start_page_has_any_name() {
             .status,
         404
     );
+}
+
+#[test]
+fn check_warns_about_start_pages_and_targets_of_rewrites_that_do_not_exist() {
+    let site = Site::small();
+    site.file("user.html", "user")
+        .file("packed.html.gz", "packed");
+    let settings = |page: &str| {
+        format!(
+            "spa = '{page}'\n[[rewrite]]\nfrom = '/u/{{id}}'\nto = '/user.html'\n\
+             [[rewrite]]\nfrom = '/v/{{id}}'\nto = '/{{id}}'\n\
+             [[rewrite]]\nfrom = '/w/{{id}}'\nto = '{page}'\n"
+        )
+    };
+    let check = |page: &str| {
+        let file = site.outside("checked.toml");
+        let root = quoted(site.root());
+        fs::write(&file, format!("root = {root}\n{}", settings(page))).unwrap();
+        let launch = Launch::bare().args(["--check", "--config"]).arg(file);
+        let mut process = launch.expecting(&["has no file"]).spawn();
+        assert!(process.wait().success(), "{page}");
+        process.end()
+    };
+    let stderr = check("/gone.html");
+    for by in ["spa: ", "rewrite 3: "] {
+        let mut lines = stderr.lines();
+        let is_about =
+            |line: &str| line.contains(by) && line.contains("has no file /gone.html now");
+        assert!(lines.any(is_about), "{by}: {stderr}");
+    }
+    assert_eq!(stderr.matches("has no file").count(), 2, "{stderr}");
+    for page in ["/user.html", "/user", "/packed.html", "/"] {
+        let stderr = check(page);
+        assert!(!stderr.contains("has no file"), "{page}: {stderr}");
+    }
 }
 
 #[test]
