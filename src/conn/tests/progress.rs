@@ -1,6 +1,8 @@
 //! What a connection reports of itself, and what it sends in small parts.
 
 use super::*;
+use crate::http::content::ContentError;
+use crate::http::request::HeadError;
 
 #[test]
 fn a_connection_tells_its_phase_from_the_first_byte_to_the_last() {
@@ -232,4 +234,31 @@ fn content_is_described_without_its_later_segments() {
         text.ends_with("has_later: false, is_open: false }"),
         "{text}"
     );
+}
+
+#[test]
+fn a_rejection_says_what_is_wrong_and_has_a_status() {
+    let head = HeadError::InvalidHost;
+    for (rejection, text, status) in [
+        (Rejection::Head(head), "Host", Status::BadRequest),
+        (
+            Rejection::Content(ContentError::Malformed),
+            "body is malformed",
+            Status::BadRequest,
+        ),
+        (
+            Rejection::Content(ContentError::TooLarge),
+            "larger than body-bytes-max",
+            Status::ContentTooLarge,
+        ),
+        (
+            Rejection::ContentIncomplete,
+            "before the end",
+            Status::BadRequest,
+        ),
+        (Rejection::Timeout, "too long", Status::RequestTimeout),
+    ] {
+        assert!(rejection.to_string().contains(text), "{rejection}");
+        assert_eq!(rejection.status(), status, "{rejection}");
+    }
 }

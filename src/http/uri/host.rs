@@ -402,4 +402,22 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn a_local_authority_may_have_a_port() {
+        for (authority, expected) in [
+            ("", true),
+            (":80", true),
+            ("localhost", true),
+            ("LOCALHOST.:8080", true),
+            ("127.0.0.1:80", true),
+            ("[::1]:80", true),
+            ("lake", false),
+            ("lake:80", false),
+            ("localhost.lake:80", false),
+        ] {
+            let found = Host::is_local(authority.as_bytes());
+            assert_eq!(found, expected, "{authority}");
+        }
+    }
 }

@@ -110,6 +110,8 @@ mod tests {
         assert_eq!(parse("/a?", Method::Get), origin("/a", Some("")));
         assert_eq!(parse("*", Method::Options), Some(RequestTarget::Asterisk));
         assert_eq!(parse("*", Method::Get), None);
+        assert_eq!(parse("/a", Method::Options), origin("/a", None));
+        assert_eq!(parse("**", Method::Options), None);
         assert_eq!(
             parse("a:1", Method::Connect),
             Some(RequestTarget::Authority(b"a:1"))
