@@ -82,4 +82,22 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn four_errors_can_have_pages_of_the_site() {
+        for status in [
+            Status::Forbidden,
+            Status::NotFound,
+            Status::InternalServerError,
+            Status::ServiceUnavailable,
+        ] {
+            let name = format!("{}.html", status.code());
+            assert_eq!(error_page(status), Some(&*name));
+            let shown = Fallback::Error(status).to_string();
+            assert!(shown.ends_with(&status.code().to_string()), "{shown}");
+        }
+        assert_eq!(error_page(Status::BadRequest), None);
+        assert!(Fallback::Rewrite.to_string().contains("rewrite"));
+        assert!(Fallback::Start.to_string().contains("start page"));
+    }
 }

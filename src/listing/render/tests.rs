@@ -129,6 +129,8 @@ fn the_form_is_the_most_preferred_one() {
     ] {
         assert_eq!(view("/", accept).form, form, "{accept:?}");
     }
+    assert_eq!(Form::Page.content_type(), "text/html; charset=utf-8");
+    assert_eq!(Form::Json.content_type(), "application/json; charset=utf-8");
 }
 
 #[test]

@@ -219,4 +219,29 @@ mod tests {
         let edited = of(Cow::Borrowed("a/b"), vec![edit]);
         assert_eq!(edited.bytes(), blocks + size_of::<Edit>());
     }
+
+    #[test]
+    fn only_the_page_of_an_error_that_passes_says_when_to_retry() {
+        for (status, expected) in [
+            (Status::ServiceUnavailable, true),
+            (Status::NotFound, false),
+            (Status::InternalServerError, false),
+        ] {
+            let metadata = Metadata {
+                length: 1,
+                content_type: Cow::Borrowed("text/html"),
+                fallback: Some(Fallback::Error(status)),
+                coding: None,
+                vary: None,
+                security_policy: None,
+                entity_tag: None,
+                last_modified: None,
+                edits: Vec::new(),
+                is_date_strong: false,
+            };
+            let page = Representation::new(metadata, &Policy::default());
+            let fields = String::from_utf8_lossy(page.whole.as_bytes());
+            assert_eq!(fields.contains("Retry-After: "), expected, "{status:?}");
+        }
+    }
 }

@@ -200,6 +200,8 @@ fn class_of(plan: &Plan) -> Class {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::response::FieldBlock;
+    use bytes::Bytes;
 
     fn rule(paths: &[&str], edits: &[(&str, Option<&str>)], on: &[Class]) -> Rule {
         let edit = |(name, value): &(&str, Option<&str>)| Edit {
@@ -329,6 +331,10 @@ mod tests {
             ("/[a", "unclosed"),
             ("/{a", "unclosed"),
             ("/a\\", "backslash"),
+            ("/a//b", "never matches"),
+            ("/a/./b", "never matches"),
+            ("/../b", "never matches"),
+            ("/a%20b", "write \"/a b\""),
         ] {
             let error = Pattern::parse(text).unwrap_err();
             assert!(error.contains(reason), "{error}");
@@ -397,6 +403,30 @@ mod tests {
             rules.describe(&mut metadata, &[b"a"]);
             let names: Vec<_> = metadata.edits.iter().map(|edit| &*edit.name).collect();
             assert_eq!(names, expected);
+        }
+    }
+
+    #[test]
+    fn a_built_in_page_is_a_success_and_no_file() {
+        let general = |on| {
+            let rule = rule(&[], &[("X-A", Some("1"))], &[on]);
+            Rules::default().with_general(vec![(Setting::Header, rule)])
+        };
+        let plan = |content| Plan {
+            status: Status::Ok,
+            fields: FieldBlock::default(),
+            content,
+        };
+        let page = || plan(Content::Page(Bytes::from_static(b"a")));
+        for (plan, on, expected) in [
+            (page(), Class::Success, true),
+            (page(), Class::File, false),
+            (page(), Class::Error, false),
+            (plan(Content::Whole), Class::Success, true),
+            (plan(Content::Whole), Class::File, true),
+        ] {
+            let fields = general(on).apply_general(plan).fields;
+            assert_eq!(fields.as_bytes() == b"X-A: 1\r\n", expected, "{on:?}");
         }
     }
 }

@@ -171,5 +171,10 @@ mod tests {
             let found: Vec<_> = in_markup(page.as_bytes()).collect();
             assert_eq!(found, expected, "{page}");
         }
+        let policy = "<meta http-equiv=content-security-policy content=a>";
+        for (before, expected) in [(64_000, 1), (66_000, 0)] {
+            let page = " ".repeat(before) + policy;
+            assert_eq!(in_markup(page.as_bytes()).count(), expected, "{before}");
+        }
     }
 }

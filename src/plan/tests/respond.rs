@@ -421,3 +421,22 @@ fn a_site_below_a_base_path_answers_and_redirects_only_below_it() {
         ],
     );
 }
+
+#[test]
+fn only_the_response_for_a_path_where_nothing_exists_may_be_kept() {
+    let mut table = pond(Policy::default());
+    for request in [
+        "GET /none",
+        "GET /.git",
+        "GET /closed",
+        "GET /busy",
+        "GET /bad",
+        "GET /a%2fb",
+        "GET /dir",
+        "GET /a.txt",
+        "POST /none",
+    ] {
+        assert_ne!(table.answer(request), "pending", "{request}");
+    }
+    assert_eq!(table.missing, ["none"]);
+}

@@ -8,8 +8,8 @@ use crate::http::fields::FieldStorage;
 use crate::http::path::RequestPath;
 use crate::http::request::RequestHead;
 use crate::plan::{
-    Content, Decision, Fallback, Lookup, Metadata, Policy, Representation, Resource, Resources,
-    Unavailable, Verdict, Visitor, respond,
+    Content, Decision, Fallback, Lookup, Metadata, Plan, Policy, Representation, Resource,
+    Resources, Unavailable, Verdict, Visitor, respond,
 };
 use std::net::IpAddr;
 use std::path::Path;
@@ -106,6 +106,8 @@ pub(super) struct Table {
     pub(super) visitor: Someone,
     /// The lookups so far.
     pub(super) lookups: Vec<String>,
+    /// The paths where nothing exists, for which a site may keep the response.
+    pub(super) missing: Vec<String>,
 }
 
 impl Table {
@@ -115,6 +117,7 @@ impl Table {
             rows,
             visitor: Someone::default(),
             lookups: Vec::new(),
+            missing: Vec::new(),
         }
     }
 
@@ -233,6 +236,12 @@ impl Resources for Table {
         coding: Coding,
     ) -> Option<Lookup<TableFile>> {
         self.look_up(Asked::Coded(file.name, coding), path)
+    }
+
+    fn not_found(&mut self, path: &RequestPath<'_>, make: impl FnOnce() -> Plan) -> Plan {
+        let path = String::from_utf8_lossy(path.as_bytes());
+        self.missing.push(path.into_owned());
+        make()
     }
 
     fn decode(&mut self, path: &[u8], file: &TableFile) -> Option<Lookup<TableFile>> {
