@@ -451,4 +451,24 @@ mod tests {
         assert_eq!(pattern.path(), Some(&*text));
         assert_eq!(Dotfile::parse("/**/.z*").unwrap().path(), None);
     }
+
+    #[test]
+    fn a_path_is_checked_if_it_is_hidden() {
+        let patterns = dotfiles(&["/.config/*.json", "/**/.z*"]);
+        for (path, expected) in [
+            ("/", Ok(())),
+            ("/a/b", Ok(())),
+            ("/.well-known/a", Ok(())),
+            ("/.config/a.json", Ok(())),
+            ("/.env", Err(Concealed::Hidden)),
+            ("/a/%2egit/config", Err(Concealed::Hidden)),
+        ] {
+            let parsed = RequestPath::parse(path.as_bytes()).unwrap();
+            assert_eq!(patterns.check(&parsed), expected, "{path}");
+        }
+        let written: Vec<_> = patterns.iter().map(ToString::to_string).collect();
+        assert_eq!(written, ["/.config/*.json", "/**/.z*"]);
+        let naming = patterns.naming(b"a/.zarray").unwrap();
+        assert_eq!(naming.to_string(), "/**/.z*");
+    }
 }
