@@ -38,3 +38,36 @@ fn has_extension(request: &RequestHead<'_>) -> bool {
     let last = path.rsplit(|byte| *byte == b'/').next();
     last.is_some_and(|name| name.contains(&b'.'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::Limits;
+    use crate::http::fields::FieldStorage;
+
+    #[test]
+    fn a_page_is_wanted_by_who_says_so_or_accepts_anything_without_an_extension() {
+        for (target, fields, expected) in [
+            ("/a", &[][..], true),
+            ("/a", &["Accept: */*"], true),
+            ("/a", &["Accept: text/html"], true),
+            ("/a.js", &["Accept: text/html"], true),
+            ("/a", &["Accept: text/html;q=0, */*"], false),
+            ("/a", &["Accept: image/png"], false),
+            ("/a.js", &["Accept: */*"], false),
+            ("/a%2fb.js", &["Accept: */*"], false),
+            ("/jane.doe/a", &["Accept: */*"], true),
+            ("/a", &["Accept: */*", "Sec-Fetch-Dest: document"], true),
+            ("/a", &["Accept: */*", "Sec-Fetch-Dest: iframe"], true),
+            ("/a", &["Accept: */*", "Sec-Fetch-Dest: empty"], false),
+            ("/a", &["Accept: text/html", "Sec-Fetch-Dest: empty"], true),
+        ] {
+            let lines: String = fields.iter().flat_map(|line| [*line, "\r\n"]).collect();
+            let head = format!("GET {target} HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
+            let mut storage = FieldStorage::default();
+            let parsed = RequestHead::parse(head.as_bytes(), &mut storage, &Limits::default());
+            let (request, _) = parsed.unwrap().unwrap();
+            assert_eq!(is_for_a_page(&request), expected, "{target} {fields:?}");
+        }
+    }
+}
