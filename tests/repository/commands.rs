@@ -37,6 +37,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "cargo install",
         "takes minutes; packaging.rs looks at the crate",
     ),
+    ("cargo mutants", "takes hours"),
     ("cargo test", "this is one of them"),
     ("docker", "tests/it/strangers/container.rs"),
     ("export SITE", "tests/it/strangers/container/compose.rs"),
