@@ -224,6 +224,21 @@ mod tests {
         }
     }
 
+    #[test]
+    fn up_to_16_slashes_are_resolved_by_steps_up() {
+        for (slashes, expected) in [
+            (1, "../a".to_owned()),
+            (16, format!("{}a", "../".repeat(16))),
+            (17, "/a".to_owned()),
+        ] {
+            let asked = format!("/a{}", "/".repeat(slashes));
+            let path = RequestPath::parse(asked.as_bytes()).unwrap();
+            let form = CanonicalForm::DropSlash;
+            let found = reference(form, &path, &BasePath::default(), asked.as_bytes());
+            assert_eq!(found, expected);
+        }
+    }
+
     proptest! {
         // A failing case becomes a test of its own, so no file stores it.
         #![proptest_config(ProptestConfig {
