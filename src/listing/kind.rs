@@ -184,6 +184,8 @@ mod tests {
             (b"app.js", "JS script", "code"),
             (b"data.json", "JSON data", "code"),
             (b"feed.xml", "XML data", "code"),
+            (b"feed.atom", "ATOM data", "code"),
+            (b"lake.geojson", "GEOJSON data", "code"),
             (b"paper.pdf", "PDF document", "text"),
             (b"letter.odt", "ODT document", "text"),
             (b"letter.docx", "DOCX document", "text"),

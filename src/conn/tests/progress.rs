@@ -262,3 +262,26 @@ fn a_rejection_says_what_is_wrong_and_has_a_status() {
         assert_eq!(rejection.status(), status, "{rejection}");
     }
 }
+
+#[test]
+fn an_outbox_that_is_filled_to_the_byte_takes_one_more_response() {
+    let mut talk = Talk::new();
+    talk.content = || {
+        let head = OK.len() - "abc".len();
+        let lengths = [8192, 8192, 8192, 8192 - head];
+        let segments = lengths.map(|length| Segment::Bytes(Bytes::from(vec![b'x'; length])));
+        Content::sequence(segments.into_iter())
+    };
+    talk.rest = GET.repeat(3).into_bytes();
+    talk.offer();
+    assert_eq!(talk.events.len(), 2);
+    talk.run();
+    assert_eq!(talk.events.len(), 3);
+}
+
+#[test]
+fn each_phase_has_its_own_name() {
+    let names = Phase::ALL.map(Phase::name);
+    let expected = ["new", "idle", "head", "content", "send", "stream", "linger"];
+    assert_eq!(names, expected);
+}

@@ -429,4 +429,25 @@ mod tests {
             assert_eq!(fields.as_bytes() == b"X-A: 1\r\n", expected, "{on:?}");
         }
     }
+
+    #[test]
+    fn only_a_response_with_content_gets_a_field_that_describes_it() {
+        let rule = rule(
+            &[],
+            &[("Content-Language", Some("fr")), ("X-A", Some("1"))],
+            &[Class::Success],
+        );
+        let rules = Rules::default().with_general(vec![(Setting::Header, rule)]);
+        for (content, expected) in [
+            (Content::Empty, &b"X-A: 1\r\n"[..]),
+            (Content::Whole, b"Content-Language: fr\r\nX-A: 1\r\n"),
+        ] {
+            let plan = Plan {
+                status: Status::Ok,
+                fields: FieldBlock::default(),
+                content,
+            };
+            assert_eq!(rules.apply_general(plan).fields.as_bytes(), expected);
+        }
+    }
 }
