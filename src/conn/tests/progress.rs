@@ -55,6 +55,11 @@ fn only_a_response_without_an_end_is_streaming() {
     talk.receive(GET);
     assert!(!talk.connection.is_streaming());
     assert_eq!(talk.connection.streaming_since(), None);
+    let mut talk = Talk::new();
+    talk.content = a_file;
+    talk.rest = GET.as_bytes().to_vec();
+    talk.offer();
+    assert!(talk.connection.is_exchanging() && !talk.connection.is_streaming());
     let mut talk = streaming(GET);
     assert!(talk.connection.is_streaming());
     assert_eq!(talk.connection.streaming_since(), Some(talk.now));
