@@ -302,6 +302,37 @@ fn several_ranges_are_parts_whose_length_adds_up() {
 }
 
 #[test]
+fn parts_are_sent_up_to_8_kib_or_four_times_the_whole() {
+    let parts = |length: u64, ranges: &str| {
+        let metadata = Metadata {
+            length,
+            ..metadata()
+        };
+        let range = format!("Range: bytes={ranges}");
+        let plan = plan("GET /a", &[&range], Ok(&metadata));
+        (plan.status == Status::PartialContent).then(|| {
+            field(&plan, "Content-Length")
+                .unwrap()
+                .parse::<u64>()
+                .unwrap()
+        })
+    };
+    let list = |starts: &mut dyn Iterator<Item = u64>| {
+        let ranges: Vec<_> = starts.map(|start| format!("{start}-{start}")).collect();
+        ranges.join(",")
+    };
+    let few = list(&mut (0..100).step_by(2));
+    assert!(parts(100, &few).is_some_and(|length| length > 2000));
+    let many = list(&mut (0..500).step_by(2));
+    assert_eq!(parts(500, &many), None);
+    assert!(parts(10_000, &many).is_some_and(|length| length > 8192));
+    // One byte more each time, up to the limit.
+    let others = list(&mut (1002..1192).step_by(2));
+    let longest = (100..1000).filter_map(|last| parts(2000, &format!("0-{last},{others}")));
+    assert_eq!(longest.max(), Some(8192));
+}
+
+#[test]
 fn a_416_has_the_length() {
     let plan = get(&["Range: bytes=10-"]);
     assert_eq!(plan.status, Status::RangeNotSatisfiable);

@@ -55,3 +55,30 @@ fn is_for_shared_caches(directive: &str) -> bool {
         .iter()
         .any(|shared| name.eq_ignore_ascii_case(shared))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_lines_of_cache_control_have_directives() {
+        let block = |lines: &[(&str, &str)]| {
+            let writer = FieldBlockWriter::default();
+            let add =
+                |writer: FieldBlockWriter, (name, value): &(&str, &str)| writer.field(name, value);
+            lines.iter().fold(writer, add).finish()
+        };
+        for (lines, expected) in [
+            (&[][..], &[][..]),
+            (&[("Cache-Control", "a, b=1")], &["a", "b=1"]),
+            (&[("CDN-Cache-Control", "public")], &[]),
+            (
+                &[("Age", "1"), ("Cache-Control", "a"), ("Cache-Control", "b")],
+                &["a", "b"],
+            ),
+        ] {
+            let block = block(lines);
+            assert!(directives(&block).eq(expected.iter().copied()), "{lines:?}");
+        }
+    }
+}

@@ -499,4 +499,5 @@ fn rules_of_two_places_keep_their_order() {
     let files: Vec<_> = both.files().map(|file| file.to_str().unwrap()).collect();
     assert_eq!(files, ["a", "b"]);
     assert!(!both.is_empty() && Access::default().is_empty());
+    assert!(both.has_users() && !access(&[rule(&["/a"], "")]).has_users());
 }

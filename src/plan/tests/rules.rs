@@ -190,6 +190,37 @@ fn general_rules_apply_to_every_response_except_to_another_host() {
     }
 }
 
+#[test]
+fn a_rule_for_files_is_applied_once_and_one_for_errors_even_if_there_is_a_file() {
+    let policy = Policy {
+        rules: Rules::new(vec![Rule {
+            paths: vec![Pattern::parse("/**").unwrap()],
+            edits: vec![edit("Vary", "X-Rule")],
+            on: vec![Class::Success, Class::Error],
+            scope: Scope::default(),
+        }]),
+        ..Policy::default()
+    };
+    let mut table = pond(policy);
+    for request in [
+        "GET /a.txt",
+        "GET /a.txt\nRange: bytes=0-1",
+        "GET /a.txt\nIf-None-Match: *",
+        "GET /a.txt\nIf-Match: \"x\"",
+        "GET /none",
+    ] {
+        let Poll::Ready(decision) = table.decide(request) else {
+            panic!("{request} is pending")
+        };
+        let fields = String::from_utf8_lossy(decision.plan.fields.as_bytes()).into_owned();
+        assert_eq!(
+            fields.matches("Vary: X-Rule").count(),
+            1,
+            "{request}: {fields}"
+        );
+    }
+}
+
 fn edit(name: &str, value: &str) -> Edit {
     Edit {
         name: name.into(),
