@@ -431,6 +431,21 @@ mod tests {
     }
 
     #[test]
+    fn a_media_type_is_set_for_files_and_not_for_responses() {
+        let edits = [("Content-Type", Some("a/a")), ("X-A", Some("1"))];
+        let rule = rule(&[], &edits, &[Class::Success, Class::Error]);
+        let rules = Rules::default().with_general(vec![(Setting::Header, rule)]);
+        for content in [Content::Whole, Content::Page(Bytes::from_static(b"a"))] {
+            let plan = Plan {
+                status: Status::Ok,
+                fields: FieldBlock::default(),
+                content,
+            };
+            assert_eq!(rules.apply_general(plan).fields.as_bytes(), b"X-A: 1\r\n");
+        }
+    }
+
+    #[test]
     fn only_a_response_with_content_gets_a_field_that_describes_it() {
         let rule = rule(
             &[],

@@ -46,3 +46,23 @@ fn misdirected(authority: &[u8]) -> Plan {
 
 const NO_SITE: &str = "This server has no site for the host below. If it should, its operator adds \
                        the name to the \u{201c}hosts\u{201d} of a [[site]] in its settings.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::response::Content;
+
+    #[test]
+    fn the_page_names_the_host_if_the_request_has_one() {
+        for (authority, expected) in [("l&ke:80", Some("<code>l&amp;ke:80</code>")), ("", None)] {
+            let plan = misdirected(authority.as_bytes());
+            assert_eq!(plan.status, Status::MisdirectedRequest);
+            let Content::Page(page) = plan.content else {
+                panic!("a page");
+            };
+            let page = String::from_utf8(page.to_vec()).unwrap();
+            let code = expected.unwrap_or("<code>");
+            assert_eq!(page.contains(code), expected.is_some(), "{page}");
+        }
+    }
+}
