@@ -63,8 +63,7 @@ impl FromStr for AddressRange {
                 network.addr()
             )),
             Err(_) => Err(format!(
-                "{text:?} is not a network; write an IP address, one with the length of a prefix like \
-                 10.0.0.0/8, or unix"
+                "{text:?} is not a network; write an IP address, a network like 10.0.0.0/8, unix, or all"
             )),
         }
     }

@@ -258,6 +258,7 @@ fn a_reload_reads_other_password_files_and_is_refused_if_one_is_invalid() {
     let server = launch(&site, STAGING)
         .expecting(&[
             "cannot read the users",
+            "make the file with `htpasswd",
             "keeping the previous settings",
             "settings reloaded",
         ])

@@ -16,7 +16,9 @@ impl BasePath {
     /// says what is wrong.
     pub fn parse(text: &str) -> Result<Self, String> {
         if !text.starts_with('/') {
-            return Err(format!("{text:?} does not begin with a slash"));
+            return Err(format!(
+                "{text:?} does not begin with a slash; write a path that URLs begin with, like \"/docs/\""
+            ));
         }
         if let Some(wrong) = text.chars().find(|it| "?#*{}".contains(*it)) {
             return Err(format!(

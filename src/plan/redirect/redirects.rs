@@ -218,7 +218,9 @@ impl Eq for Redirects {}
 /// Parses `from`, a path, into pieces that are references.
 fn parse_from(from: &str) -> Result<Vec<Piece>, String> {
     if !from.starts_with('/') {
-        return Err(format!("{from:?} does not begin with a slash"));
+        return Err(format!(
+            "{from:?} does not begin with a slash; write a path like \"/user/{{id}}\""
+        ));
     }
     if from.contains(['?', '#']) {
         return Err(format!(

@@ -113,6 +113,10 @@ impl FileError {
     fn explain(self, path: &Path) -> String {
         let path = path.display();
         match self {
+            Self::Read(error) if error.kind() == io::ErrorKind::NotFound => format!(
+                "cannot read the users of {path}: {error}\nmake the file with `htpasswd -c -B {path} \
+                 USER` or `millpond --hash-password USER > {path}`"
+            ),
             Self::Read(error) => format!("cannot read the users of {path}: {error}"),
             Self::NoFile => format!("cannot read the users of {path}: it is not a regular file"),
             Self::TooLarge => {

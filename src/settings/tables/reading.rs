@@ -27,11 +27,9 @@ pub(super) fn tables<'v, 'i>(
 ) -> Result<Vec<&'v Spanned<DeValue<'i>>>, Vec<SpannedError>> {
     match value.get_ref() {
         DeValue::Array(elements) => Ok(elements.iter().collect()),
-        other => Err(vec![mistyped(
+        _ => Err(vec![(
             value.span(),
-            "",
-            &format!("[[{name}]] above each"),
-            other,
+            format!("{name} is a list; write [[{name}]] above each entry"),
         )]),
     }
 }

@@ -155,7 +155,9 @@ fn absolute_directory(text: &OsStr) -> Result<PathBuf, String> {
     let shown = path.display().to_string();
     let has_parent = path.components().any(|it| it == Component::ParentDir);
     if !path.is_absolute() || has_parent {
-        return Err(format!("{shown:?} is not an absolute path without .."));
+        return Err(format!(
+            "{shown:?} is not an absolute path without ..; write one like \"/mnt/media\""
+        ));
     }
     if path.parent().is_none() {
         return Err("/ has all files of this machine in it; name a directory below it".to_owned());

@@ -52,8 +52,8 @@ fn a_wrong_table_is_reported_with_its_place() {
         ),
         (
             "path = '/**'\ndeny = 'example.org'",
-            "millpond.toml:3:8: access: deny: \"example.org\" is not a network; write an IP address, one \
-             with the length of a prefix like 10.0.0.0/8, or unix",
+            "millpond.toml:3:8: access: deny: \"example.org\" is not a network; write an IP address, a \
+             network like 10.0.0.0/8, unix, or all",
         ),
         (
             "path = '/**'\nallow = 'all'\nrealm = 'x'",
@@ -109,6 +109,8 @@ fn a_wrong_file_of_users_is_reported_with_its_lines_and_no_password() {
     let missing = tables.replace("USERS", "'/none/users'");
     assert_eq!(
         said(&missing, ""),
-        "error: cannot read the users of /none/users: No such file or directory (os error 2)\n"
+        "error: cannot read the users of /none/users: No such file or directory (os error 2)\n\
+         error: make the file with `htpasswd -c -B /none/users USER` or `millpond --hash-password \
+         USER > /none/users`\n"
     );
 }

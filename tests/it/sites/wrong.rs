@@ -53,7 +53,7 @@ fn wrong_settings_of_sites_are_refused_with_their_place_and_advice() {
         ),
         (
             "[site]\nroot = '/srv'\n",
-            ":1:1: write [[site]] above each; this is of type table",
+            ":1:1: site is a list; write [[site]] above each entry",
         ),
         (
             "[[sites]]\nroot = '/srv'\n",
