@@ -74,6 +74,27 @@ fn an_unfinished_handshake_is_closed_by_the_head_timeout() {
 }
 
 #[test]
+fn a_handshake_that_took_too_long_is_not_counted_as_a_client_that_left() {
+    let site = Site::small();
+    let https = Https::launch(&site, |launch| launch.args(["--header-timeout", "1s"]));
+    let mut client = Client::connect(https.address);
+    client.send([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc]);
+    assert_eq!(client.rest_or_reset(), b"");
+    drop(client);
+    // The server has seen the end when no connection is left.
+    poll_until("the connection to be closed", || {
+        let open =
+            ["new", "linger"].map(|phase| format!("millpond_connections{{phase=\"{phase}\"}}"));
+        open.iter().all(|it| https.metric(it) == 0).then_some(())
+    });
+    assert_eq!(https.metric("millpond_timeouts_total{phase=\"new\"}"), 1);
+    assert_eq!(
+        https.metric("millpond_tls_failures_total{reason=\"client_left\"}"),
+        0
+    );
+}
+
+#[test]
 fn bytes_that_trickle_do_not_extend_the_time_for_a_handshake() {
     let site = Site::small();
     let https = Https::launch(&site, |launch| launch.args(["--header-timeout", "1s"]));

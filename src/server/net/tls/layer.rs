@@ -32,7 +32,7 @@ pub(super) struct Layer {
     pub(super) is_input_closed: bool,
     /// `true` if the handshake is complete.
     pub(super) is_open: bool,
-    /// `true` if we have announced that we send no more.
+    /// `true` if we send no more.
     pub(super) is_output_closed: bool,
     /// The reason why nothing more can be received, if sending has found the error in `partial`.
     failure: Option<Failure>,
@@ -205,10 +205,10 @@ impl Layer {
 
     /// Appends `close_notify`, unless it was sent already or the handshake is not complete.
     pub(super) fn queue_close_notify(&mut self) {
-        if self.is_output_closed || !self.is_open || self.failure.is_some() {
+        let was_closed = std::mem::replace(&mut self.is_output_closed, true);
+        if was_closed || !self.is_open || self.failure.is_some() {
             return;
         }
-        self.is_output_closed = true;
         match self.tls.process_tls_records(&mut self.partial).state {
             Ok(ConnectionState::WriteTraffic(mut traffic)) => {
                 append(&mut self.unsent, |room| {

@@ -299,6 +299,8 @@ impl TlsStream {
             State::Tls(layer) if layer.is_open => {
                 log::debug!("a TLS connection was cut off: it ended without close_notify");
             }
+            // The server has left first, after a timeout.
+            State::Tls(layer) if layer.is_output_closed => {}
             State::Tls(_) => counters.note_failure(Failure::Left),
             State::Untouched(_) | State::Plain | State::Failed => {}
         }
