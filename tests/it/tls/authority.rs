@@ -54,8 +54,6 @@ impl Authority {
 
     /// Issues a certificate that expires after this many days, or has expired if they are negative.
     pub(crate) fn issue_for(&self, names: &[&str], days: i64) -> Issued {
-        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-        let mut params = CertificateParams::new(names).unwrap();
         let at = |days: i64| {
             let distance = Duration::from_hours(24 * days.unsigned_abs());
             if days < 0 {
@@ -64,9 +62,21 @@ impl Authority {
                 SystemTime::now() + distance
             }
         };
-        params.not_before = at(-100).into();
         // Not a whole number of days, so that no test depends on how long it takes.
-        params.not_after = (at(days) + Duration::from_hours(1)).into();
+        self.issue_between(names, at(-100), at(days) + Duration::from_hours(1))
+    }
+
+    /// Issues a certificate that is valid between two moments.
+    pub(crate) fn issue_between(
+        &self,
+        names: &[&str],
+        not_before: SystemTime,
+        not_after: SystemTime,
+    ) -> Issued {
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        params.not_before = not_before.into();
+        params.not_after = not_after.into();
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
         let certificate = params
             .signed_by(&key, self.issuer.as_ref().unwrap())

@@ -1,14 +1,14 @@
 //! Certificates that are renewed while the server runs.
 
 use super::{authority::Issued, https::Https};
-use crate::support::{Signal, Site, is_root};
+use crate::support::{Signal, Site, is_root, poll_until};
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use std::{
     fs,
     os::unix::fs::{PermissionsExt as _, symlink},
     path::Path,
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 /// The time limit for the use of a renewed certificate.
@@ -119,6 +119,28 @@ fn an_unusable_certificate_is_reported_and_the_previous_one_stays() {
     let next = https.authority.issue(&["a.test"]);
     next.write(site.outside("tls"));
     await_shown(&https, &next);
+}
+
+#[test]
+fn a_certificate_that_is_not_valid_yet_is_reported_once_and_used_when_it_is_valid() {
+    let site = Site::small();
+    let early = "is not valid yet";
+    let https = Https::launch(&site, |launch| {
+        launch.expecting(&["not valid yet", "renewed"])
+    });
+    // The clock of its issuer is a few seconds ahead.
+    let now = SystemTime::now();
+    let [begin, end] = [8, 9_000].map(|seconds| now + Duration::from_secs(seconds));
+    let issued = https.authority.issue_between(&["a.test"], begin, end);
+    issued.write(site.outside("tls"));
+    poll_until("the report", || {
+        assert!(!is_shown(&https, &issued));
+        https.server.process.stderr().contains(early).then_some(())
+    });
+    poll_until("the certificate to be used", || {
+        is_shown(&https, &issued).then_some(())
+    });
+    assert_eq!(https.server.process.stderr().matches(early).count(), 1);
 }
 
 #[test]

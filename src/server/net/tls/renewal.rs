@@ -10,7 +10,7 @@
 //! certificate stays in use.
 
 use super::super::socket::Socket;
-use super::certificate::{Certificate, seconds};
+use super::certificate::{Certificate, CertificateError, seconds};
 use super::resolver::{Candidate, Resolver};
 use super::self_signed;
 use super::stream::TlsStream;
@@ -41,12 +41,23 @@ struct Source {
     certificate: Certificate,
     /// The identity of the files when they were last read.
     stamps: [Option<FileStamp>; 2],
-    /// `true` if a problem with them should be reported, if it is still there at the next check.
-    is_in_doubt: bool,
+    doubt: Doubt,
     /// `true` if they have been unreadable since the server dropped its privileges.
     is_out_of_reach: bool,
     /// `true` if the server has made the certificate.
     is_self_signed: bool,
+}
+
+/// Whether files are read again even if they have not changed since.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Doubt {
+    /// They are not: their certificate is in use, or the problem with it was reported.
+    #[default]
+    None,
+    /// There was a problem. It is reported if the next check finds one.
+    Unreported,
+    /// It was reported that their certificate is not valid yet. It will be, without a change.
+    Early,
 }
 
 impl Certificates {
@@ -107,7 +118,7 @@ impl Certificates {
     pub(crate) fn read_again(&mut self, now: Instant) {
         for source in self.sources.iter_mut().filter(|it| !it.is_self_signed) {
             source.stamps = stamps(&source.files);
-            source.is_in_doubt = true;
+            source.doubt = Doubt::Unreported;
             source.is_out_of_reach = false;
             source.attempt();
         }
@@ -195,7 +206,7 @@ impl Source {
             stamps: [None; 2],
             files,
             certificate,
-            is_in_doubt: false,
+            doubt: Doubt::None,
             is_out_of_reach: true,
             is_self_signed: true,
         })
@@ -213,7 +224,7 @@ impl Source {
             files: files.clone(),
             certificate,
             stamps,
-            is_in_doubt: false,
+            doubt: Doubt::None,
             is_out_of_reach: false,
             is_self_signed: false,
         };
@@ -245,8 +256,8 @@ impl Source {
         let found = stamps(&self.files);
         if found != self.stamps {
             self.stamps = found;
-            self.is_in_doubt = false;
-        } else if !self.is_in_doubt {
+            self.doubt = Doubt::None;
+        } else if self.doubt == Doubt::None {
             return false;
         }
         self.attempt()
@@ -258,7 +269,7 @@ impl Source {
         let path = &self.files.certificate;
         let loaded = Certificate::load(&self.files)
             .and_then(|it| it.check_time(path, UnixTime::now()).map(|()| it));
-        let was_in_doubt = std::mem::take(&mut self.is_in_doubt);
+        let doubt = std::mem::take(&mut self.doubt);
         match loaded {
             Ok(certificate) => {
                 let is_other = certificate.key.cert != self.certificate.key.cert;
@@ -269,12 +280,16 @@ impl Source {
                 }
                 true
             }
-            Err(error) if was_in_doubt => {
-                log::error!("{error}; keeping the previous certificate");
-                false
-            }
-            Err(_) => {
-                self.is_in_doubt = true;
+            Err(error) => {
+                let is_early = matches!(error, CertificateError::NotYetValid(_));
+                self.doubt = match doubt {
+                    Doubt::None => Doubt::Unreported,
+                    Doubt::Unreported | Doubt::Early if is_early => Doubt::Early,
+                    Doubt::Unreported | Doubt::Early => Doubt::None,
+                };
+                if doubt == Doubt::Unreported || (doubt == Doubt::Early && !is_early) {
+                    log::error!("{error}; keeping the previous certificate");
+                }
                 false
             }
         }
