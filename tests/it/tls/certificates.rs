@@ -239,6 +239,7 @@ fn a_certificate_that_expires_soon_is_warned_of_and_one_that_has_expired_is_used
         let error = https.browser.try_connect(https.address, "a.test").err();
         let error = error.map(|error| error.to_string()).unwrap_or_default();
         assert_eq!(error.contains("certificate expired"), days < 0, "{error}");
+        assert_eq!(process.stderr().matches(said).count(), 1);
     }
 }
 

@@ -216,8 +216,10 @@ impl Source {
         // Before they are read, so that a change in between causes another read.
         let stamps = stamps(files);
         let certificate = Certificate::load(files).map_err(|error| error.to_string())?;
-        if let Err(error) = certificate.check_time(&files.certificate, UnixTime::now()) {
-            // An expired certificate is better for the site than no answer.
+        // A certificate that is not valid is better for the site than no answer. An expired one is
+        // reported with those that soon will be.
+        let checked = certificate.check_time(&files.certificate, UnixTime::now());
+        if let Err(error @ CertificateError::NotYetValid(_)) = checked {
             log::error!("{error}");
         }
         let source = Self {
