@@ -100,7 +100,8 @@ impl Banner {
     /// Returns the text for programs: `millpond serves ROOT at ADDRESS`, one line for each address,
     /// starting with the listen addresses. `verb` is `serves` or its variant for `--check`. If
     /// there are several sites, their number replaces the root, and a line for each follows:
-    /// `millpond serves ROOT as HOST/PATH`.
+    /// `millpond serves ROOT as HOST/PATH`. The last line gives the fingerprint of a self-signed
+    /// certificate.
     pub fn lines(&self, verb: &str) -> String {
         let Self { subject, .. } = self;
         let bound = self.addresses.iter().map(ToString::to_string);
@@ -117,7 +118,11 @@ impl Banner {
         let sites = self.sites.iter();
         let of_sites =
             sites.map(|(name, root)| format!("millpond {verb} {} as {name}\n", root.display()));
-        let lines = lines.chain(of_admin).chain(of_sites);
+        let fingerprint = self.fingerprint.iter();
+        let of_certificate = fingerprint.map(|fingerprint| {
+            format!("millpond {verb} a self-signed certificate with the SHA-256 fingerprint {fingerprint}\n")
+        });
+        let lines = lines.chain(of_admin).chain(of_sites).chain(of_certificate);
         lines.collect::<Vec<_>>().concat()
     }
 
@@ -529,13 +534,21 @@ mod tests {
     }
 
     #[test]
-    fn a_person_is_shown_the_fingerprint_of_a_self_signed_certificate() {
+    fn the_fingerprint_of_a_self_signed_certificate_is_shown_at_a_terminal_and_elsewhere() {
         let fingerprint = (0..32).map(|byte| format!("{byte:02X}"));
         let fingerprint = fingerprint.collect::<Vec<_>>().join(":");
         let banner = banner(&["127.0.0.1:8443"]).with_fingerprint(Some(fingerprint));
         let text = banner.for_terminal(TermStyle::Plain, 80);
         let expected = "  certificate   self-signed; SHA-256\n                00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F\n                10:11:12:13:14:15:16:17:18:19:1A:1B:1C:1D:1E:1F\n";
         assert!(text.contains(expected), "{text}");
+        let lines = banner.lines("serves");
+        let last = lines.lines().last().unwrap();
+        let expected =
+            "millpond serves a self-signed certificate with the SHA-256 fingerprint 00:01:";
+        assert!(
+            last.starts_with(expected) && last.ends_with(":1E:1F"),
+            "{last}"
+        );
     }
 
     #[test]
