@@ -224,6 +224,11 @@ mod tests {
                 "Forwarded: host=\"a,b;for=6.6.6.6\";for=192.0.2.1\r\n",
                 "192.0.2.1",
             ),
+            // A quote after a backslash does not end what is quoted.
+            (
+                "Forwarded: host=\"a\\\",for=6.6.6.6\";for=192.0.2.1\r\n",
+                "192.0.2.1",
+            ),
             ("X-Real-IP: 192.0.2.1\r\n", "192.0.2.1"),
             ("X-Real-IP: 2001:db8::1\r\n", "2001:db8::1"),
         ] {

@@ -157,6 +157,24 @@ mod tests {
         assert!(ranked(b"a") > ranked(b"b"), "a heap returns the greatest");
     }
 
+    #[test]
+    fn directories_have_no_type_to_be_sorted_by() {
+        let entry = |name: &'static [u8], size| Entry {
+            name: bytes::Bytes::from_static(name),
+            size,
+            modified: None,
+        };
+        for direction in [Direction::Ascending, Direction::Descending] {
+            let by = Column::Type;
+            let order = Order { by, direction };
+            let compared = order.compare(&entry(b"a.z", None), &entry(b"z.a", None));
+            assert_eq!(compared, Ordering::Less, "{direction:?}");
+            let files = order.compare(&entry(b"a.z", Some(1)), &entry(b"z.a", Some(1)));
+            let is_descending = direction == Direction::Descending;
+            assert_eq!(files.is_lt(), is_descending, "{direction:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn every_order_is_total(

@@ -429,6 +429,12 @@ mod tests {
         let section = shown("README.md", &content);
         assert!(section.contains("<pre>|a|a"));
         assert!(section.len() < 2 * content.len(), "{}", section.len());
+        // There are as many cells as bytes, or fewer.
+        for (rows, expected) in [(3, true), (4, false)] {
+            let content = format!("{head}|\n{delimiters}|\n{}", "a\n".repeat(rows));
+            let section = shown("README.md", &content);
+            assert_eq!(section.contains("<table>"), expected, "{rows} rows");
+        }
         let content = format!("{head}|\n{delimiters}|\n{head}|\n");
         assert!(shown("README.md", &content).contains("<table>"));
     }
@@ -486,6 +492,8 @@ mod tests {
         for reference in [
             "https://a.example/",
             "HTTP://a.example",
+            " https://a.example",
+            "\u{1}ht\ttps://a.example",
             "mailto:a@b.example",
             "./a:b",
             "a/b:c",

@@ -115,7 +115,8 @@ mod tests {
         }
         for invalid in [
             "a b", "a/b", "a,b", "u@a", "a:b", "a:1:2", "::1", "[::1", "[::1]a", "[a]", "[]",
-            "[v.a]", "a%2", "a%zz", "a\\b", "a#b", "a?b", "\u{e9}", "a:123456", "<a>",
+            "[v.a]", "[vx.a]", "[v1.]", "[v1.a/b]", "a%2", "a%zz", "a\\b", "a#b", "a?b", "\u{e9}",
+            "a:123456", "<a>",
         ] {
             let expected = invalid == "a,b"; // A sub-delimiter: unusual, but valid.
             assert_eq!(is_host(invalid.as_bytes()), expected, "{invalid}");

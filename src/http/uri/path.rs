@@ -318,6 +318,20 @@ mod tests {
     }
 
     #[test]
+    fn only_a_path_with_something_to_decode_is_copied() {
+        for (raw, is_borrowed) in [
+            ("/", true),
+            ("/docs/tall~tale.tar.gz", true),
+            ("/docs/tall%7etale.tar.gz", false),
+            ("/docs//a", false),
+            ("/.well-known/a", false),
+        ] {
+            let bytes = RequestPath::parse(raw.as_bytes()).unwrap().into_bytes();
+            assert_eq!(matches!(bytes, Cow::Borrowed(_)), is_borrowed, "{raw}");
+        }
+    }
+
+    #[test]
     fn paths_that_no_file_can_have_are_rejected() {
         for (raw, expected) in [
             ("/%", PathError::BrokenEscape),

@@ -154,4 +154,21 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn only_targets_of_a_resource_have_a_path() {
+        for (target, method, expected) in [
+            ("/a?b", Method::Get, Some(("/a", Some("b")))),
+            ("http://a/b", Method::Get, Some(("/b", None))),
+            ("a:1", Method::Connect, None),
+            ("*", Method::Options, None),
+        ] {
+            let found = RequestTarget::parse(target.as_bytes(), method).unwrap();
+            let expected = expected.map(|(path, query)| PathAndQuery {
+                path: path.as_bytes(),
+                query: query.map(str::as_bytes),
+            });
+            assert_eq!(found.path_and_query(), expected, "{target}");
+        }
+    }
 }

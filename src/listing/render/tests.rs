@@ -335,6 +335,14 @@ fn json_has_the_same_entries() {
 }
 
 #[test]
+fn only_a_page_shows_a_readme() {
+    for (accept, expected) in [("", true), ("Accept: application/json\r\n", false)] {
+        let listing = listing("/", "/", accept, &[]);
+        assert_eq!(listing.wants_readme(), expected, "{accept}");
+    }
+}
+
+#[test]
 fn the_expected_size_is_a_little_more_than_the_real_one() {
     for accept in ["", "Accept: application/json\r\n"] {
         for (count, name_bytes) in [(1, 1), (1, 255), (1000, 3), (1000, 200)] {
