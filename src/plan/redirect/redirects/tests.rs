@@ -52,6 +52,7 @@ fn placeholders_carry_over_their_values() {
             Some("/x/2024-07"),
         ),
         ("/{y}/{m}/{p}", "/{p}/{y}-{m}", "/2024/07", None),
+        ("/{user_id}/{nr-2}", "/{nr-2}{user_id}", "/a/b", Some("/ba")),
         ("/{page}.php", "/{page}", "/x.php", Some("/x")),
         ("/{page}.php", "/{page}", "/a/x.php", None),
         (
