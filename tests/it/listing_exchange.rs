@@ -177,10 +177,10 @@ fn many_clients_at_once_share_a_listing_and_its_memory_is_freed() {
 fn a_long_listing_does_not_delay_other_requests() {
     let site = Site::new();
     site.file("small", noise(1024));
-    fill(&site, 10_000);
+    fill(&site, 4000);
     let server = listing(&site);
     let response = server.get("/many/");
-    assert_eq!(response.text().matches("</a><!-- > ").count(), 10_000);
+    assert_eq!(response.text().matches("</a><!-- > ").count(), 4000);
     // Other requests are answered between its steps. On a busy machine, one of three listings has
     // to show it. Without steps, one request would wait for the whole listing.
     let is_shown = (0..3).any(|_| {
@@ -193,7 +193,10 @@ fn a_long_listing_does_not_delay_other_requests() {
 
 fn fill(site: &Site, count: usize) {
     site.directory("many");
+    site.file("many.txt", "a");
     for number in 0..count {
-        fs::write(site.path(format!("many/{number:05}.txt")), "a").unwrap();
+        // Much quicker than a file each.
+        let name = site.path(format!("many/{number:05}.txt"));
+        fs::hard_link(site.path("many.txt"), name).unwrap();
     }
 }

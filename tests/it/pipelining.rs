@@ -1,6 +1,6 @@
 //! The same bytes give the same responses, however they are split, and no request escapes the root.
 
-use crate::support::{Launch, Response, Server, Site, noise, responses, without_dates};
+use crate::support::{Launch, Response, Server, Site, noise, responses, rounds, without_dates};
 use proptest::{
     collection::vec,
     prelude::{Just, Strategy, any, prop_oneof},
@@ -46,13 +46,13 @@ fn same(one: &[u8], other: &[u8]) -> Result<(), TestCaseError> {
 
 /// Checks a property with a server that all its cases share.
 fn check<T: std::fmt::Debug>(
-    cases: u32,
+    cases: usize,
     strategy: &impl Strategy<Value = T>,
     property: impl Fn(T) -> Result<(), TestCaseError>,
 ) {
     // A failing case becomes a test of its own, so no file stores it.
     let config = Config {
-        cases,
+        cases: u32::try_from(cases).unwrap(),
         failure_persistence: None,
         ..Config::default()
     };
@@ -160,7 +160,7 @@ fn a_client_that_does_not_read_is_not_read_from_for_ever() {
 fn requests_split_anywhere_give_the_same_output() {
     let (_site, server) = served();
     let strategy = (vec(request(), 1..8), vec(any::<u16>(), 0..24));
-    check(300, &strategy, |(requests, cuts)| {
+    check(rounds(100, 300), &strategy, |(requests, cuts)| {
         let input = concatenated(&requests);
         let split = server.connect().exchange(pieces(&input, &cuts).into_iter());
         same(&server.exchange(&input), &split)
@@ -170,15 +170,19 @@ fn requests_split_anywhere_give_the_same_output() {
 #[test]
 fn pipelined_requests_get_the_same_responses_as_single_ones() {
     let (_site, server) = served();
-    check(100, &vec(persisting_request(), 1..12), |requests| {
-        let alone = requests
-            .iter()
-            .flat_map(|Raw(request)| server.exchange(request));
-        same(
-            &alone.collect::<Vec<_>>(),
-            &server.exchange(concatenated(&requests)),
-        )
-    });
+    check(
+        rounds(30, 100),
+        &vec(persisting_request(), 1..12),
+        |requests| {
+            let alone = requests
+                .iter()
+                .flat_map(|Raw(request)| server.exchange(request));
+            same(
+                &alone.collect::<Vec<_>>(),
+                &server.exchange(concatenated(&requests)),
+            )
+        },
+    );
 }
 
 #[test]
@@ -202,7 +206,7 @@ fn no_request_escapes_the_root() {
         .expecting(&["is not served"])
         .start();
     let outside = site.outside("").to_string_lossy().into_owned();
-    check(2000, &target(outside), |Raw(target)| {
+    check(rounds(700, 2000), &target(outside), |Raw(target)| {
         let request = [b"GET ", target.as_slice(), b" HTTP/1.1\r\nHost: a\r\n\r\n"].concat();
         let output = server.exchange(&request);
         let response = Response::parse(&output, "GET")

@@ -1,18 +1,14 @@
 //! A root that is replaced repeatedly under load: no old file is served, and no request is lost.
 
-use crate::support::{Launch, Response, Server, Signal, Site, poll_until, unavailable};
+use crate::support::{Launch, Response, Server, Signal, Site, poll_until, rounds, unavailable};
 use std::{
-    env, fs,
+    fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::Command,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     thread,
 };
-
-/// The variable that sets the number of replacements in each way, if more than the default are
-/// wanted.
-const ROUNDS: &str = "MILLPOND_TEST_ROUNDS";
 
 /// The log messages of a server whose root is replaced.
 const REPLACED: &[&str] = &[
@@ -77,7 +73,7 @@ fn mounted(from: &Path, at: &Path, command: &mut Command) -> Command {
 
 /// Replaces a root repeatedly while clients send requests.
 fn replace_under_load(way: Way, mounted_at: Option<&Path>) {
-    let rounds = env::var(ROUNDS).map_or(4, |rounds| rounds.parse().expect("a number of rounds"));
+    let rounds = rounds(4, 4);
     let builds = Builds::new(way, rounds);
     let launch = match mounted_at {
         // Files that are not new to the server stay in the cache from one tick to the next.

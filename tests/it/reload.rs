@@ -1,6 +1,6 @@
 //! Reloading settings and reopening logs while the server runs.
 
-use crate::support::{Launch, Server, Signal, Site, is_root, poll_until, unavailable};
+use crate::support::{Launch, Server, Signal, Site, is_root, poll_until, rounds, unavailable};
 use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
 use std::{
     fs,
@@ -365,7 +365,7 @@ fn a_server_stops_when_its_terminal_is_closed_even_at_startup() {
         return unavailable("setsid (util-linux)");
     }
     let site = Site::small();
-    for round in 0..100 {
+    for round in 0..rounds(30, 100) {
         let socket = site.outside(format!("socket-{round}"));
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let terminal = openpt(flags).unwrap();

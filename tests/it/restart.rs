@@ -2,42 +2,17 @@
 //!
 //! Clients send requests all the time, over new and persistent connections, for small files, and
 //! slowly for a large one. No request is retried: any response that is not complete, for whatever
-//! reason, counts as lost. `MILLPOND_TEST_ROUNDS` sets the number of rounds; the default is small:
+//! reason, counts as lost. `MILLPOND_TEST_ROUNDS` sets the number of rounds; by default, they are few:
 //!
 //! ```sh
 //! MILLPOND_TEST_ROUNDS=200 cargo test --release --test it restart:: -- --nocapture --test-threads 1
 //! ```
 
-use crate::support::{Files, Launch, Load, Signal, Site, files_of_many_sizes, poll_until};
-use std::{env, fs, net::TcpListener, os::fd::AsFd, path::Path, time::Instant};
-
-/// Returns the number of rounds.
-fn rounds() -> usize {
-    env::var("MILLPOND_TEST_ROUNDS").map_or(5, |rounds| rounds.parse().expect("a number"))
-}
-
-fn site_of_many_files() -> (Site, Files) {
-    let (site, files) = (Site::new(), files_of_many_sizes());
-    for (target, content) in &files {
-        site.file(&target[1..], content);
-    }
-    (site, files)
-}
+use crate::support::{Launch, Load, Signal, poll_until, rounds, site_of_many_files};
+use std::{fs, net::TcpListener, os::fd::AsFd, path::Path, time::Instant};
 
 /// The number of requests between two rounds, so that each round affects some.
 const REQUESTS_A_ROUND: usize = 50;
-
-#[track_caller]
-fn assert_nothing_lost(what: &str, load: &Load, start: Instant) {
-    let (sent, lost) = (load.sent(), load.lost());
-    let seconds = start.elapsed().as_secs_f32();
-    println!(
-        "{} {what}, {sent} requests in {seconds:.1} s, {} lost",
-        rounds(),
-        lost.len()
-    );
-    assert_eq!(lost, <[String; 0]>::default());
-}
 
 /// Starts a server that the next one may take over from.
 fn reusable(root: &Path, listen: &str) -> Launch {
@@ -50,10 +25,11 @@ fn reusable(root: &Path, listen: &str) -> Launch {
 #[test]
 fn no_restart_loses_a_request() {
     let (site, files) = site_of_many_files();
+    let rounds = rounds(2, 5);
     let mut server = reusable(&site.root(), "127.0.0.1:0").start();
     let (address, start) = (server.address, Instant::now());
     let load = Load::put_on(address, &files, |load| {
-        for _ in 0..rounds() {
+        for _ in 0..rounds {
             let next = reusable(&site.root(), &address.to_string()).start();
             load.await_more(REQUESTS_A_ROUND);
             assert_eq!(server.stop(Signal::TERM).code(), Some(0));
@@ -61,12 +37,13 @@ fn no_restart_loses_a_request() {
             load.await_more(REQUESTS_A_ROUND);
         }
     });
-    assert_nothing_lost("restarts with --reuse-port", &load, start);
+    load.assert_nothing_lost(&format!("{rounds} restarts with --reuse-port"), start);
 }
 
 #[test]
 fn no_restart_with_an_inherited_socket_loses_a_request() {
     let (site, files) = site_of_many_files();
+    let rounds = rounds(2, 5);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let launch = || {
         Launch::inheriting(&[("millpond.socket", listener.as_fd())])
@@ -78,7 +55,7 @@ fn no_restart_with_an_inherited_socket_loses_a_request() {
     assert_eq!(server.address, listener.local_addr().unwrap());
     let start = Instant::now();
     let load = Load::put_on(server.address, &files, |load| {
-        for _ in 0..rounds() {
+        for _ in 0..rounds {
             load.await_more(REQUESTS_A_ROUND);
             // Like systemctl restart. In the meantime, new connections wait in the queue of the
             // socket.
@@ -87,12 +64,16 @@ fn no_restart_with_an_inherited_socket_loses_a_request() {
         }
         load.await_more(REQUESTS_A_ROUND);
     });
-    assert_nothing_lost("restarts with a socket handed over", &load, start);
+    load.assert_nothing_lost(
+        &format!("{rounds} restarts with a socket handed over"),
+        start,
+    );
 }
 
 #[test]
 fn no_reload_loses_a_request() {
     let (site, files) = site_of_many_files();
+    let rounds = rounds(2, 5);
     fs::create_dir(site.outside("etc")).unwrap();
     let settings = site.outside("etc/millpond.toml");
     let log = site.outside("log");
@@ -106,7 +87,7 @@ fn no_reload_loses_a_request() {
         .start();
     let start = Instant::now();
     let load = Load::put_on(server.address, &files, |load| {
-        for round in 1..=rounds() {
+        for round in 1..=rounds {
             fs::write(&settings, text(round)).unwrap();
             server.process.signal(Signal::HUP);
             let expected = format!("max-age={round}");
@@ -117,5 +98,5 @@ fn no_reload_loses_a_request() {
             load.await_more(REQUESTS_A_ROUND);
         }
     });
-    assert_nothing_lost("reloads", &load, start);
+    load.assert_nothing_lost(&format!("{rounds} reloads"), start);
 }

@@ -343,7 +343,7 @@ fn a_small_request_is_answered_before_many_large_ones() {
 #[test]
 fn downloads_in_turns_arrive_whole_with_small_requests_in_between() {
     let site = Site::small();
-    site.file("large.bin", noise(50_000_000));
+    site.file("large.bin", noise(20_000_000));
     let server = Server::start(site.root());
     let port = server.address.port();
     let downloads: Vec<_> = (0..8)
@@ -364,7 +364,7 @@ fn downloads_in_turns_arrive_whole_with_small_requests_in_between() {
         assert_eq!(client.response_to("GET").status, 200);
     }
     for download in downloads {
-        assert_eq!(download.join().expect("a download"), 50_000_000);
+        assert_eq!(download.join().expect("a download"), 20_000_000);
     }
 }
 

@@ -101,7 +101,7 @@ const SLEEPS: [(&str, usize, &str); 21] = [
     ),
     (
         "tests/it/tls/renewal.rs",
-        4,
+        5,
         "a key is replaced a little later than its certificate; a renewal is polled for",
     ),
     (

@@ -6,12 +6,12 @@
 )]
 
 use crate::support::{
-    Client, Files, Launch, Load, Response, Server, Signal, Site, files_of_many_sizes, noise,
-    poll_until, quoted,
+    Client, Launch, Load, Response, Server, Signal, Site, noise, poll_until, quoted, rounds,
+    site_of_many_files,
 };
 use std::{
     collections::BTreeMap,
-    env, fs,
+    fs,
     io::{Read, Write},
     net::SocketAddr,
     os::unix::net::UnixStream,
@@ -296,7 +296,7 @@ fn ask_for_many(server: &Server) -> Vec<String> {
         let clients = (0..8).map(|number| {
             scope.spawn(move || {
                 let mut client = server.connect();
-                let targets = (0..100).map(|request| {
+                let targets = (0..40).map(|request| {
                     let target = format!("/a.txt?{number}-{request}-{}", "x".repeat(LONG));
                     let head = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
                     assert_eq!(client.send(head).response_to("GET").status, 200);
@@ -420,37 +420,13 @@ fn there_are_as_many_workers_as_usable_processors() {
     assert_eq!(tasks.count(), 1);
 }
 
-fn site_of_many_files() -> (Site, Files) {
-    let (site, files) = (Site::new(), files_of_many_sizes());
-    for (target, content) in &files {
-        site.file(&target[1..], content);
-    }
-    (site, files)
-}
-
-/// Returns the number of repetitions of a test.
-fn rounds() -> usize {
-    env::var("MILLPOND_TEST_ROUNDS").map_or(5, |rounds| rounds.parse().expect("a number"))
-}
-
 /// The requests between two rounds, so that each round happens during some.
 const REQUESTS_A_ROUND: usize = 50;
-
-#[track_caller]
-fn assert_nothing_lost(what: &str, load: &Load, start: Instant) {
-    let (sent, lost) = (load.sent(), load.lost());
-    let seconds = start.elapsed().as_secs_f32();
-    println!(
-        "{} {what}, {sent} requests in {seconds:.1} s, {} lost",
-        rounds(),
-        lost.len()
-    );
-    assert_eq!(lost, <[String; 0]>::default());
-}
 
 #[test]
 fn no_restart_with_another_number_of_workers_loses_a_request() {
     let (site, files) = site_of_many_files();
+    let rounds = rounds(2, 5);
     let launch = |listen: &str, workers: usize| {
         Launch::bare()
             .arg(site.root())
@@ -463,7 +439,7 @@ fn no_restart_with_another_number_of_workers_loses_a_request() {
     let mut server = launch("127.0.0.1:0", 1);
     let (address, start): (SocketAddr, _) = (server.address, Instant::now());
     let load = Load::put_on(address, &files, |load| {
-        for _ in 0..rounds() {
+        for _ in 0..rounds {
             let next = launch(&address.to_string(), numbers.next().unwrap());
             load.await_more(REQUESTS_A_ROUND);
             assert_eq!(server.stop(Signal::TERM).code(), Some(0));
@@ -471,12 +447,16 @@ fn no_restart_with_another_number_of_workers_loses_a_request() {
             load.await_more(REQUESTS_A_ROUND);
         }
     });
-    assert_nothing_lost("restarts with other numbers of workers", &load, start);
+    load.assert_nothing_lost(
+        &format!("{rounds} restarts with other numbers of workers"),
+        start,
+    );
 }
 
 #[test]
 fn no_reload_with_several_workers_loses_a_request() {
     let (site, files) = site_of_many_files();
+    let rounds = rounds(2, 5);
     fs::create_dir(site.outside("etc")).unwrap();
     let settings = site.outside("etc/millpond.toml");
     let text = |round: usize| format!("cache-control = 'max-age={round}'\n");
@@ -489,7 +469,7 @@ fn no_reload_with_several_workers_loses_a_request() {
         .start();
     let start = Instant::now();
     let load = Load::put_on(server.address, &files, |load| {
-        for round in 1..=rounds() {
+        for round in 1..=rounds {
             fs::write(&settings, text(round)).unwrap();
             server.process.signal(Signal::HUP);
             load.await_more(REQUESTS_A_ROUND);
@@ -500,5 +480,5 @@ fn no_reload_with_several_workers_loses_a_request() {
             });
         }
     });
-    assert_nothing_lost("reloads with four workers", &load, start);
+    load.assert_nothing_lost(&format!("{rounds} reloads with four workers"), start);
 }

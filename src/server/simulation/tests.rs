@@ -45,5 +45,5 @@ fn the_same_seed_gives_the_same_history() {
     }
 }
 
-/// As many as take some two seconds without optimization.
-const SEEDS: u64 = 600;
+/// As many as take a second or two without optimization.
+const SEEDS: u64 = 300;

@@ -143,8 +143,8 @@ mod tests {
     #[test]
     fn content_of_any_length_is_decoded_unchanged() {
         let lengths = [0, 1, 2, 1023, 1024, 4095, 4096, 4097, 8192, 65_535, 65_536];
-        let large = [131_071, 131_073, 300_000, 1_100_000];
-        for content in [text(50_000), noise(1_100_000), vec![b'a'; 1_100_000]] {
+        let large = [131_071, 131_073, 700_000];
+        for content in [text(35_000), noise(700_000), vec![b'a'; 700_000]] {
             for length in lengths.iter().chain(&large) {
                 let content = &content[..*length];
                 for coding in Encoder::CODINGS.iter() {

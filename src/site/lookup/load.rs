@@ -234,7 +234,7 @@ mod tests {
                     fs::rename(&aside, &index).unwrap();
                 }
             });
-            for _ in 0..20_000 {
+            for _ in 0..4000 {
                 match look.load(&path) {
                     Ok(_) => found += 1,
                     Err(LookupError::NoIndex) => missed += 1,

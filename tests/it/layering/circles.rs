@@ -17,21 +17,23 @@ pub(crate) struct Imports {
 
 impl Imports {
     /// Reads the imports of these sources, without those in tests.
-    pub(crate) fn of(sources: &[Source]) -> Self {
-        let code: BTreeMap<Module, String> = sources
+    pub(crate) fn of(sources: &[&Source]) -> Self {
+        let modules: BTreeMap<Module, &Source> = sources
             .iter()
             .filter(|source| !source.name.ends_with("/tests.rs"))
-            .map(|source| (module_of(&source.name), source.production()))
+            .map(|source| (module_of(&source.name), *source))
             .collect();
-        let exports: BTreeMap<_, _> = code
+        let names = code_names(sources);
+        let exports: BTreeMap<_, _> = modules
             .iter()
-            .map(|(module, code)| (module.clone(), exports(module, code, &code_names(sources))))
+            .map(|(module, source)| (module.clone(), exports(module, source.production(), &names)))
             .collect();
-        let edges = code
+        let edges = modules
             .iter()
-            .map(|(module, code)| {
-                let targets = paths(code)
-                    .filter_map(|path| absolute(module, &path, &exports))
+            .map(|(module, source)| {
+                let paths = source.paths().iter();
+                let targets = paths
+                    .filter_map(|path| absolute(module, path, &exports))
                     .filter_map(|path| resolve(path, &exports))
                     .filter(|target| target != module);
                 (module.clone(), targets.collect())
@@ -97,7 +99,7 @@ fn module_of(file: &str) -> Module {
     module
 }
 
-fn code_names(sources: &[Source]) -> Exports {
+fn code_names(sources: &[&Source]) -> Exports {
     let names = sources.iter().map(|source| module_of(&source.name));
     names.map(|module| (module, BTreeMap::new())).collect()
 }
@@ -177,7 +179,7 @@ mod tests {
             .iter()
             .map(|(name, text)| Source::new(name, text))
             .collect();
-        Imports::of(&sources).circles()
+        Imports::of(&sources.iter().collect::<Vec<_>>()).circles()
     }
 
     #[test]

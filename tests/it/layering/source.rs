@@ -1,7 +1,7 @@
 //! Rust sources as text: enough of the grammar to find paths, functions and lines of code.
 
 use std::{
-    fs,
+    fs, iter,
     path::{Path, PathBuf},
     sync::OnceLock,
 };
@@ -16,6 +16,9 @@ pub(crate) struct Source {
     /// The path from the root of the repository.
     pub(crate) name: String,
     code: String,
+    /// The code without that for tests, and its paths, once they are asked for.
+    production: OnceLock<String>,
+    paths: OnceLock<Vec<Vec<String>>>,
 }
 
 impl Source {
@@ -24,11 +27,23 @@ impl Source {
         Self {
             name: name.to_owned(),
             code: code_of(text),
+            production: OnceLock::new(),
+            paths: OnceLock::new(),
         }
     }
 
     /// Returns the code without that for tests.
-    pub(crate) fn production(&self) -> String {
+    pub(crate) fn production(&self) -> &str {
+        self.production.get_or_init(|| self.without_tests())
+    }
+
+    /// Returns every path in the [code without tests](Self::production).
+    pub(crate) fn paths(&self) -> &[Vec<String>] {
+        self.paths
+            .get_or_init(|| paths(self.production()).collect())
+    }
+
+    fn without_tests(&self) -> String {
         if self.name.ends_with("/tests.rs") {
             return String::new();
         }
@@ -81,14 +96,14 @@ pub(crate) fn function_lengths(code: &str) -> Vec<(String, usize)> {
 }
 
 /// Returns all sources of the project and its tests.
-pub(crate) fn all_sources() -> impl Iterator<Item = Source> {
+pub(crate) fn all_sources() -> impl Iterator<Item = &'static Source> {
     static READ: OnceLock<Vec<Source>> = OnceLock::new();
     let read = READ.get_or_init(|| [read("src"), read("tests")].concat());
-    read.iter().cloned()
+    read.iter()
 }
 
 /// Returns all Rust files beneath a directory in `src` or `tests`.
-pub(crate) fn sources(directory: &str) -> Vec<Source> {
+pub(crate) fn sources(directory: &str) -> Vec<&'static Source> {
     let directory = format!("{directory}/");
     let sources: Vec<_> = all_sources()
         .filter(|source| source.name.starts_with(&directory))
@@ -116,29 +131,42 @@ fn read(directory: &str) -> Vec<Source> {
 
 /// Returns the text without comments and without the content of literals, line by line.
 fn code_of(text: &str) -> String {
-    let mut code = String::new();
+    let mut code = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(char) = rest.chars().next() {
+    while let Some(start) = memchr::memchr3(b'/', b'"', b'\'', rest.as_bytes()) {
+        code.push_str(&rest[..start]);
+        rest = &rest[start..];
         let skipped = if rest.starts_with("//") {
             rest.find('\n').unwrap_or(rest.len())
         } else if rest.starts_with("/*") {
             block_comment_length(rest)
-        } else if rest.starts_with("r\"") || rest.starts_with("r#") {
-            raw_string_length(rest).unwrap_or(0)
-        } else if char == '"' {
-            quoted_length(rest, '"')
-        } else if char == '\'' && is_character(rest) {
-            quoted_length(rest, '\'')
+        } else if rest.starts_with('"') {
+            match take_raw_start(&mut code) {
+                Some(hashes) => raw_string_length(rest, hashes),
+                None => quoted_length(rest, b'"'),
+            }
+        } else if is_character(rest) {
+            quoted_length(rest, b'\'')
         } else {
             0
         };
-        code.extend(rest[..skipped].chars().filter(|char| *char == '\n'));
         if skipped == 0 {
-            code.push(char);
+            code.push_str(&rest[..1]);
         }
-        rest = &rest[skipped.max(char.len_utf8() * usize::from(skipped == 0))..];
+        let lines = memchr::memchr_iter(b'\n', &rest.as_bytes()[..skipped]).count();
+        code.extend(iter::repeat_n('\n', lines));
+        rest = &rest[skipped.max(1)..];
     }
-    code
+    code + rest
+}
+
+/// Removes the start of a raw string before its quote. Returns the number of its hashes.
+fn take_raw_start(code: &mut String) -> Option<usize> {
+    let before = code.trim_end_matches('#');
+    let hashes = code.len() - before.len();
+    let length = before.strip_suffix('r')?.len();
+    code.truncate(length);
+    Some(hashes)
 }
 
 fn block_comment_length(text: &str) -> usize {
@@ -156,25 +184,24 @@ fn block_comment_length(text: &str) -> usize {
     text.len()
 }
 
-/// Returns `None` for a raw identifier.
-fn raw_string_length(text: &str) -> Option<usize> {
-    let hashes = text[1..].bytes().take_while(|byte| *byte == b'#').count();
-    let start = hashes + 2;
-    text[1 + hashes..].starts_with('"').then(|| {
-        let end = format!("\"{}", "#".repeat(hashes));
-        text[start..]
-            .find(&end)
-            .map_or(text.len(), |length| start + length + end.len())
-    })
+/// Returns the length of a raw string from its first quote.
+fn raw_string_length(text: &str, hashes: usize) -> usize {
+    let end = format!("\"{}", "#".repeat(hashes));
+    text[1..]
+        .find(&end)
+        .map_or(text.len(), |length| 1 + length + end.len())
 }
 
-fn quoted_length(text: &str, quote: char) -> usize {
-    let mut escaped = false;
-    for (position, char) in text.char_indices().skip(1) {
-        if char == quote && !escaped {
-            return position + 1;
+fn quoted_length(text: &str, quote: u8) -> usize {
+    let bytes = text.as_bytes();
+    let mut end = 1;
+    while let Some(found) = memchr::memchr2(quote, b'\\', &bytes[end..]) {
+        end += found + 1;
+        if bytes[end - 1] == quote {
+            return end;
         }
-        escaped = char == '\\' && !escaped;
+        // What is escaped is no end.
+        end += 1;
     }
     text.len()
 }
@@ -187,14 +214,14 @@ fn is_character(text: &str) -> bool {
 
 /// Returns every path in the code, with the groups of `use` expanded.
 pub(crate) fn paths(code: &str) -> impl Iterator<Item = Vec<String>> {
-    let spaced = code.replace("::", " :: ");
-    let spaced = [
-        "{", "}", ",", ";", "(", ")", "<", ">", "&", "!", ".", ":", "=", "[", "]", "*",
-    ]
-    .into_iter()
-    .fold(spaced.replace("::", "\u{1}"), |code, mark| {
-        code.replace(mark, &format!(" {mark} "))
-    });
+    let mut spaced = String::with_capacity(2 * code.len());
+    for char in code.replace("::", "\u{1}").chars() {
+        if "\u{1}{},;()<>&!.:=[]*".contains(char) {
+            spaced.extend([' ', char, ' ']);
+        } else {
+            spaced.push(char);
+        }
+    }
     let mut prefixes: Vec<Vec<String>> = Vec::new();
     let mut path: Vec<String> = Vec::new();
     let mut all = Vec::new();

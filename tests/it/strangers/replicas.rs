@@ -4,10 +4,9 @@
 use crate::strangers::programs::{program, tools};
 use crate::support::{
     Client, Files, LARGE_FILE, Launch, Load, Process, Server, Signal, Site, files_of_many_sizes,
-    poll_until,
+    poll_until, rounds,
 };
 use std::{
-    env,
     io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpStream},
     process,
@@ -20,9 +19,6 @@ const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/haproxy.cfg");
 
 /// The number of replicas in the file.
 const REPLICAS: usize = 3;
-
-/// Sets how often each replica is replaced, if more than the default is wanted.
-const ROUNDS: &str = "MILLPOND_TEST_ROUNDS";
 
 #[test]
 fn all_replicas_give_a_file_the_same_fields_and_entity_tag() {
@@ -67,8 +63,7 @@ fn replacing_each_replica_in_turn_under_load_loses_no_request() {
     let Some(mut pond) = Pond::open() else {
         return;
     };
-    let rounds = env::var(ROUNDS).map_or(2, |rounds| rounds.parse().expect("a number of rounds"));
-    let replacements = rounds * REPLICAS;
+    let replacements = rounds(2, 2) * REPLICAS;
     let (files, address) = (pond.files.clone(), pond.address);
     let start = Instant::now();
     let load = Load::put_on(address, &files, |load| {

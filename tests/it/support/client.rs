@@ -101,12 +101,15 @@ impl Client {
     #[track_caller]
     pub(crate) fn receive_some(&mut self) -> Vec<u8> {
         let mut buffer = vec![0; 64 * 1024];
-        match self.stream.read(&mut buffer) {
-            Ok(count) => buffer.truncate(count),
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => buffer.clear(),
-            Err(error) => panic!("{error}"),
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(count) => buffer.truncate(count),
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => buffer.clear(),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => panic!("{error}"),
+            }
+            return buffer;
         }
-        buffer
     }
 
     /// Receives until the server closes.

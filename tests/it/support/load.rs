@@ -1,6 +1,6 @@
 //! Requests of many clients at once, and their outcomes.
 
-use super::{PATIENCE, Response, Server, noise, poll_until};
+use super::{PATIENCE, Response, Server, Site, noise, poll_until};
 use std::{
     collections::BTreeMap,
     io::{ErrorKind, Read, Write},
@@ -27,6 +27,15 @@ pub(crate) fn files_of_many_sizes() -> Files {
     small
         .chain([(LARGE_FILE.to_owned(), noise(8 << 20))])
         .collect()
+}
+
+/// Returns a site of these files.
+pub(crate) fn site_of_many_files() -> (Site, Files) {
+    let (site, files) = (Site::new(), files_of_many_sizes());
+    for (target, content) in &files {
+        site.file(&target[1..], content);
+    }
+    (site, files)
 }
 
 /// Too large for the buffers between a replica and a slow client.
@@ -93,8 +102,21 @@ impl Load {
                 let mut lost = self.lost.lock().expect("no client panics");
                 lost.push(format!("{target}: {problem}"));
             }
-            thread::sleep(Duration::from_millis(1));
+            thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Asserts that each request had a complete response, and prints how many there were since
+    /// `start`.
+    #[track_caller]
+    pub(crate) fn assert_nothing_lost(&self, during: &str, start: Instant) {
+        let (sent, lost) = (self.sent(), self.lost());
+        let seconds = start.elapsed().as_secs_f32();
+        println!(
+            "{during}, {sent} requests in {seconds:.1} s, {} lost",
+            lost.len()
+        );
+        assert_eq!(lost, <[String; 0]>::default());
     }
 
     pub(crate) fn sent(&self) -> usize {

@@ -9,6 +9,7 @@ mod network;
 mod process;
 mod reference;
 mod response;
+mod rounds;
 mod server;
 mod site;
 mod table;
@@ -17,11 +18,12 @@ mod tracee;
 
 pub(crate) use client::Client;
 pub(crate) use kernel::unsent_bytes;
-pub(crate) use load::{Files, Load, files_of_many_sizes, waits_during};
+pub(crate) use load::{Load, site_of_many_files, waits_during};
 pub(crate) use network::in_a_network;
 pub(crate) use process::{Hearing, PATIENCE, Process, poll_until};
 pub(crate) use reference::resolve;
 pub(crate) use response::{MADE, Response, responses, without_dates};
+pub(crate) use rounds::rounds;
 pub(crate) use rustix::process::Signal;
 pub(crate) use server::{Launch, Server};
 pub(crate) use site::{
@@ -33,4 +35,7 @@ pub(crate) use tracee::{Argument, Outcome, Tracee};
 
 /// Used only by tests that run other programs.
 #[cfg(feature = "strangers")]
-pub(crate) use {load::LARGE_FILE, table::skipped};
+pub(crate) use {
+    load::{Files, LARGE_FILE, files_of_many_sizes},
+    table::skipped,
+};

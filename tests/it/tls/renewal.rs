@@ -1,7 +1,7 @@
 //! Certificates that are renewed while the server runs.
 
 use super::{authority::Issued, https::Https};
-use crate::support::{Signal, Site, is_root, poll_until};
+use crate::support::{PATIENCE, Signal, Site, is_root};
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use std::{
     fs,
@@ -16,13 +16,14 @@ const SOON: Duration = Duration::from_secs(3);
 
 #[track_caller]
 fn await_shown(https: &Https, issued: &Issued) {
-    let expected = CertificateDer::from_pem_slice(issued.certificate.as_bytes()).unwrap();
+    await_shown_within(SOON, https, issued);
+}
+
+#[track_caller]
+fn await_shown_within(limit: Duration, https: &Https, issued: &Issued) {
     let begun = Instant::now();
-    loop {
-        if https.connect().certificate() == expected.as_ref() {
-            return;
-        }
-        assert!(begun.elapsed() < SOON, "the certificate before is shown");
+    while !is_shown(https, issued) {
+        assert!(begun.elapsed() < limit, "the certificate before is shown");
         thread::sleep(Duration::from_millis(50));
     }
 }
@@ -88,37 +89,45 @@ fn a_certificate_behind_links_is_shown_when_they_are_swapped() {
 
 #[test]
 fn an_unusable_certificate_is_reported_and_the_previous_one_stays() {
-    let site = Site::small();
-    let said: &'static [&'static str] = &[
-        "is not the key of the certificate",
-        "has expired",
-        "cannot be read",
-        "was renewed",
+    type Change = fn(&Path, &Issued);
+    let changes: [(Change, &[&str]); 3] = [
+        (
+            |certificate, expired| replace(certificate, &expired.certificate),
+            &["is not the key of the certificate", "was renewed"],
+        ),
+        (
+            |certificate, expired| {
+                expired.write(certificate.parent().unwrap());
+            },
+            &["has expired", "was renewed"],
+        ),
+        (
+            |certificate, _| fs::remove_file(certificate).unwrap(),
+            &["cannot be read", "was renewed"],
+        ),
     ];
-    let https = Https::launch(&site, |launch| launch.expecting(said));
-    let (certificate, key) = (site.outside("tls/cert.pem"), site.outside("tls/key.pem"));
-    let good = https.authority.issue(&["a.test"]);
-    good.write(site.outside("tls"));
-    await_shown(&https, &good);
-    let expired = https.authority.issue_for(&["a.test"], -1);
-    let steps: [(&dyn Fn(), &str); 3] = [
-        (&|| replace(&certificate, &expired.certificate), said[0]),
-        (&|| replace(&key, &expired.key), said[1]),
-        (&|| fs::remove_file(&certificate).unwrap(), said[2]),
-    ];
-    for (change, said) in steps {
-        change();
-        let begun = Instant::now();
-        while !https.server.process.stderr().contains(said) {
-            assert!(is_shown(&https, &good));
-            assert!(begun.elapsed() < SOON + SOON, "nothing is said of it");
-            thread::sleep(Duration::from_millis(50));
+    // Each has a server of its own, because each is reported after a while.
+    thread::scope(|scope| {
+        for (change, said) in changes {
+            scope.spawn(move || {
+                let site = Site::small();
+                let https = Https::launch(&site, |launch| launch.expecting(said));
+                let good = https.connect().certificate().to_vec();
+                let expired = https.authority.issue_for(&["a.test"], -1);
+                change(&site.outside("tls/cert.pem"), &expired);
+                let begun = Instant::now();
+                while !https.server.process.stderr().contains(said[0]) {
+                    assert_eq!(https.connect().certificate(), good);
+                    assert!(begun.elapsed() < SOON + SOON, "nothing is said of it");
+                    thread::sleep(Duration::from_millis(50));
+                }
+                assert_eq!(https.connect().certificate(), good);
+                let next = https.authority.issue(&["a.test"]);
+                next.write(site.outside("tls"));
+                await_shown(&https, &next);
+            });
         }
-    }
-    assert!(is_shown(&https, &good));
-    let next = https.authority.issue(&["a.test"]);
-    next.write(site.outside("tls"));
-    await_shown(&https, &next);
+    });
 }
 
 #[test]
@@ -133,13 +142,12 @@ fn a_certificate_that_is_not_valid_yet_is_reported_once_and_used_when_it_is_vali
     let [begin, end] = [8, 9_000].map(|seconds| now + Duration::from_secs(seconds));
     let issued = https.authority.issue_between(&["a.test"], begin, end);
     issued.write(site.outside("tls"));
-    poll_until("the report", || {
+    while !https.server.process.stderr().contains(early) {
         assert!(!is_shown(&https, &issued));
-        https.server.process.stderr().contains(early).then_some(())
-    });
-    poll_until("the certificate to be used", || {
-        is_shown(&https, &issued).then_some(())
-    });
+        assert!(SystemTime::now() < begin, "nothing is said of it");
+        thread::sleep(Duration::from_millis(50));
+    }
+    await_shown_within(PATIENCE, &https, &issued);
     assert_eq!(https.server.process.stderr().matches(early).count(), 1);
 }
 
