@@ -4,7 +4,7 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use std::{
     env, fs,
     fs::File,
-    io::Write,
+    io::{ErrorKind, Write},
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     process,
@@ -32,15 +32,17 @@ impl Site {
     /// Creates a site with an empty root.
     pub(crate) fn new() -> Self {
         static MADE: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "millpond-test-{}-{}",
-            process::id(),
-            MADE.fetch_add(1, Ordering::Relaxed)
-        );
+        // A server watches all directories above its root, which takes longer the more names the
+        // kernel remembers in them. It remembers many in the directory of everybody's files.
+        let all = env::temp_dir().join(format!("millpond-test-{}", process::id()));
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
         let site = Self {
-            directory: env::temp_dir().join(name),
+            directory: all.join(number.to_string()),
         };
-        fs::create_dir_all(site.root()).expect("a temporary directory can be made");
+        while let Err(error) = fs::create_dir_all(site.root()) {
+            let was_removed = error.kind() == ErrorKind::NotFound;
+            assert!(was_removed, "no temporary directory can be made: {error}");
+        }
         site
     }
 
@@ -124,6 +126,8 @@ impl Drop for Site {
     fn drop(&mut self) {
         // The system cleans up temporary files that cannot be removed here.
         let _ = fs::remove_dir_all(&self.directory);
+        // The last one removes the directory of all.
+        let _ = self.directory.parent().map(fs::remove_dir);
     }
 }
 
