@@ -89,23 +89,23 @@ const SLEEPS: [(&str, usize, &str); 21] = [
     ),
     ("tests/it/support/process.rs", 1, "an outcome is polled for"),
     (
-        "tests/it/timeouts.rs",
+        "tests/it/deadlines.rs",
         8,
         "what counts as slow is what a real client takes out of the buffers of a real kernel",
     ),
-    ("tests/it/tls/connections.rs", 1, "a client reads slowly"),
+    ("tests/it/https/connections.rs", 1, "a client reads slowly"),
     (
-        "tests/it/tls/handshakes.rs",
+        "tests/it/https/handshakes.rs",
         3,
         "a reload is past; bytes of a handshake trickle in, and do so more slowly than all at once",
     ),
     (
-        "tests/it/tls/renewal.rs",
+        "tests/it/https/renewal.rs",
         5,
         "a key is replaced a little later than its certificate; a renewal is polled for",
     ),
     (
-        "tests/it/unread_log.rs",
+        "tests/it/log_reader.rs",
         4,
         "what is written is read slowly, while one client asks at a rate and another now and then",
     ),

@@ -54,7 +54,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "ln -s",
         "tests/it/strangers/container.rs, tests/it/rebuild.rs",
     ),
-    ("mkcert", "needs mkcert; tests/it/tls/certificates.rs"),
+    ("mkcert", "needs mkcert; tests/it/https/certificates.rs"),
     (
         "millpond DIR --share",
         "would tell the network; tests/it/share.rs, tests/it/announce.rs",
@@ -65,11 +65,11 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ),
     (
         "millpond /srv/www --listen https:",
-        "needs a certificate; tests/it/tls/connections.rs",
+        "needs a certificate; tests/it/https/connections.rs",
     ),
     (
         "millpond DIR --listen https://localhost",
-        "needs a certificate; tests/it/tls/connections.rs",
+        "needs a certificate; tests/it/https/connections.rs",
     ),
     (
         "millpond /srv/www/current --user",

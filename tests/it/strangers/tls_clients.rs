@@ -2,8 +2,8 @@
 
 use super::programs::{assert_same, beside, program, python, run, tools, words};
 use super::repositories::lay_out_machine;
+use crate::https::{authority::Authority, server::Https};
 use crate::support::{Site, noise};
-use crate::tls::{authority::Authority, https::Https};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use std::{
     fs,

@@ -1,6 +1,6 @@
 //! Handshakes: versions, protocols, resumed sessions, and misbehaving clients.
 
-use super::{client::Browser, https::Https};
+use super::{client::Browser, server::Https};
 use crate::support::{Client, Signal, Site, poll_until};
 use rustls::HandshakeKind;
 use std::{

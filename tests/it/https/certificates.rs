@@ -3,7 +3,7 @@
 use super::{
     authority::Authority,
     client::Browser,
-    https::{Https, address_of},
+    server::{Https, address_of},
 };
 use crate::support::{Launch, Site};
 use rustix::fs::{CWD, FileType, Mode, mknodat};

@@ -1,6 +1,6 @@
 //! Data over TLS, and the end of connections.
 
-use super::{client::Browser, https::Https};
+use super::{client::Browser, server::Https};
 use crate::support::{Client, Launch, Signal, Site, noise, responses};
 use std::{
     fs::File,

@@ -1,6 +1,6 @@
 //! The certificate that a server makes for itself.
 
-use super::{authority::Authority, client::Browser, https::address_of};
+use super::{authority::Authority, client::Browser, server::address_of};
 use crate::support::{Launch, Server, Site};
 use std::{
     fs,

@@ -1,6 +1,6 @@
 //! `--redirect-https`.
 
-use super::https::Https;
+use super::server::Https;
 use crate::support::Site;
 use std::{
     io::{Read, Write},

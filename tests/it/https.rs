@@ -5,7 +5,7 @@ mod certificates;
 mod client;
 mod connections;
 mod handshakes;
-pub(crate) mod https;
 mod redirect;
 mod renewal;
 mod self_signed;
+pub(crate) mod server;

@@ -1,6 +1,6 @@
 //! Certificates that are renewed while the server runs.
 
-use super::{authority::Issued, https::Https};
+use super::{authority::Issued, server::Https};
 use crate::support::{PATIENCE, Signal, Site, is_root};
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use std::{
@@ -139,7 +139,7 @@ fn a_certificate_that_is_not_valid_yet_is_reported_once_and_used_when_it_is_vali
     });
     // The clock of its issuer is a few seconds ahead.
     let now = SystemTime::now();
-    let [begin, end] = [8, 9_000].map(|seconds| now + Duration::from_secs(seconds));
+    let [begin, end] = [6, 9_000].map(|seconds| now + Duration::from_secs(seconds));
     let issued = https.authority.issue_between(&["a.test"], begin, end);
     issued.write(site.outside("tls"));
     while !https.server.process.stderr().contains(early) {
