@@ -346,18 +346,21 @@ fn downloads_in_turns_arrive_whole_with_small_requests_in_between() {
     site.file("large.bin", noise(20_000_000));
     let server = Server::start(site.root());
     let port = server.address.port();
-    let downloads: Vec<_> = (0..8)
+    // The clients do not read before all of the downloads are under way.
+    let clients: Vec<_> = (0..8)
         .map(|_| {
             let mut client = server.connect();
-            thread::spawn(move || {
-                client.send("GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n");
-                client.response_to("GET").content.len()
-            })
+            client.send("GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n");
+            client
         })
         .collect();
     poll_until("the downloads to be under way", || {
         (unsent_bytes(port, None) > 1_000_000).then_some(())
     });
+    let downloads: Vec<_> = clients
+        .into_iter()
+        .map(|mut client| thread::spawn(move || client.response_to("GET").content.len()))
+        .collect();
     let mut client = server.connect();
     for _ in 0..100 {
         client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");

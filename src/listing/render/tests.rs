@@ -289,8 +289,9 @@ fn a_page_shows_its_totals() {
 #[test]
 fn surplus_entries_are_cut_with_a_note_on_the_page() {
     let mut listing = Listing::new(BasePath::default(), path("/"), View::default());
-    for number in 0..ENTRIES_MAX {
-        assert!(listing.push(file(number.to_string(), 0)));
+    // It does not matter that they all have one name.
+    for _ in 0..ENTRIES_MAX {
+        assert!(listing.push(file("a", 0)));
     }
     assert!(!listing.push(file("one more", 0)));
     let page = rendered(listing);

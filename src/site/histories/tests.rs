@@ -15,6 +15,7 @@ use crate::site::options::Options;
 use crate::site::{LookupError, ROOT_EVENTS_ARE_REFUSED};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::env;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
@@ -395,6 +396,8 @@ fn action() -> impl Strategy<Value = Action> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
+        // As many as take a second or two without optimization.
+        cases: env::var("PROPTEST_CASES").map_or(128, |cases| cases.parse().expect("a number")),
         // A failing case becomes a test of its own, so no file stores it.
         failure_persistence: None,
         ..ProptestConfig::default()

@@ -4,8 +4,8 @@ use super::kernel::unread_connections;
 use super::{Client, Hearing, Process, Response, ahead, poll_until, responses};
 use millpond::{commands::confinement, process::SandboxMode, server::Options};
 use rustix::{
-    fd::{AsRawFd, BorrowedFd},
-    io::{FdFlags, fcntl_setfd},
+    fd::{AsRawFd, BorrowedFd, OwnedFd},
+    io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd},
     process::Signal,
 };
 use std::{
@@ -25,6 +25,8 @@ pub(crate) struct Launch {
     command: Command,
     expected: &'static [&'static str],
     hearing: Hearing,
+    /// What is open until the server has been started.
+    inherited: Vec<OwnedFd>,
 }
 
 impl Launch {
@@ -82,13 +84,15 @@ impl Launch {
     /// them.
     pub(crate) fn inheriting(sockets: &[(&str, BorrowedFd<'_>)]) -> Self {
         let mut command = Command::new("bash");
-        let (mut redirections, mut names) = (Vec::new(), Vec::new());
+        let (mut redirections, mut names, mut inherited) = (Vec::new(), Vec::new(), Vec::new());
         for ((name, socket), number) in sockets.iter().zip(3..) {
-            // The descriptor stays open across exec. It does not matter if the child of another
-            // test gets it too.
-            fcntl_setfd(socket, FdFlags::empty()).expect("a descriptor can be inherited");
-            redirections.push(format!("{number}<&{}", socket.as_raw_fd()));
+            // A copy with a number that no redirection replaces, and which stays open across exec.
+            // It does not matter if the child of another test gets it too.
+            let copy = fcntl_dupfd_cloexec(socket, 100).expect("a descriptor can be copied");
+            fcntl_setfd(&copy, FdFlags::empty()).expect("a descriptor can be inherited");
+            redirections.push(format!("{number}<&{}-", copy.as_raw_fd()));
             names.push(*name);
+            inherited.push(copy);
         }
         let script = format!(
             "export LISTEN_PID=$$; exec \"$0\" \"$@\" {}",
@@ -98,7 +102,10 @@ impl Launch {
             .args(["-c".as_ref(), script.as_ref(), binary().as_os_str()])
             .env("LISTEN_FDS", sockets.len().to_string())
             .env("LISTEN_FDNAMES", names.join(":"));
-        Self::by(command)
+        Self {
+            inherited,
+            ..Self::by(command)
+        }
     }
 
     fn by(mut command: Command) -> Self {
@@ -121,6 +128,7 @@ impl Launch {
             command,
             expected: &[],
             hearing: Hearing::All,
+            inherited: Vec::new(),
         }
     }
 
@@ -173,6 +181,7 @@ impl Launch {
     #[track_caller]
     pub(crate) fn start(mut self) -> Server {
         let process = Process::spawn_and_hear(&mut self.command, self.hearing);
+        drop(self.inherited);
         let address = process.await_stdout("a line with the address", |stdout| {
             let (_, rest) = stdout.split_once(" at http://")?;
             let (address, _) = rest.split_once("/\n")?;
@@ -187,7 +196,9 @@ impl Launch {
 
     /// Starts a process that may end by itself, or print something else.
     pub(crate) fn spawn(mut self) -> Process {
-        Process::spawn_and_hear(&mut self.command, self.hearing)
+        let process = Process::spawn_and_hear(&mut self.command, self.hearing);
+        drop(self.inherited);
+        process
     }
 }
 
