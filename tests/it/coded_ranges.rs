@@ -177,22 +177,29 @@ fn the_rest_of_a_compressed_response_is_sent_even_if_it_is_not_cached() {
             .start(),
         Server::start(site.root()),
     ];
-    let begun = servers[0].request("GET", "/a.txt", &[ACCEPT]);
-    let etag = begun.field("etag").unwrap();
-    for server in &servers {
-        // One server no longer has the result, and the other has never had it.
-        let fields = [ACCEPT, ("Range", "bytes=1000-"), ("If-Range", etag)];
-        let rest = server.request("GET", "/a.txt", &fields);
-        assert_eq!(rest.status, 206);
-        assert_eq!(rest.field("content-encoding"), Some(MADE));
-        assert_eq!(rest.content, begun.content[1000..]);
-    }
-    site.replace("a.txt", text(900));
-    for server in &servers {
-        let fields = [ACCEPT, ("Range", "bytes=1000-"), ("If-Range", etag)];
-        let changed = server.request("GET", "/a.txt", &fields);
-        assert_eq!(changed.status, 200);
-        assert_eq!(changed.uncompressed(), text(900).as_bytes());
+    for (accept, made) in [(ACCEPT, MADE), (("Accept-Encoding", "gzip"), "gzip")] {
+        site.replace("a.txt", &content);
+        let begun = servers[0].request("GET", "/a.txt", &[accept]);
+        let etag = begun.field("etag").unwrap();
+        let fields = [accept, ("Range", "bytes=1000-"), ("If-Range", etag)];
+        for server in &servers {
+            // One server no longer has the result, and the other has never had it.
+            let rest = server.request("GET", "/a.txt", &fields);
+            assert_eq!(rest.status, 206);
+            assert_eq!(rest.field("content-encoding"), Some(made));
+            assert_eq!(rest.content, begun.content[1000..]);
+        }
+        site.replace("a.txt", text(900));
+        for server in &servers {
+            let changed = server.request("GET", "/a.txt", &fields);
+            assert_eq!(changed.status, 200);
+            let content = if made == MADE {
+                changed.uncompressed()
+            } else {
+                changed.gunzipped()
+            };
+            assert_eq!(content, text(900).as_bytes());
+        }
     }
 }
 

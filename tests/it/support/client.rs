@@ -64,6 +64,12 @@ impl Client {
         self.stream.peek(&mut [0]).is_ok_and(|count| count > 0)
     }
 
+    /// Returns `true` once after the server has reset the connection.
+    pub(crate) fn is_reset(&self) -> bool {
+        let error = self.stream.take_error().expect("a socket has a state");
+        error.is_some_and(|error| error.kind() == ErrorKind::ConnectionReset)
+    }
+
     /// Half-closes the connection: nothing more is sent, but bytes can still be received.
     pub(crate) fn finish_sending(&mut self) -> &mut Self {
         // A server that has closed already may have closed our side too.

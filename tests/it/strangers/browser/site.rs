@@ -1,7 +1,7 @@
 //! The site in a real browser, checked by its content.
 
 use super::{accessibility, page::Page, video};
-use crate::support::{Launch, Server, Site};
+use crate::support::{Launch, Server, Site, gzip};
 use serde_json::Value;
 use std::{fs, path::Path};
 
@@ -420,12 +420,17 @@ fn the_browser_reads_compressed_content_unchanged() {
     site.file(
         "index.html",
         "<!doctype html><html lang=en><title>Coded</title><link rel=icon href=data:,>\
-         <link rel=stylesheet href=style.css><script type=module src=main.js></script>",
+         <link rel=stylesheet href=style.css><link rel=stylesheet href=more.css>\
+         <script type=module src=main.js></script>",
     );
     site.file(
         "style.css",
         format!("{padding}html {{ color: rgb(1, 2, 3) }}"),
     );
+    // Both have the same length, which the coded file has to give.
+    let ground = |colour| format!("{padding}html {{ background: rgb{colour} }}");
+    site.file("more.css", ground("(7, 7, 7)"))
+        .file("more.css.gz", gzip(ground("(4, 5, 6)")));
     site.file("main.js", "document.title = 'the original'");
     // An uncompressed block of brotli, and the empty last block (RFC 7932 §9.2).
     site.file("main.js.br", brotli_of("document.title = 'the coded one'"));
@@ -433,9 +438,14 @@ fn the_browser_reads_compressed_content_unchanged() {
     let server = launch.start();
     page.go_to(&url(&server, "/"));
     page.until("the coded script", "document.title === 'the coded one'");
-    let colour = "getComputedStyle(document.documentElement).color";
-    assert_eq!(page.text(colour), "rgb(1, 2, 3)");
-    for (path, coding) in [("/style.css", "br"), ("/main.js", "br")] {
+    let colours = "[getComputedStyle(document.documentElement)].map(style => \
+                   style.color + ' on ' + style.backgroundColor)[0]";
+    assert_eq!(page.text(colours), "rgb(1, 2, 3) on rgb(4, 5, 6)");
+    for (path, coding) in [
+        ("/style.css", "br"),
+        ("/more.css", "gzip"),
+        ("/main.js", "br"),
+    ] {
         let [response] = &page.responses(path)[..] else {
             panic!("{path} is asked for once");
         };
@@ -447,10 +457,10 @@ fn the_browser_reads_compressed_content_unchanged() {
         "the coded script again",
         "document.title === 'the coded one'",
     );
-    assert_eq!(page.text(colour), "rgb(1, 2, 3)");
+    assert_eq!(page.text(colours), "rgb(1, 2, 3) on rgb(4, 5, 6)");
     page.await_calm();
-    let records = server.records(6);
-    let last: Vec<_> = records.iter().skip(3).collect();
+    let records = server.records(8);
+    let last: Vec<_> = records.iter().skip(4).collect();
     assert!(
         last.iter().all(|record| record.contains("\" 304 ")),
         "{last:?}"
