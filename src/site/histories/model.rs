@@ -88,11 +88,14 @@ impl Versions {
         present.is_some_and(|present| present.state == *state && present.look == look)
     }
 
-    /// Returns `true` if two versions cannot be told apart from outside.
-    pub(super) fn are_ambiguous(&self) -> bool {
-        self.0.iter().enumerate().any(|(at, one)| {
-            let others = self.0.iter().skip(at + 1);
-            one.look.is_some() && others.clone().any(|other| one.look == other.look)
+    /// Returns `true` if two versions, of the same name or of different ones, cannot be told apart
+    /// from outside. A file may get the inode of one that was removed just before.
+    pub(super) fn are_ambiguous<'a>(all: impl Iterator<Item = &'a Self>) -> bool {
+        let versions: Vec<_> = all.flat_map(|it| &it.0).collect();
+        versions.iter().enumerate().any(|(at, one)| {
+            let mut others = versions.iter().skip(at + 1);
+            one.look.is_some()
+                && others.any(|other| one.look == other.look && one.state != other.state)
         })
     }
 }

@@ -364,7 +364,7 @@ impl History {
     }
 
     fn is_any_ambiguous(&self) -> bool {
-        self.names.values().any(|it| it.versions.are_ambiguous())
+        Versions::are_ambiguous(self.names.values().map(|it| &it.versions))
     }
 }
 
