@@ -12,7 +12,7 @@ use millpond::site::{self, Addressing, File, LookupTime, Options, Resolution};
 use stats_alloc::Region;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
-const FILES: usize = 500;
+const FILES: usize = 250;
 
 /// The overhead of the system's allocator for each allocation, including rounding.
 const PIECE_BYTES: usize = 16;

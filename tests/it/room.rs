@@ -228,17 +228,20 @@ fn one_client_cannot_exceed_its_connection_limit() {
 fn connections_of_a_unix_socket_have_no_limit_for_each_client() {
     let site = Site::small();
     let path = site.outside("socket");
-    let _server = Launch::of(site.root())
-        .args(["--connections-per-client-max", "1"])
-        .arg(format!("--listen=unix:{}", path.display()))
-        .start();
-    let mut connections = [(); 3].map(|()| UnixStream::connect(&path).unwrap());
-    // All of them are open when each is answered.
-    for stream in &mut connections {
-        stream.write_all(GET.as_bytes()).unwrap();
-        let mut status = [0; 12];
-        stream.read_exact(&mut status).unwrap();
-        assert_eq!(&status, b"HTTP/1.1 200");
+    for workers in ["1", "2"] {
+        let _server = Launch::of(site.root())
+            .args(["--connections-per-client-max", "1"])
+            .args(["--workers", workers])
+            .arg(format!("--listen=unix:{}", path.display()))
+            .start();
+        let mut connections = [(); 5].map(|()| UnixStream::connect(&path).unwrap());
+        // All of them are open when each is answered.
+        for stream in &mut connections {
+            stream.write_all(GET.as_bytes()).unwrap();
+            let mut status = [0; 12];
+            stream.read_exact(&mut status).unwrap();
+            assert_eq!(&status, b"HTTP/1.1 200");
+        }
     }
 }
 
