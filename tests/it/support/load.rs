@@ -102,7 +102,7 @@ impl Load {
                 let mut lost = self.lost.lock().expect("no client panics");
                 lost.push(format!("{target}: {problem}"));
             }
-            thread::sleep(Duration::from_millis(5));
+            thread::sleep(Duration::from_millis(10));
         }
     }
 

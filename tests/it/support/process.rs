@@ -13,10 +13,12 @@ use std::{
 /// The time limit for anything that must happen, on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Polls until there is a result, which must come before the time limit.
+/// Polls until there is a result, which must come before the time limit. What takes long is asked for
+/// less and less often.
 #[track_caller]
 pub(crate) fn poll_until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
+    let mut pause = Duration::from_millis(1);
     loop {
         if let Some(answer) = ask() {
             return answer;
@@ -25,7 +27,8 @@ pub(crate) fn poll_until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T
             Instant::now() < deadline,
             "waited {PATIENCE:?} for {what}, without success"
         );
-        thread::sleep(Duration::from_millis(5));
+        thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(50));
     }
 }
 
