@@ -52,7 +52,7 @@ impl Launch {
 
     /// Launches a server like [`Launch::of`], as a user who is subject to file permissions.
     ///
-    /// Root becomes the usual `nobody`, who can access a copy of the binary beside the site. Any
+    /// Root becomes the usual `nobody`, who can access the binary beside the site. Any
     /// other user is already subject to permissions.
     pub(crate) fn unprivileged(root: &Path) -> Self {
         Self::by_nobody(Command::new(binary()), root)
@@ -66,11 +66,14 @@ impl Launch {
     fn by_nobody(mut command: Command, root: &Path) -> Self {
         if rustix::process::geteuid().is_root() {
             let copy = root.with_file_name("millpond");
-            // Not written by this process: another test may fork in the meantime, and its child
-            // would have the file open for writing, which prevents executing it.
-            let mut cp = Command::new("cp");
-            let copied = cp.arg("--force").arg(command.get_program()).arg(&copy);
-            assert!(copied.status().is_ok_and(|status| status.success()));
+            let _ = fs::remove_file(&copy);
+            if fs::hard_link(command.get_program(), &copy).is_err() {
+                // Not written by this process: another test may fork in the meantime, and its child
+                // would have the file open for writing, which prevents executing it.
+                let mut cp = Command::new("cp");
+                let copied = cp.arg(command.get_program()).arg(&copy);
+                assert!(copied.status().is_ok_and(|status| status.success()));
+            }
             let mut copied = Command::new(copy);
             copied.args(command.get_args()).uid(65534).gid(65534);
             command = copied;
