@@ -439,7 +439,8 @@ fn a_file_that_the_servers_user_cannot_read_is_read_at_the_start() {
         .expecting(&["cannot be read again"])
         .start();
     assert_eq!(get(&server, "/staging/a.txt", "alice:secret").status, 200);
-    assert!(server.process.stderr().contains("need a restart"));
+    let process = &server.process;
+    process.await_stderr("the advice", |said| said.find("need a restart"));
     fs::write(users(&site), "").unwrap();
     thread::sleep(Duration::from_millis(1100));
     assert_eq!(get(&server, "/staging/a.txt", "alice:secret").status, 200);
@@ -471,5 +472,6 @@ fn weak_hashes_are_accepted_with_a_warning() {
     fs::write(users(&site), USERS.to_owned() + WEAK).unwrap();
     let server = launch(&site, STAGING).start();
     assert_eq!(get(&server, "/staging/a.txt", "dave:secret").status, 200);
-    assert!(server.process.stderr().contains("on line 4"));
+    let process = &server.process;
+    process.await_stderr("a warning", |said| said.find("on line 4"));
 }
