@@ -112,7 +112,7 @@ fn an_unusable_certificate_is_reported_and_the_previous_one_stays() {
             scope.spawn(move || {
                 let site = Site::small();
                 let https = Https::launch(&site, |launch| launch.expecting(said));
-                let good = https.connect().certificate().to_vec();
+                let good = https.connect().certificate();
                 let expired = https.authority.issue_for(&["a.test"], -1);
                 change(&site.outside("tls/cert.pem"), &expired);
                 let begun = Instant::now();
