@@ -152,7 +152,7 @@ fn nothing_else_outside_of_the_root_is_served() {
         .arg("--listing")
         .expecting(&["is not served", "is not regular", "form a loop"])
         .start();
-    let around = format!("/top{}/a.txt", site.root().display());
+    let around = format!("/top{}/a.txt", site.root().display()).replace(' ', "%20");
     for target in ATTEMPTS.into_iter().chain([&*around]) {
         for _ in 0..2 {
             let response = server.get(target);
