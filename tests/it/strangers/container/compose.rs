@@ -18,7 +18,11 @@ const PROXY: &str = "haproxy:2.6";
 
 const REPLICAS: [&str; 3] = ["millpond-1", "millpond-2", "millpond-3"];
 
-/// Runs the file unchanged, in its own project, except for the names of the image and the port.
+/// Makes Docker check soon. Otherwise, it would wait for half a minute before the first check.
+const CHECK_SOON: &str = "services: { web: { healthcheck: { interval: 1s } } }";
+
+/// Runs the file unchanged, in its own project, except for the name of the image, the port and the
+/// time between two checks.
 pub(crate) fn serves_the_site_beside_its_file(image: &Image) {
     let compose = Path::new(ROOT).join("target/strangers-venv/bin/docker-compose");
     let Some(compose) = present(compose, "run tests/strangers/setup for it") else {
@@ -30,11 +34,16 @@ pub(crate) fn serves_the_site_beside_its_file(image: &Image) {
     let file = file
         .replace("image: millpond", &format!("image: {}", image.name))
         .replace("127.0.0.1:8080:8080", "127.0.0.1::8080");
-    project.file("compose.yaml", file);
+    project
+        .file("compose.yaml", file)
+        .file("compose.override.yaml", CHECK_SOON);
     let compose = |arguments: &[&str]| {
         let mut command = Command::new(&compose);
-        command.args(["--project-name=millpond-test-site", "--file"]);
-        command.arg(project.path("compose.yaml")).args(arguments);
+        // In this directory, it finds both files itself.
+        command.arg("--project-directory").arg(project.root());
+        command
+            .arg("--project-name=millpond-test-site")
+            .args(arguments);
         run(&mut command)
     };
     let up = compose(&["up", "--detach", "--wait", "--pull", "never"]);
