@@ -9,7 +9,7 @@ use std::{
 };
 
 /// The number of changes of each kind.
-const EDITS: usize = 20;
+const EDITS: usize = 10;
 
 /// The longest time from a write to its display. It is a tenth of a second on an idle machine, but
 /// other tests run at the same time.
