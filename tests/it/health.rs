@@ -120,7 +120,8 @@ fn a_server_with_allowed_hosts_is_checked_with_one_of_them() {
 #[test]
 fn a_server_that_cannot_be_reached_is_unhealthy() {
     let site = Site::new();
-    let nobody = TcpListener::bind("127.0.0.1:0")
+    // At an address that no other test uses.
+    let nobody = TcpListener::bind("127.0.0.3:0")
         .unwrap()
         .local_addr()
         .unwrap();
