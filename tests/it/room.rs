@@ -1,6 +1,8 @@
 //! The connection limit: which connections are closed when it is reached, and which wait.
 
-use crate::support::{Client, Launch, Server, Site, noise, poll_until, unsent_bytes};
+use crate::support::{
+    Client, Launch, Server, Site, noise, poll_until, uninterrupted, unsent_bytes,
+};
 use rustix::process::{Resource, Rlimit, prlimit};
 use socket2::{Domain, Socket, Type};
 use std::{
@@ -61,10 +63,8 @@ fn half_a_download(server: &Server) -> TcpStream {
 fn read_available(stream: &mut TcpStream) {
     let timeout = Some(Duration::from_millis(50));
     stream.set_read_timeout(timeout).expect("a timeout");
-    while stream
-        .read(&mut [0; 16 * 1024])
-        .is_ok_and(|count| count > 0)
-    {}
+    let mut buffer = [0; 16 * 1024];
+    while uninterrupted(|| stream.read(&mut buffer)).is_ok_and(|count| count > 0) {}
 }
 
 /// Returns `true` if a new connection is closed without a response.

@@ -1,7 +1,7 @@
 //! The messages that a service manager receives from the server: `sd_notify(3)`, here with a
 //! listening test socket.
 
-use crate::support::{Launch, PATIENCE, Server, Signal, Site};
+use crate::support::{Launch, PATIENCE, Server, Signal, Site, uninterrupted};
 use std::{
     fs,
     os::{
@@ -29,7 +29,7 @@ impl Manager {
     #[track_caller]
     fn next_message(&self) -> Vec<String> {
         let mut message = [0; 4096];
-        let length = self.0.recv(&mut message).expect("a message");
+        let length = uninterrupted(|| self.0.recv(&mut message)).expect("a message");
         let text = String::from_utf8(message[..length].to_vec()).unwrap();
         text.lines().map(str::to_owned).collect()
     }

@@ -1,7 +1,7 @@
 //! A TLS client that can report everything about the connection.
 
 use super::authority::Authority;
-use crate::support::{PATIENCE, Response};
+use crate::support::{PATIENCE, Response, uninterrupted};
 use rustls::{
     ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion, RootCertStore, StreamOwned,
     SupportedProtocolVersion, crypto::ring, pki_types::ServerName,
@@ -107,7 +107,7 @@ impl TlsClient {
     /// Receives once. Returns 0 after the server has announced the end.
     pub(crate) fn receive(&mut self) -> io::Result<usize> {
         let mut buffer = vec![0; 64 * 1024];
-        let count = self.stream.read(&mut buffer)?;
+        let count = uninterrupted(|| self.stream.read(&mut buffer))?;
         self.received.extend_from_slice(&buffer[..count]);
         Ok(count)
     }

@@ -2,7 +2,7 @@
 
 use super::{PATIENCE, Response};
 use std::{
-    io::{ErrorKind, Read, Write},
+    io::{self, ErrorKind, Read, Write},
     net::{Shutdown, SocketAddr, TcpStream},
     thread,
     time::Duration,
@@ -61,7 +61,7 @@ impl Client {
 
     /// Waits for the beginning of a response, or for the end. Returns `true` for a response.
     pub(crate) fn is_answered(&mut self) -> bool {
-        self.stream.peek(&mut [0]).is_ok_and(|count| count > 0)
+        uninterrupted(|| self.stream.peek(&mut [0])).is_ok_and(|count| count > 0)
     }
 
     /// Returns `true` once after the server has reset the connection.
@@ -107,15 +107,12 @@ impl Client {
     #[track_caller]
     pub(crate) fn receive_some(&mut self) -> Vec<u8> {
         let mut buffer = vec![0; 64 * 1024];
-        loop {
-            match self.stream.read(&mut buffer) {
-                Ok(count) => buffer.truncate(count),
-                Err(error) if error.kind() == ErrorKind::ConnectionReset => buffer.clear(),
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => panic!("{error}"),
-            }
-            return buffer;
+        match uninterrupted(|| self.stream.read(&mut buffer)) {
+            Ok(count) => buffer.truncate(count),
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => buffer.clear(),
+            Err(error) => panic!("{error}"),
         }
+        buffer
     }
 
     /// Receives until the server closes.
@@ -152,12 +149,17 @@ impl Client {
         self.stream
             .set_read_timeout(Some(duration))
             .expect("a timeout can be set");
-        let peeked = self.stream.peek(&mut [0]);
+        let peeked = uninterrupted(|| self.stream.peek(&mut [0]));
         self.stream
             .set_read_timeout(Some(PATIENCE))
             .expect("a timeout can be set");
-        peeked
-            .is_err_and(|error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
+        match peeked {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => true,
+            other => {
+                eprintln!("in place of silence: {other:?}");
+                false
+            }
+        }
     }
 
     /// Sends the pieces, half-closes, and returns everything that the server sends until it closes.
@@ -185,14 +187,23 @@ impl Client {
     #[track_caller]
     fn receive_more(&mut self) -> bool {
         let mut buffer = vec![0; 64 * 1024];
-        match self.stream.read(&mut buffer) {
+        match uninterrupted(|| self.stream.read(&mut buffer)) {
             Ok(count) => {
                 self.received.extend_from_slice(&buffer[..count]);
                 count > 0
             }
-            // This happens after the machine has slept, if there is a timeout (signal(7)).
-            Err(error) if error.kind() == ErrorKind::Interrupted => true,
             Err(error) => panic!("{error} after {:?}", Shown(&self.received)),
+        }
+    }
+}
+
+/// Repeats a call while it is interrupted. On a socket with a timeout, this happens after the
+/// machine has slept (signal(7)).
+pub(crate) fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Requests of many clients at once, and their outcomes.
 
-use super::{PATIENCE, Response, Server, Site, noise, poll_until};
+use super::{PATIENCE, Response, Server, Site, noise, poll_until, uninterrupted};
 use std::{
     collections::BTreeMap,
     io::{ErrorKind, Read, Write},
@@ -217,10 +217,9 @@ fn receive(stream: &mut TcpStream, habit: Habit) -> Result<Response, String> {
     let mut received = Vec::new();
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        match stream.read(&mut buffer) {
+        match uninterrupted(|| stream.read(&mut buffer)) {
             Ok(0) => return Err(format!("the end after {} bytes", received.len())),
             Ok(count) => received.extend_from_slice(&buffer[..count]),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(format!("{error} after {} bytes", received.len())),
         }
         match Response::parse(&received, "GET")? {

@@ -16,7 +16,7 @@ mod table;
 #[cfg(target_arch = "x86_64")]
 mod tracee;
 
-pub(crate) use client::Client;
+pub(crate) use client::{Client, uninterrupted};
 pub(crate) use kernel::unsent_bytes;
 pub(crate) use load::{Load, site_of_many_files, waits_during};
 pub(crate) use network::in_a_network;
