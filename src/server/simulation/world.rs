@@ -154,12 +154,13 @@ impl<'f> World<'f> {
             client.seen.is_closed = true;
         }
         self.stage.queue.close();
+        // Among them are those that were waiting and are accepted only now.
+        self.observe();
         for client in &mut self.stage.clients {
             if let Some(timeline) = &mut client.timeline {
                 timeline.drained = Some(now);
             }
         }
-        self.observe();
         invariants::check_between_ticks(&mut self.stage, &before);
     }
 
