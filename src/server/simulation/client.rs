@@ -23,8 +23,9 @@ pub(super) struct Client {
     manner: Manner,
     /// `None` until the connection is accepted.
     pub(super) timeline: Option<Timeline>,
-    /// `true` if a request was late when the response began that is under way.
-    is_late: bool,
+    /// `true` if the request that is arriving is late, or has been, so the server may give it up; or
+    /// if it was when the response began that is under way.
+    pub(super) is_late: bool,
     /// What was so after the last tick.
     pub(super) seen: Seen,
 }
@@ -182,9 +183,18 @@ impl Client {
 
     /// Reads what the server sent in a tick, and takes the times.
     pub(super) fn observe(&mut self, now: Instant, timeouts: &Timeouts, is_draining: bool) {
-        let Some(timeline) = &mut self.timeline else {
+        let Some(mut timeline) = self.timeline else {
             return;
         };
+        let is_arriving = |phase| matches!(phase, Phase::Head | Phase::Content);
+        let is_late = |timeline: Timeline, phase| {
+            let deadline = timeline.deadline(phase, timeouts);
+            is_arriving(phase) && deadline.is_some_and(|it| it.earliest <= now)
+        };
+        // A response that says so may wait for room: until the tick that receives the rest, or one
+        // with longer timeouts.
+        let was = self.phase_with(self.seen.received, self.seen.end);
+        let was_late = is_late(timeline, was) || self.is_late && is_arriving(was);
         let (received, runs, accepted, end, lacks_room) = {
             let mut state = self.wire.state();
             let runs = std::mem::take(&mut state.sent);
@@ -209,13 +219,11 @@ impl Client {
         if end == End::Shut {
             timeline.shut.get_or_insert(now);
         }
-        let timeline = *timeline;
+        self.timeline = Some(timeline);
         let phase = self.phase_with(received, self.seen.end);
         // The head of a response may be sent over many ticks.
         if !self.reader.is_amid() {
-            let is_arriving = matches!(phase, Phase::Head | Phase::Content);
-            let deadline = timeline.deadline(phase, timeouts);
-            self.is_late = is_arriving && deadline.is_some_and(|it| it.earliest <= now);
+            self.is_late = was_late || is_late(timeline, phase);
         }
         let mut reader = std::mem::take(&mut self.reader);
         for run in runs {

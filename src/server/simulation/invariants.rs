@@ -191,7 +191,7 @@ fn check_closed(stage: &mut Stage, before: &Before) {
         }
         let was = before.phases.get(number).copied().unwrap_or(Phase::Fresh);
         let deadline = client.timeline.and_then(|it| it.deadline(was, &timeouts));
-        let is_late = deadline.is_some_and(|it| it.earliest <= now);
+        let is_late = client.is_late || deadline.is_some_and(|it| it.earliest <= now);
         assert_ne!(end, End::LostHeldBack, "client {number}: {client:?}");
         match end {
             End::Open => continue,
