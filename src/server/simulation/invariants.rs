@@ -168,7 +168,7 @@ fn deadline(stage: &Stage, client: &Client) -> Option<Instant> {
     let deadline = client.timeline?.deadline(phase, stage.timeouts())?;
     let is_arriving = matches!(phase, Phase::Head | Phase::Content);
     // There may be no room for the response that says that it is late.
-    let extra = if is_arriving && client.wire.state().room() == 0 {
+    let extra = if is_arriving && (is_full || client.wire.state().room() == 0) {
         stage.timeouts().send_stall * SEND_STALLS
     } else {
         Duration::ZERO
