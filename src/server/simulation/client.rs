@@ -186,15 +186,14 @@ impl Client {
         let Some(mut timeline) = self.timeline else {
             return;
         };
-        let is_arriving = |phase| matches!(phase, Phase::Head | Phase::Content);
-        let is_late = |timeline: Timeline, phase| {
+        let is_late = |timeline: Timeline, phase: Phase| {
             let deadline = timeline.deadline(phase, timeouts);
-            is_arriving(phase) && deadline.is_some_and(|it| it.earliest <= now)
+            phase.is_arriving() && deadline.is_some_and(|it| it.earliest <= now)
         };
         // A response that says so may wait for room: until the tick that receives the rest, or one
         // with longer timeouts.
         let was = self.phase_with(self.seen.received, self.seen.end);
-        let was_late = is_late(timeline, was) || self.is_late && is_arriving(was);
+        let was_late = is_late(timeline, was) || self.is_late && was.is_arriving();
         let (received, runs, accepted, end, lacks_room) = {
             let mut state = self.wire.state();
             let runs = std::mem::take(&mut state.sent);

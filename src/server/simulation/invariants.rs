@@ -166,9 +166,8 @@ fn deadline(stage: &Stage, client: &Client) -> Option<Instant> {
         return None;
     }
     let deadline = client.timeline?.deadline(phase, stage.timeouts())?;
-    let is_arriving = matches!(phase, Phase::Head | Phase::Content);
     // There may be no room for the response that says that it is late.
-    let extra = if is_arriving && (is_full || client.wire.state().room() == 0) {
+    let extra = if phase.is_arriving() && (is_full || client.wire.state().room() == 0) {
         stage.timeouts().send_stall * SEND_STALLS
     } else {
         Duration::ZERO
@@ -191,7 +190,8 @@ fn check_closed(stage: &mut Stage, before: &Before) {
         }
         let was = before.phases.get(number).copied().unwrap_or(Phase::Fresh);
         let deadline = client.timeline.and_then(|it| it.deadline(was, &timeouts));
-        let is_late = client.is_late || deadline.is_some_and(|it| it.earliest <= now);
+        let is_late =
+            client.is_late && was.is_arriving() || deadline.is_some_and(|it| it.earliest <= now);
         assert_ne!(end, End::LostHeldBack, "client {number}: {client:?}");
         match end {
             End::Open => continue,

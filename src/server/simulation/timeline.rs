@@ -47,6 +47,13 @@ pub(super) enum Phase {
     Closed,
 }
 
+impl Phase {
+    /// Returns `true` if a request has begun and is not complete.
+    pub(super) fn is_arriving(self) -> bool {
+        matches!(self, Self::Head | Self::Content)
+    }
+}
+
 /// The time at which the server must give a client up, between these two.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline {
